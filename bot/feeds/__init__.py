@@ -1,0 +1,1 @@
+"""The edge to the web - fetcher, address guard, parser, OPML."""

@@ -1,0 +1,1 @@
+"""The verbs, one per stage - ingest, classify, cluster, decide, deliver."""

@@ -1,0 +1,1 @@
+"""Text in, reading out - knows no Telegram, no SQL, no feeds."""

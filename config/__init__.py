@@ -1,0 +1,1 @@
+"""What an admin may change: TOML files in this folder, and the schema that checks them."""
