@@ -7,8 +7,8 @@ TocsinError            anything below; `str(error)` says what is wrong and what 
 ├── FeedError          a feed could not be fetched or read (bot/feeds)
 └── SendError          a message could not be delivered (bot/sender.py)
 
-The tree stands in the lowest layer so that every package may raise from it. Foreign errors are translated once, at the edge
-where they appear; the subclasses that carry facts for their caller live beside the code that raises them.
+The tree stands in the lowest layer so that every package may raise from it. Foreign errors are translated once, at the
+edge where they appear; the subclasses that carry facts for their caller live beside the code that raises them.
 """
 
 

@@ -1,1 +1,39 @@
-"""Database tables (SQLModel), one noun per file with its queries. Trained models live in classifiers/artifacts."""
+"""Database tables (SQLModel), one noun per file with its queries. Trained models live in classifiers/artifacts.
+
+Importing this package registers every table, so that migrations, backup and tests see the whole schema.
+"""
+
+from models.alert import Alert, AlertKind, Suppression, SuppressionReason
+from models.article import Article, Revision, Seen
+from models.delivery import Delivery, DeliveryState, Priority
+from models.digest import Digest
+from models.feed import Feed, FeedHealth
+from models.lease import Lease
+from models.reading import Reading
+from models.story import Direction, Level, Story, StoryStatus
+from models.subscriber import Outlet, Subscriber, SubscriberState
+
+__all__ = [
+    "Alert",
+    "AlertKind",
+    "Article",
+    "Delivery",
+    "DeliveryState",
+    "Digest",
+    "Direction",
+    "Feed",
+    "FeedHealth",
+    "Lease",
+    "Level",
+    "Outlet",
+    "Priority",
+    "Reading",
+    "Revision",
+    "Seen",
+    "Story",
+    "StoryStatus",
+    "Subscriber",
+    "SubscriberState",
+    "Suppression",
+    "SuppressionReason",
+]

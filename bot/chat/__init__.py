@@ -1,0 +1,1 @@
+"""The edge to people on Telegram - sender, limiter, handlers, access."""

@@ -1,0 +1,272 @@
+"""TOML tables in, checked and frozen settings out: every key, its type, range and default.
+
+One class per table, one top-level class per file. The TOML files in this folder document the same keys for admins; a
+test holds the two together. `config.load` reads the files and turns violations into `ConfigError`.
+"""
+
+from datetime import time
+from ipaddress import ip_network
+from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, HttpUrl, TypeAdapter, model_validator
+
+Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+WEEKDAYS: tuple[Weekday, ...] = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+LevelName = Literal["watch", "warning", "critical"]
+Score = Annotated[float, Field(ge=1, le=100)]
+_HTTP_URL = TypeAdapter(HttpUrl)
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, IsADirectoryError):
+        raise ValueError('must be an IANA time zone such as "UTC" or "Europe/Kyiv"') from None
+    return name
+
+
+def _network(text: str) -> str:
+    try:
+        ip_network(text)
+    except ValueError:
+        raise ValueError('must be an address range such as "10.0.0.0/8"') from None
+    return text
+
+
+def _web_address(text: str) -> str:
+    _HTTP_URL.validate_python(text)
+    return text
+
+
+TimeZone = Annotated[str, AfterValidator(_known_zone)]
+Network = Annotated[str, AfterValidator(_network)]
+WebAddress = Annotated[str, Field(max_length=2000), AfterValidator(_web_address)]
+
+
+class Table(BaseModel):
+    """A TOML table: unknown keys are errors, types are not coerced, values never change after the check."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+# service.toml ---------------------------------------------------------------------------------------------------------
+
+
+class Fetching(Table):
+    """How feeds are polled; seconds and counts."""
+
+    interval_minutes: int = Field(default=30, ge=1, le=1440)
+    min_interval_minutes: int = Field(default=5, ge=1, le=1440)
+    max_interval_minutes: int = Field(default=360, ge=5, le=10080)
+    concurrency: int = Field(default=20, ge=1, le=200)
+    per_host: int = Field(default=2, ge=1, le=20)
+    connect_seconds: float = Field(default=10, gt=0, le=120)
+    read_seconds: float = Field(default=20, gt=0, le=300)
+    total_seconds: float = Field(default=45, gt=0, le=600)
+    max_megabytes: float = Field(default=5, gt=0, le=100)
+    max_entries: int = Field(default=500, ge=1, le=10000)
+    allow_addresses: tuple[Network, ...] = ()
+    contact: str = Field(default="", max_length=200)
+
+    @model_validator(mode="after")
+    def bounds_in_order(self) -> Self:
+        if not self.min_interval_minutes <= self.interval_minutes <= self.max_interval_minutes:
+            raise ValueError(
+                "interval_minutes: must be between min_interval_minutes "
+                f"({self.min_interval_minutes}) and max_interval_minutes ({self.max_interval_minutes}), "
+                f"got {self.interval_minutes}"
+            )
+        return self
+
+
+class Articles(Table):
+    """What is stored, and for how long."""
+
+    horizon_hours: float = Field(default=24, gt=0, le=720)
+    max_edits: int = Field(default=3, ge=0, le=24)
+    retention_days: int = Field(default=120, ge=7, le=3650)
+
+
+class Timetable(Table):
+    """How often each stage looks for work; seconds."""
+
+    fetch_seconds: float = Field(default=15, ge=1, le=600)
+    read_seconds: float = Field(default=5, ge=1, le=600)
+    deliver_seconds: float = Field(default=2, ge=0.2, le=600)
+    reload_seconds: float = Field(default=5, ge=1, le=600)
+
+
+class Service(Table):
+    """config/service.toml"""
+
+    fetch: Fetching = Fetching()
+    articles: Articles = Articles()
+    timetable: Timetable = Timetable()
+
+
+# alerts.toml ----------------------------------------------------------------------------------------------------------
+
+
+class Levels(Table):
+    """Scores, 0-100, at which a story enters a level; the same scale for both directions."""
+
+    watch: Score = 40
+    warning: Score = 60
+    critical: Score = 80
+    leave_below: float = Field(default=8, ge=0, le=40)
+    dwell_minutes: float = Field(default=60, ge=0, le=1440)
+
+    @model_validator(mode="after")
+    def in_order(self) -> Self:
+        if not self.watch < self.warning < self.critical:
+            bounds = f"watch ({self.watch:g}) and critical ({self.critical:g})"
+            raise ValueError(f"warning: must be between {bounds}, got {self.warning:g}")
+        if self.leave_below >= self.watch:
+            raise ValueError(f"leave_below: must be less than watch ({self.watch:g}), got {self.leave_below:g}")
+        return self
+
+
+class Stories(Table):
+    """When articles are one story, and what its score is worth."""
+
+    window_hours: float = Field(default=72, ge=1, le=720)
+    similarity: float = Field(default=0.30, gt=0, lt=1)
+    memory_hours: float = Field(default=48, ge=1, le=720)
+    single_source_factor: float = Field(default=0.9, ge=0.3, le=1)
+
+
+class Telling(Table):
+    """Who hears what by default, and how often."""
+
+    default_level: LevelName = "warning"
+    quiet_period_minutes: float = Field(default=180, ge=0, le=10080)
+    daily_budget: int = Field(default=3, ge=1, le=100)
+    max_age_hours: float = Field(default=24, ge=1, le=168)
+    terminal_level: LevelName = "watch"
+    near_miss: float = Field(default=10, ge=0, le=40)
+
+
+class Alerts(Table):
+    """config/alerts.toml"""
+
+    levels: Levels = Levels()
+    deescalation: Levels | None = None
+    stories: Stories = Stories()
+    telling: Telling = Telling()
+
+    def levels_for(self, direction: str) -> Levels:
+        """Thresholds of one direction ("escalation" or "deescalation"), 0-100."""
+        if direction == "deescalation" and self.deescalation is not None:
+            return self.deescalation
+        return self.levels
+
+
+# telegram.toml --------------------------------------------------------------------------------------------------------
+
+
+class Rate(Table):
+    """Messages allowed, from https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this"""
+
+    per_second: float = Field(default=30, gt=0, le=1000)
+    private_per_second: float = Field(default=1, gt=0, le=30)
+    group_per_minute: float = Field(default=20, gt=0, le=1000)
+
+
+class Telegram(Table):
+    """config/telegram.toml"""
+
+    admins: tuple[int, ...] = ()
+    access: Literal["approval", "invite"] = "approval"
+    invite_code: str = Field(default="", max_length=64, pattern=r"^[A-Za-z0-9_-]*$")
+    rate: Rate = Rate()
+
+    @model_validator(mode="after")
+    def invite_needs_code(self) -> Self:
+        if self.access == "invite" and len(self.invite_code) < 8:
+            raise ValueError('invite_code: needs at least 8 characters when access is "invite"')
+        return self
+
+
+# digest.toml ----------------------------------------------------------------------------------------------------------
+
+
+class Digest(Table):
+    """config/digest.toml"""
+
+    weekday: Weekday = "monday"
+    at: time = time(8, 0)
+    timezone: TimeZone = "UTC"
+    top_stories: int = Field(default=5, ge=1, le=15)
+
+
+# feeds.toml -----------------------------------------------------------------------------------------------------------
+
+
+class Family(Table):
+    """Outlets owned or controlled by one publisher; they count as one source."""
+
+    name: str = Field(min_length=1, max_length=200)
+    aligned: str = Field(default="", max_length=20)
+
+
+class FeedEntry(Table):
+    """One feed an admin chose."""
+
+    url: WebAddress
+    title: str = Field(default="", max_length=200)
+    publisher: str = Field(default="", max_length=200)
+    family: str = Field(default="", max_length=60)
+    regions: tuple[str, ...] = ()
+    topics: tuple[str, ...] = ()
+    interval_minutes: int | None = Field(default=None, ge=5, le=1440)
+    weight: float = Field(default=1.0, ge=0.1, le=2.0)
+
+
+class Feeds(Table):
+    """config/feeds.toml"""
+
+    families: dict[str, Family] = {}
+    feeds: tuple[FeedEntry, ...] = ()
+
+    @model_validator(mode="after")
+    def consistent(self) -> Self:
+        seen: set[str] = set()
+        for feed in self.feeds:
+            if feed.url in seen:
+                raise ValueError(f"feeds: {feed.url} is listed twice; remove one")
+            seen.add(feed.url)
+            if feed.family and feed.family not in self.families:
+                raise ValueError(
+                    f'feeds: {feed.url} names family "{feed.family}", which has no [families.{feed.family}] table'
+                )
+        return self
+
+
+# actors.toml ----------------------------------------------------------------------------------------------------------
+
+
+class ActorEntry(Table):
+    """A party the built-in gazetteer does not know."""
+
+    code: str = Field(min_length=2, max_length=20, pattern=r"^[A-Z0-9_]+$")
+    name: str = Field(min_length=2, max_length=100)
+    aliases: tuple[str, ...] = ()
+    kind: Literal["state", "organisation", "group"] = "state"
+
+
+class Actors(Table):
+    """config/actors.toml"""
+
+    actors: tuple[ActorEntry, ...] = ()
+
+
+class Settings(Table):
+    """Everything an admin set, checked whole. One attribute per file."""
+
+    service: Service = Service()
+    alerts: Alerts = Alerts()
+    telegram: Telegram = Telegram()
+    digest: Digest = Digest()
+    feeds: Feeds = Feeds()
+    actors: Actors = Actors()

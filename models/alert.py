@@ -1,0 +1,89 @@
+"""A decision to tell people something about a story, and the decisions not to."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, UniqueConstraint
+from sqlmodel import Field, Session, SQLModel, col, select
+
+from models.columns import text_enum
+from models.story import Direction
+
+
+class AlertKind(StrEnum):
+    """Why people are told."""
+
+    NEW = "new"  #: the story crossed its first level in this direction
+    RAISED = "raised"  #: it rose to a higher level
+    CONTESTED = "contested"  #: parties contradict each other about a story already told
+    CONFIRMED = "confirmed"  #: a story told as unconfirmed or contested now has independent sources
+
+
+class Alert(SQLModel, table=True):
+    """Told once per story, kind, direction and level. `facts` is what the message is made of, as it stood then."""
+
+    __table_args__ = (UniqueConstraint("story_id", "kind", "direction", "level"),)
+
+    id: int = Field(default=None, primary_key=True)
+    story_id: int = Field(foreign_key="story.id", index=True, ondelete="CASCADE")
+    kind: AlertKind = Field(sa_type=text_enum(AlertKind))
+    direction: Direction = Field(sa_type=text_enum(Direction))
+    level: int
+    score: float
+    rule: str
+    facts: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    created_at: datetime = Field(index=True)
+
+
+class SuppressionReason(StrEnum):
+    """Why something was not told."""
+
+    BELOW_THRESHOLD = "below threshold"  #: came near the lowest level and did not reach it
+    REPEAT = "repeat"  #: more coverage of what was told already
+    QUIET = "quiet period"  #: the story rang shortly before; looked at again when the period is over
+    OLD = "old"  #: the news was no longer news when it was read
+    BUDGET = "budget"  #: the subscriber had their alerts of the day; it is in the digest
+    THRESHOLD = "subscriber threshold"  #: below the level this subscriber chose
+
+
+class Suppression(SQLModel, table=True):
+    """What was not told, with its reason: one row per story, direction, level, reason and subscriber, counted."""
+
+    __table_args__ = (UniqueConstraint("story_id", "direction", "level", "reason", "subscriber_id"),)
+
+    id: int = Field(default=None, primary_key=True)
+    story_id: int = Field(foreign_key="story.id", index=True, ondelete="CASCADE")
+    subscriber_id: int = Field(default=0)  # 0: decided for everybody; not a foreign key, so that the constraint holds
+    direction: Direction = Field(sa_type=text_enum(Direction))
+    level: int
+    reason: SuppressionReason = Field(sa_type=text_enum(SuppressionReason))
+    score: float
+    times: int = 1
+    first_at: datetime = Field(index=True)
+    last_at: datetime
+
+
+def alerts_between(session: Session, since: datetime, until: datetime) -> Sequence[Alert]:
+    """Alerts created in [since, until), oldest first."""
+    within = select(Alert).where(col(Alert.created_at) >= since, col(Alert.created_at) < until)
+    return session.exec(within.order_by(col(Alert.created_at), col(Alert.id))).all()
+
+
+def suppress(session: Session, row: Suppression) -> None:
+    """Record a decision not to tell; the same one again adds to its count and keeps the highest score."""
+    same = select(Suppression).where(
+        Suppression.story_id == row.story_id,
+        Suppression.direction == row.direction,
+        Suppression.level == row.level,
+        Suppression.reason == row.reason,
+        Suppression.subscriber_id == row.subscriber_id,
+    )
+    known = session.exec(same).first()
+    if known is None:
+        session.add(row)
+        return
+    known.times += row.times
+    known.score = max(known.score, row.score)
+    known.last_at = row.last_at

@@ -1,0 +1,73 @@
+"""What one version of the classifier made of one version of an article."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, UniqueConstraint
+from sqlmodel import Field, Session, SQLModel, col, select
+from sqlmodel.sql.expression import Select
+
+from models.article import Article
+from models.feed import Feed
+
+
+class Reading(SQLModel, table=True):
+    """Scores are 0-100, probabilities 0-1; JSON columns hold what `classifiers.judgement.Judgement` holds.
+
+    `title` and `lead` are the words that were read, so that stories and messages need no join to the right revision.
+    `story_id` is None until the reading is clustered; `latest` is False once a newer version of the article was read.
+    """
+
+    __table_args__ = (UniqueConstraint("article_id", "revision", "model"),)
+
+    id: int = Field(default=None, primary_key=True)
+    article_id: int = Field(foreign_key="article.id", index=True, ondelete="CASCADE")
+    revision: int = 0
+    model: str
+    latest: bool = True
+    title: str
+    lead: str = ""
+    escalation: float
+    deescalation: float
+    direction: dict[str, float] = Field(default_factory=dict, sa_type=JSON)
+    severity: int
+    status: str
+    signals: dict[str, float] = Field(default_factory=dict, sa_type=JSON)
+    evidence: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON)
+    claims: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON)
+    actors: list[dict[str, str]] = Field(default_factory=list, sa_type=JSON)
+    dyad: str | None = None
+    contested: list[str] = Field(default_factory=list, sa_type=JSON)
+    language: str = "und"
+    news_at: datetime = Field(index=True)
+    read_at: datetime
+    gathered: bool = Field(default=False, index=True)
+    story_id: int | None = Field(default=None, foreign_key="story.id", index=True, ondelete="SET NULL")
+
+    def score(self, direction: str) -> float:
+        """0-100 in `direction`, "escalation" or "deescalation"."""
+        return self.deescalation if direction == "deescalation" else self.escalation
+
+
+ReadingWithSource = tuple[Reading, Article, Feed]
+
+
+def ungathered_readings(session: Session, limit: int) -> Sequence[ReadingWithSource]:
+    """Readings that no story has been asked about, oldest news first."""
+    waiting = _with_source().where(col(Reading.gathered).is_(False))
+    return session.exec(waiting.order_by(col(Reading.news_at), col(Reading.id)).limit(limit)).all()
+
+
+def readings_of_story(session: Session, story_id: int) -> Sequence[ReadingWithSource]:
+    """The latest reading of each of a story's articles, oldest news first."""
+    members = _with_source().where(col(Reading.story_id) == story_id, col(Reading.latest))
+    return session.exec(members.order_by(col(Reading.news_at), col(Reading.id))).all()
+
+
+def _with_source() -> Select[Reading, Article, Feed]:
+    return (
+        select(Reading, Article, Feed)
+        .join(Article, col(Article.id) == col(Reading.article_id))
+        .join(Feed, col(Feed.id) == col(Article.feed_id))
+    )

@@ -1,0 +1,105 @@
+"""Articles about one event: how high it stands now, how high it stood, and what has been told of it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from enum import IntEnum, StrEnum
+
+from sqlalchemy import JSON
+from sqlmodel import Field, Session, SQLModel, col, select
+
+from models.columns import text_enum
+
+
+class Direction(StrEnum):
+    """The two poles; a story has a score and a level in each."""
+
+    ESCALATION = "escalation"
+    DEESCALATION = "deescalation"
+
+
+class Level(IntEnum):
+    """How loud: the order is the meaning."""
+
+    NONE = 0
+    WATCH = 1
+    WARNING = 2
+    CRITICAL = 3
+
+    @property
+    def word(self) -> str:
+        """As config and messages spell it."""
+        return self.name.lower()
+
+
+class StoryStatus(StrEnum):
+    """Who stands behind the story."""
+
+    UNCONFIRMED = "unconfirmed"  #: one publisher, or only interested parties say so
+    CONFIRMED = "confirmed"  #: independent publishers, at least one not aligned with a party, report it
+    CONTESTED = "contested"  #: parties contradict each other about it
+
+
+class Story(SQLModel, table=True):
+    """One event. Levels are those held now; `told_*` the highest ever told: each level rings once.
+
+    `changed` is True when a reading joined since the story was last judged.
+    """
+
+    id: int = Field(default=None, primary_key=True)
+    title: str
+    first_seen_at: datetime
+    last_seen_at: datetime = Field(index=True)
+    escalation: float = 0.0
+    deescalation: float = 0.0
+    peak_escalation: float = 0.0
+    peak_deescalation: float = 0.0
+    level_escalation: int = 0
+    level_deescalation: int = 0
+    level_escalation_since: datetime | None = None
+    level_deescalation_since: datetime | None = None
+    told_escalation: int = 0
+    told_deescalation: int = 0
+    told_contested: bool = False
+    last_told_at: datetime | None = None
+    status: StoryStatus = Field(default=StoryStatus.UNCONFIRMED, sa_type=text_enum(StoryStatus))
+    publishers: int = 0
+    articles: int = 0
+    dyad: str | None = Field(default=None, index=True)
+    actors: list[dict[str, str]] = Field(default_factory=list, sa_type=JSON)
+    signals: dict[str, float] = Field(default_factory=dict, sa_type=JSON)
+    contested: list[str] = Field(default_factory=list, sa_type=JSON)
+    regions: list[str] = Field(default_factory=list, sa_type=JSON)
+    changed: bool = Field(default=True, index=True)
+    judge_again_at: datetime | None = Field(default=None, index=True)
+
+    def score(self, direction: Direction) -> float:
+        """0-100, now."""
+        return self.deescalation if direction is Direction.DEESCALATION else self.escalation
+
+    def level(self, direction: Direction) -> Level:
+        """Held now, after hysteresis."""
+        return Level(self.level_deescalation if direction is Direction.DEESCALATION else self.level_escalation)
+
+    def told(self, direction: Direction) -> Level:
+        """The highest level people have been told of."""
+        return Level(self.told_deescalation if direction is Direction.DEESCALATION else self.told_escalation)
+
+
+def open_stories(session: Session, since: datetime) -> Sequence[Story]:
+    """Stories that had news at or after `since`, oldest first."""
+    return session.exec(select(Story).where(col(Story.last_seen_at) >= since).order_by(col(Story.id))).all()
+
+
+def stories_to_judge(session: Session, now: datetime, limit: int) -> Sequence[Story]:
+    """Stories a reading joined, or whose next look (score fading, quiet period over) is due, oldest first."""
+    due = (col(Story.changed)) | (col(Story.judge_again_at) <= now)
+    return session.exec(select(Story).where(due).order_by(col(Story.last_seen_at), col(Story.id)).limit(limit)).all()
+
+
+def loudest_stories(
+    session: Session, direction: Direction, since: datetime, until: datetime, limit: int
+) -> Sequence[Story]:
+    """Stories with news in [since, until), highest peak in `direction` first."""
+    peak = col(Story.peak_deescalation if direction is Direction.DEESCALATION else Story.peak_escalation)
+    within = select(Story).where(col(Story.last_seen_at) >= since, col(Story.first_seen_at) < until, peak > 0)
+    return session.exec(within.order_by(peak.desc(), col(Story.id)).limit(limit)).all()

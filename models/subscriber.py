@@ -1,0 +1,75 @@
+"""A chat (private, group, channel, forum topic) or the terminal, with what it wants to hear."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import BigInteger, UniqueConstraint
+from sqlmodel import Field, Session, SQLModel, col, select
+
+from models.columns import text_enum
+
+
+class Outlet(StrEnum):
+    """Where messages come out."""
+
+    TELEGRAM = "telegram"
+    TERMINAL = "terminal"
+
+
+class SubscriberState(StrEnum):
+    """Whether a chat is sent anything."""
+
+    PENDING = "pending"  #: asked to subscribe; an admin has not answered
+    ACTIVE = "active"  #: gets alerts and digests
+    STOPPED = "stopped"  #: said /stop; /start brings it back
+    BLOCKED = "blocked"  #: removed the bot (Telegram says 403); /start brings it back
+    REFUSED = "refused"  #: an admin said no; /start does not bring it back
+
+
+class Subscriber(SQLModel, table=True):
+    """One place messages go to; levels are `models.story.Level` values from which it wants to hear."""
+
+    __table_args__ = (UniqueConstraint("outlet", "chat_id", "thread_id"),)
+
+    id: int = Field(default=None, primary_key=True)
+    outlet: Outlet = Field(default=Outlet.TELEGRAM, sa_type=text_enum(Outlet))
+    chat_id: int = Field(sa_type=BigInteger)
+    thread_id: int = 0  # forum topic; 0 for none, so that the constraint holds (NULLs would all differ)
+    kind: str = "private"
+    name: str = ""
+    state: SubscriberState = Field(default=SubscriberState.PENDING, sa_type=text_enum(SubscriberState))
+    level_escalation: int = 2
+    level_deescalation: int = 2
+    daily_budget: int | None = None  # None: as config says
+    digest: bool = True
+    digest_due_at: datetime | None = Field(default=None, index=True)
+    created_at: datetime
+    changed_at: datetime
+
+
+TERMINAL_CHAT = 0
+
+
+def find_subscriber(
+    session: Session, chat_id: int, thread_id: int = 0, outlet: Outlet = Outlet.TELEGRAM
+) -> Subscriber | None:
+    """The subscriber of a chat and topic."""
+    same = select(Subscriber).where(
+        Subscriber.outlet == outlet, Subscriber.chat_id == chat_id, Subscriber.thread_id == thread_id
+    )
+    return session.exec(same).first()
+
+
+def active_subscribers(session: Session) -> Sequence[Subscriber]:
+    """Everybody who is sent alerts, in order of arrival."""
+    active = select(Subscriber).where(Subscriber.state == SubscriberState.ACTIVE)
+    return session.exec(active.order_by(col(Subscriber.id))).all()
+
+
+def digest_due(session: Session, now: datetime) -> Sequence[Subscriber]:
+    """Active subscribers whose weekly digest is due."""
+    due = select(Subscriber).where(
+        Subscriber.state == SubscriberState.ACTIVE, col(Subscriber.digest), col(Subscriber.digest_due_at) <= now
+    )
+    return session.exec(due.order_by(col(Subscriber.id))).all()
