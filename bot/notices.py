@@ -20,7 +20,7 @@ def tell_admins(session: Session, settings: Settings, key: str, message: Message
 
 
 def admins(session: Session, settings: Settings, now: datetime) -> list[Subscriber]:
-    """Admins as chats (an admin's user id is the id of the private chat with them), else the terminal if it is active."""
+    """Admins as chats (a user id is also the id of the private chat with them), else the terminal if it is active."""
     if settings.telegram.admins:
         return [_admin_chat(session, user_id, now) for user_id in settings.telegram.admins]
     terminal = find_subscriber(session, TERMINAL_CHAT, outlet=Outlet.TERMINAL)
