@@ -15,5 +15,7 @@ def next_digest(digest: Digest, after: datetime) -> datetime:
     weekday = WEEKDAYS.index(digest.weekday)
     start = after.astimezone(zone).date() - timedelta(days=1)  # a zone may have skipped the day itself
     days = (start + timedelta(days=offset) for offset in range(10))
-    moments = (datetime.combine(day, digest.at, tzinfo=zone).astimezone(UTC) for day in days if day.weekday() == weekday)
+    moments = (
+        datetime.combine(day, digest.at, tzinfo=zone).astimezone(UTC) for day in days if day.weekday() == weekday
+    )
     return next(moment for moment in moments if moment > after)

@@ -14,7 +14,7 @@ ZONES = ("UTC", "Europe/Kyiv", "America/New_York", "Australia/Lord_Howe", "Pacif
 DIGESTS = st.builds(
     Digest,
     weekday=st.sampled_from(WEEKDAYS),
-    at=st.times().map(lambda t: t.replace(microsecond=0)),
+    at=st.times().map(lambda t: t.replace(microsecond=0, fold=0)),
     timezone=st.sampled_from(ZONES),
 )
 MOMENTS = st.datetimes(datetime(2005, 1, 1), datetime(2045, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001

@@ -1,0 +1,172 @@
+"""Wishes to send in, turns out: no chat and not the whole bot sends faster than Telegram allows.
+
+`Allowance` decides and is handed the time; `Limiter` waits. A turn goes to the most urgent wish whose chat is free, so
+one chat that has had its share holds up nobody else.
+"""
+
+import asyncio
+import time
+from bisect import insort
+from collections import defaultdict, deque
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from itertools import count
+from math import inf
+from typing import NamedTuple
+
+from config.schema import Rate
+from models.delivery import Priority
+
+GLOBAL = "every chat"
+
+
+class Limit(NamedTuple):
+    """At most `events` in any span of `seconds`."""
+
+    events: int
+    seconds: float
+
+
+def per(rate: float, seconds: float) -> Limit:
+    """`rate` events in `seconds`; a rate below one is one event in a longer span."""
+    return Limit(int(rate), seconds) if rate >= 1 else Limit(1, seconds / rate)
+
+
+class Window:
+    """Remembers the last events of each key, and says when one more fits under a limit. Times only go forward."""
+
+    def __init__(self) -> None:
+        self._times: dict[Hashable, deque[float]] = defaultdict(deque)
+
+    def delay(self, key: Hashable, limit: Limit, now: float) -> float:
+        """Seconds until one more event keeps `limit`; 0 for now."""
+        times = self._times.get(key, ())
+        if len(times) < limit.events:
+            return 0.0
+        oldest = times[-limit.events]
+        # Compared as sums, so that rounding in the difference cannot open the window early.
+        return 0.0 if now >= oldest + limit.seconds else max(oldest + limit.seconds - now, 1e-6)
+
+    def add(self, key: Hashable, limit: Limit, now: float) -> None:
+        """Count an event."""
+        times = self._times[key]
+        times.append(now)
+        while len(times) > limit.events:
+            times.popleft()
+
+    def forget_before(self, moment: float) -> None:
+        """Drop keys without an event since `moment`."""
+        for key in [key for key, times in self._times.items() if times[-1] < moment]:
+            del self._times[key]
+
+
+class Allowance:
+    """What Telegram lets a bot send: to one chat, to one group in a minute, and over all chats.
+
+    A chat id below zero is a group or channel. `hold` closes one chat after Telegram asked for patience.
+    """
+
+    MINUTE = "a minute of"
+
+    def __init__(self) -> None:
+        self._sent = Window()
+        self._held: dict[int, float] = {}
+        self._cleaned_at = -inf
+
+    def delay(self, chat_id: int, rate: Rate, now: float) -> float:
+        """Seconds until a message may go to this chat; 0 for now."""
+        windows = max(self._sent.delay(key, limit, now) for key, limit in _limits(chat_id, rate))
+        return max(windows, self._held.get(chat_id, now) - now)
+
+    def add(self, chat_id: int, rate: Rate, now: float) -> None:
+        """Count a message sent now."""
+        for key, limit in _limits(chat_id, rate):
+            self._sent.add(key, limit, now)
+        self._forget(rate, now)
+
+    def hold(self, chat_id: int, seconds: float, now: float) -> None:
+        """Close a chat for at least so long."""
+        self._held[chat_id] = max(now + seconds, self._held.get(chat_id, now))
+
+    def _forget(self, rate: Rate, now: float) -> None:
+        longest = max(limit.seconds for _, limit in _limits(-1, rate))
+        if now - self._cleaned_at > longest:
+            self._sent.forget_before(now - longest)
+            self._held = {chat_id: until for chat_id, until in self._held.items() if until > now}
+            self._cleaned_at = now
+
+
+def _limits(chat_id: int, rate: Rate) -> list[tuple[Hashable, Limit]]:
+    limits: list[tuple[Hashable, Limit]] = [
+        (GLOBAL, per(rate.per_second, 1)),
+        (chat_id, per(rate.private_per_second, 1)),
+    ]
+    if chat_id < 0:
+        limits.append(((Allowance.MINUTE, chat_id), per(rate.group_per_minute, 60)))
+    return limits
+
+
+@dataclass(order=True, slots=True)
+class _Wish:
+    priority: Priority
+    number: int
+    chat_id: int = field(compare=False)
+    turn: asyncio.Future[None] = field(compare=False)
+
+
+class Limiter:
+    """Hands out turns to send, most urgent first. One per bot, on one event loop.
+
+    What it knows lives in memory: after a restart Telegram's own 429 is the safeguard, whose deadline the outbox keeps.
+    """
+
+    def __init__(self, rate: Callable[[], Rate], clock: Callable[[], float] = time.monotonic) -> None:
+        self._rate = rate
+        self._clock = clock
+        self._allowance = Allowance()
+        self._wishes: list[_Wish] = []
+        self._number = count()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def delay(self, chat_id: int) -> float:
+        """Seconds until this chat is free, not counting those who wait already; 0 for now."""
+        return self._allowance.delay(chat_id, self._rate(), self._clock())
+
+    def hold(self, chat_id: int, seconds: float) -> None:
+        """Telegram asked for patience with this chat (429)."""
+        self._allowance.hold(chat_id, seconds, self._clock())
+
+    async def wait(self, chat_id: int, priority: Priority = Priority.ALERT, patience_s: float = inf) -> bool:
+        """Return True when it is this message's turn, which is then taken; False when that took too long."""
+        wish = _Wish(priority, next(self._number), chat_id, asyncio.get_running_loop().create_future())
+        insort(self._wishes, wish)
+        self.give_turns()
+        try:
+            async with asyncio.timeout(None if patience_s == inf else patience_s):
+                await wish.turn
+        except TimeoutError:
+            return False
+        finally:
+            if wish in self._wishes:
+                self._wishes.remove(wish)
+        return True
+
+    def give_turns(self) -> None:
+        """Wake everybody whose turn has come, and be called again when the next one's has."""
+        now, rate = self._clock(), self._rate()
+        waiting: list[_Wish] = []
+        for wish in self._wishes:
+            if wish.turn.done():
+                continue
+            if self._allowance.delay(wish.chat_id, rate, now) > 0:
+                waiting.append(wish)
+                continue
+            self._allowance.add(wish.chat_id, rate, now)
+            wish.turn.set_result(None)
+        self._wishes = waiting
+        self._call_again(min((self._allowance.delay(wish.chat_id, rate, now) for wish in waiting), default=None))
+
+    def _call_again(self, delay: float | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None if delay is None else asyncio.get_running_loop().call_later(delay, self.give_turns)

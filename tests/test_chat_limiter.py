@@ -1,0 +1,139 @@
+"""Telegram's limits hold for every order of sends, and turns go to the most urgent."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.chat.limiter import Allowance, Limiter
+from config.schema import Rate
+from models import Priority
+
+PRIVATE, OTHER, GROUP = 7, 8, -100
+RATES = st.builds(
+    Rate,
+    per_second=st.sampled_from([0.5, 1.0, 3.0, 30.0]),
+    private_per_second=st.sampled_from([0.2, 1.0, 2.0]),
+    group_per_minute=st.sampled_from([0.5, 3.0, 20.0]),
+)
+STEPS = st.lists(st.tuples(st.sampled_from([PRIVATE, OTHER, GROUP, -200]), st.floats(0, 5)), max_size=150)
+
+
+def most_in_a_window(times: Sequence[float], seconds: float) -> int:
+    return max((sum(start <= t < start + seconds for t in times) for start in times), default=0)
+
+
+def send_as_fast_as_allowed(rate: Rate, steps: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
+    allowance, now, sent = Allowance(), 1000.0, list[tuple[int, float]]()
+    for chat_id, idle in steps:
+        now += idle
+        while (delay := allowance.delay(chat_id, rate, now)) > 0:
+            now += delay
+        allowance.add(chat_id, rate, now)
+        sent.append((chat_id, now))
+    return sent
+
+
+@given(RATES, STEPS)
+@settings(max_examples=200)
+def test_no_window_holds_more_messages_than_telegram_allows(rate: Rate, steps: list[tuple[int, float]]) -> None:
+    sent = send_as_fast_as_allowed(rate, steps)
+    assert most_in_a_window([t for _, t in sent], max(1, 1 / rate.per_second)) <= max(1, rate.per_second)
+    for chat_id in {chat_id for chat_id, _ in sent}:
+        times = [t for chat, t in sent if chat == chat_id]
+        assert most_in_a_window(times, max(1, 1 / rate.private_per_second)) <= max(1, rate.private_per_second)
+        if chat_id < 0:
+            assert most_in_a_window(times, max(60, 60 / rate.group_per_minute)) <= max(1, rate.group_per_minute)
+
+
+def test_twenty_messages_reach_a_group_within_a_minute_and_the_next_one_waits() -> None:
+    sent = [t - 1000 for _, t in send_as_fast_as_allowed(Rate(), [(GROUP, 0.0)] * 21)]
+    assert sent[19] == pytest.approx(19, abs=0.01)
+    assert sent[20] == pytest.approx(60, abs=0.01)
+
+
+def test_a_full_chat_does_not_hold_up_another() -> None:
+    allowance = Allowance()
+    allowance.add(PRIVATE, Rate(), 1000.0)
+    assert allowance.delay(PRIVATE, Rate(), 1000.0) == pytest.approx(1)
+    assert allowance.delay(OTHER, Rate(), 1000.0) == 0
+
+
+def test_flood_control_closes_only_the_chat_it_names() -> None:
+    allowance = Allowance()
+    allowance.hold(PRIVATE, 40, 1000.0)
+    allowance.hold(PRIVATE, 5, 1001.0)
+    assert allowance.delay(PRIVATE, Rate(), 1010.0) == pytest.approx(30)
+    assert allowance.delay(OTHER, Rate(), 1010.0) == 0
+    assert allowance.delay(PRIVATE, Rate(), 1040.0) == 0
+
+
+def test_chats_of_long_ago_take_no_memory() -> None:
+    allowance = Allowance()
+    for chat_id in range(1, 2000):
+        allowance.add(chat_id, Rate(), 1000.0 + chat_id)
+    assert len(allowance._sent._times) < 200
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+async def settled(limiter: Limiter) -> None:
+    limiter.give_turns()
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+async def test_a_reply_goes_before_an_alert_and_an_alert_before_a_digest() -> None:
+    clock, turns = Clock(), list[str]()
+    limiter = Limiter(Rate, clock)
+
+    async def wait(name: str, priority: Priority) -> None:
+        await limiter.wait(PRIVATE, priority)
+        turns.append(name)
+
+    await limiter.wait(PRIVATE)
+    wishes = [("digest", Priority.DIGEST), ("alert", Priority.ALERT), ("reply", Priority.REPLY)]
+    tasks = [asyncio.create_task(wait(*wish)) for wish in wishes]
+    for expected in ([], ["reply"], ["reply", "alert"], ["reply", "alert", "digest"]):
+        await settled(limiter)
+        assert turns == expected
+        clock.now += 1
+    await asyncio.gather(*tasks)
+
+
+async def test_who_has_no_patience_left_takes_no_turn() -> None:
+    clock = Clock()
+    limiter = Limiter(Rate, clock)
+    limiter.hold(PRIVATE, 60)
+    assert not await limiter.wait(PRIVATE, patience_s=0.01)
+    assert limiter.delay(PRIVATE) == pytest.approx(60)
+    clock.now += 60
+    assert await limiter.wait(PRIVATE, patience_s=0)
+
+
+async def test_a_cancelled_wish_leaves_its_turn_to_the_next() -> None:
+    clock = Clock()
+    limiter = Limiter(Rate, clock)
+    await limiter.wait(PRIVATE)
+    first = asyncio.create_task(limiter.wait(PRIVATE))
+    second = asyncio.create_task(limiter.wait(PRIVATE))
+    await settled(limiter)
+    first.cancel()
+    clock.now += 1
+    await settled(limiter)
+    assert await second
+    with pytest.raises(asyncio.CancelledError):
+        await first
+
+
+async def test_turns_come_by_themselves_on_the_real_clock() -> None:
+    limiter = Limiter(lambda: Rate(private_per_second=30.0))
+    assert [await limiter.wait(PRIVATE) for _ in range(33)] == [True] * 33
