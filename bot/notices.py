@@ -34,13 +34,15 @@ def enqueue(
     message: Message,
     now: datetime,
     priority: Priority = Priority.NOTICE,
-) -> None:
-    """Put a message into the outbox unless this subscriber was given `key` (at most 80 characters) before."""
+) -> Delivery | None:
+    """Put a message into the outbox; None when this subscriber was given `key` (at most 80 characters) before."""
     same = select(Delivery.id).where(Delivery.subscriber_id == subscriber.id, Delivery.key == key)
-    if session.exec(same).first() is None:
-        row = Delivery(subscriber_id=subscriber.id, key=key, priority=priority, send_after=now, created_at=now)
-        row.message = message.to_json()
-        session.add(row)
+    if session.exec(same).first() is not None:
+        return None
+    row = Delivery(subscriber_id=subscriber.id, key=key, priority=priority, send_after=now, created_at=now)
+    row.message = message.to_json()
+    session.add(row)
+    return row
 
 
 def _admin_chat(session: Session, user_id: int, now: datetime) -> Subscriber:

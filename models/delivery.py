@@ -14,6 +14,7 @@ from sqlalchemy import JSON, CursorResult, UniqueConstraint, update
 from sqlmodel import Field, Session, SQLModel, col, func, select
 
 from models.columns import text_enum
+from models.subscriber import Subscriber
 
 
 class DeliveryState(StrEnum):
@@ -61,14 +62,19 @@ class Delivery(SQLModel, table=True):
 OPEN_STATES = (DeliveryState.WAITING, DeliveryState.SENDING)
 
 
-def claim_due(session: Session, now: datetime, lease: timedelta, limit: int) -> Sequence[Delivery]:
-    """Claim up to `limit` due rows until `now + lease`: most urgent first, then oldest.
+def claim_due(
+    session: Session, outlets: Sequence[str], now: datetime, lease: timedelta, limit: int
+) -> Sequence[Delivery]:
+    """Claim up to `limit` due rows for `outlets` until `now + lease`: most urgent first, then oldest.
 
     Safe against other claimers: each row is taken by an UPDATE that still finds it due.
     """
     due = (col(Delivery.state).in_(OPEN_STATES)) & (col(Delivery.send_after) <= now)
     order = (col(Delivery.priority), col(Delivery.send_after), col(Delivery.id))
-    ids = session.exec(select(Delivery.id).where(due).order_by(*order).limit(limit)).all()
+    reachable = select(Delivery.id).join(Subscriber).where(due, col(Subscriber.outlet).in_(outlets))
+    ids = session.exec(reachable.order_by(*order).limit(limit)).all()
+    if not ids:
+        return []
     claim = uuid4().hex
     taken = (
         update(Delivery)

@@ -1,0 +1,200 @@
+"""A story at the moment it rings in, the facts of its alert and the message made of them out.
+
+Facts are plain JSON kept with the alert, so that the message can be made again, and looked at, long after.
+"""
+
+from datetime import datetime
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from bot.messages.message import TEXT_LIMIT, Message, clip, units
+from models import Alert, AlertKind, Direction, Level, Story
+
+if TYPE_CHECKING:
+    from bot.pipeline.weigh import Weight
+    from models.reading import ReadingWithSource
+
+MAX_SOURCES = 5
+MAX_CLAIMS = 4
+MAX_EVIDENCE = 2
+MARKS = {Level.WATCH: "🟡", Level.WARNING: "🟠", Level.CRITICAL: "🔴"}
+EASING_MARK = "🟢"
+SIGNAL_NAMES = {
+    "troop_buildup": "troop build-up",
+    "armed_attack": "armed attack",
+    "show_of_force": "show of force",
+    "military_encounter": "military encounter",
+    "recognition_move": "recognition move",
+    "diplomatic_rupture": "diplomatic rupture",
+    "arms_transfer": "arms transfer",
+    "covert_action": "covert action",
+    "emergency_measures": "emergency measures",
+    "troop_withdrawal": "troop withdrawal",
+    "sanctions_relief": "sanctions relief",
+    "prisoner_release": "prisoner release",
+    "diplomatic_restoration": "ties restored",
+}
+
+
+def signal_name(signal: str) -> str:
+    """A signal's id as people read it."""
+    return SIGNAL_NAMES.get(signal, signal.replace("_", " "))
+
+
+def alert_facts(story: Story, weight: "Weight", direction: Direction) -> dict[str, Any]:
+    """What an alert about `story` says, as JSON: headline, sources, claims, evidence, parties, scores."""
+    rows = weight.top.get(direction, ())
+    return {
+        "title": rows[0][0].title if rows else story.title,
+        "url": rows[0][1].url if rows else "",
+        "summary": _summary(rows),
+        "escalation": round(weight.escalation),
+        "deescalation": round(weight.deescalation),
+        "status": story.status.value,
+        "independent": weight.sources,
+        "dyad": [name for _code, name in _pair(story, weight)],
+        "signals": list(weight.signals)[:4],
+        "contested": list(weight.contested),
+        "sources": _sources(rows),
+        "claims": _claims(rows),
+        "evidence": _evidence(rows, direction),
+    }
+
+
+def alert_message(alert: Alert) -> Message:
+    """The message of an alert: level and direction in the first line, never longer than one Telegram message."""
+    facts = alert.facts
+    head = headline_of(alert)
+    blocks = [
+        (f"<b>{escape(head, quote=False)}</b>", head),
+        _paragraph(facts["title"], bold=True),
+        _paragraph(facts["summary"]),
+        *_dispute_lines(facts),
+        *_facts_lines(alert, facts),
+        *_source_lines(facts),
+    ]
+    kept = _fit([block for block in blocks if block[1]])
+    return Message(
+        html="\n".join(block[0] for block in kept),
+        plain="\n".join(block[1] for block in kept),
+        title=head,
+        tone="easing" if alert.direction is Direction.DEESCALATION else Level(alert.level).word,
+    )
+
+
+def headline_of(alert: Alert) -> str:
+    """The line a phone shows on its lock screen: mark, level, direction, pair."""
+    level = Level(alert.level)
+    easing = alert.direction is Direction.DEESCALATION
+    mark = EASING_MARK if easing else MARKS[level]
+    words = ["EASING" if easing else level.word.upper()]
+    if easing:
+        words.append(level.word)
+    if alert.kind is AlertKind.RAISED:
+        words.append("raised")
+    disputed = alert.kind is AlertKind.CONTESTED or alert.facts["status"] == "contested"
+    pair = " – ".join(alert.facts["dyad"])
+    return f"{mark} {' · '.join(words)}{' · DISPUTED' if disputed else ''}{f' · {pair}' if pair else ''}"
+
+
+def _summary(rows: "tuple[ReadingWithSource, ...]") -> str:
+    if not rows:
+        return ""
+    reading, article, _feed = rows[0]
+    lead = reading.lead or article.summary
+    return "" if lead.strip() == reading.title.strip() else clip(lead, 320)
+
+
+def _pair(story: Story, weight: "Weight") -> list[tuple[str, str]]:
+    names = dict(weight.actors)
+    return [(code, names.get(code, code)) for code in (story.dyad or "").split("-") if code]
+
+
+def _sources(rows: "tuple[ReadingWithSource, ...]") -> list[dict[str, str]]:
+    """One line per publisher family, best reading first."""
+    seen: set[str] = set()
+    lines = []
+    for reading, article, feed in rows:
+        if feed.source not in seen:
+            seen.add(feed.source)
+            lines.append(
+                {
+                    "publisher": feed.title or feed.publisher or feed.url,
+                    "title": reading.title,
+                    "url": article.url,
+                    "at": article.news_at.isoformat(),
+                }
+            )
+    return lines
+
+
+def _claims(rows: "tuple[ReadingWithSource, ...]") -> list[dict[str, str]]:
+    """Who says what, each party and stance once per signal."""
+    found: dict[tuple[str, str, str], dict[str, str]] = {}
+    for reading, _article, _feed in rows:
+        for claim in reading.claims:
+            found.setdefault((claim["signal"], claim["claimant"], claim["stance"]), dict(claim))
+    return list(found.values())
+
+
+def _evidence(rows: "tuple[ReadingWithSource, ...]", direction: Direction) -> list[dict[str, Any]]:
+    found = [item for reading, _, _ in rows[:3] for item in reading.evidence if item["direction"] == direction]
+    unique = {item["sentence"]: item for item in found}
+    return sorted(unique.values(), key=lambda item: -item["score"])[:MAX_EVIDENCE]
+
+
+def _paragraph(text: str, bold: bool = False) -> tuple[str, str]:
+    safe = escape(text, quote=False)
+    return (f"<b>{safe}</b>" if bold else safe), text
+
+
+def _dispute_lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
+    contested = [claim for claim in facts["claims"] if claim["signal"] in facts["contested"]]
+    by_stance = sorted(contested, key=lambda claim: (claim["signal"], claim["stance"]))[:MAX_CLAIMS]
+    return [
+        _paragraph(f"⚖ {claim['claimant']} {_stance_words(claim)}: “{clip(claim['sentence'], 160)}”")
+        for claim in by_stance
+    ]
+
+
+def _stance_words(claim: dict[str, str]) -> str:
+    verb = "denies" if claim["stance"] == "deny" else "affirms"
+    return f"{verb} ({signal_name(claim['signal'])})"
+
+
+def _facts_lines(alert: Alert, facts: dict[str, Any]) -> list[tuple[str, str]]:
+    signals = ", ".join(signal_name(signal) for signal in facts["signals"])
+    scores = f"escalation {facts['escalation']} · easing {facts['deescalation']} · {facts['status']}"
+    evidence = next((item["sentence"] for item in facts["evidence"] if item["sentence"] != facts["title"]), "")
+    if evidence and evidence in facts["summary"]:
+        evidence = ""
+    return [
+        _paragraph(f"Signals: {signals}") if signals else ("", ""),
+        _paragraph(f"Scores: {scores}"),
+        _paragraph(f"Evidence: “{clip(evidence, 240)}”") if evidence else ("", ""),
+        _paragraph(f"Why: {alert.rule}"),
+    ]
+
+
+def _source_lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
+    shown = facts["sources"][:MAX_SOURCES]
+    count = facts["independent"]
+    head = f"{count} independent source{'s' if count != 1 else ''}:"
+    return [_paragraph(head), *[_source_line(source) for source in shown]] if shown else []
+
+
+def _source_line(source: dict[str, str]) -> tuple[str, str]:
+    at = f"{datetime.fromisoformat(source['at']):%d %b %H:%M} UTC"
+    plain = f"• {source['publisher']}, {at}"
+    name = escape(source["publisher"], quote=False)
+    if not source["url"]:
+        return escape(plain, quote=False), plain
+    return f'• <a href="{escape(source["url"])}">{name}</a>, {at}', f"{plain}  {source['url']}"
+
+
+def _fit(blocks: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Drop blocks from the end until both forms fit; the HTML is longer than what Telegram counts, which is safe."""
+    kept = list(blocks)
+    while len(kept) > 2 and max(units("\n".join(block[form] for block in kept)) for form in (0, 1)) > TEXT_LIMIT:
+        kept.pop()
+    return kept

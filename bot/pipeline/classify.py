@@ -1,0 +1,84 @@
+"""articles -> readings: every waiting article is read once by the classifier, and each later version of it again."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+from sqlmodel import Session, col, update
+
+from classifiers.judgement import Document, Judgement
+from models import Article, Feed, Reading, Revision
+from models.article import unread_articles
+from models.database import Database
+
+LEAD_CHARS = 400
+Waiting = tuple[Article, Feed, Revision | None]
+
+
+class Judge(Protocol):
+    """Whatever reads documents: `classifiers.classifier.Classifier`."""
+
+    def judge(self, documents: Sequence[Document]) -> list[Judgement]:
+        """One judgement per document, in order."""
+        ...
+
+
+def read_new_articles(database: Database, judge: Judge, now: datetime, limit: int = 200) -> int:
+    """Read up to `limit` waiting articles, oldest news first; returns how many.
+
+    Nothing is locked while the classifier thinks; an article that was edited meanwhile simply waits again.
+    """
+    with database.read() as session:
+        waiting = unread_articles(session, limit)
+    if not waiting:
+        return 0
+    judgements = judge.judge([_document(*row) for row in waiting])
+    with database.write() as session:
+        for (article, _feed, revision), judgement in zip(waiting, judgements, strict=True):
+            _replace_reading(session, _reading(article, revision, judgement, now))
+            _mark_read(session, article)
+    return len(waiting)
+
+
+def _mark_read(session: Session, article: Article) -> None:
+    same = (col(Article.id) == article.id) & (col(Article.unread_revision) == article.unread_revision)
+    session.execute(update(Article).where(same).values(unread_revision=None))
+
+
+def _document(article: Article, feed: Feed, revision: Revision | None) -> Document:
+    words = revision or article
+    return Document(
+        title=words.title, summary=words.summary, text=words.text, published=article.published_at, source=feed.publisher
+    )
+
+
+def _replace_reading(session: Session, reading: Reading) -> None:
+    former = update(Reading).where(col(Reading.article_id) == reading.article_id, col(Reading.latest))
+    session.execute(former.values(latest=False))
+    session.add(reading)
+
+
+def _reading(article: Article, revision: Revision | None, judgement: Judgement, now: datetime) -> Reading:
+    words = revision or article
+    facts: dict[str, Any] = judgement.to_dict()
+    return Reading(
+        article_id=article.id,
+        revision=revision.number if revision else 0,
+        model=judgement.model,
+        title=words.title,
+        lead=(words.summary or words.text)[:LEAD_CHARS],
+        escalation=judgement.escalation,
+        deescalation=judgement.deescalation,
+        direction=dict(judgement.direction),
+        severity=judgement.severity,
+        status=judgement.status,
+        signals=dict(judgement.signals),
+        evidence=facts["evidence"],
+        claims=facts["claims"],
+        actors=facts["actors"],
+        dyad="-".join(judgement.dyad) if judgement.dyad else None,
+        contested=list(judgement.contested),
+        language=judgement.language,
+        news_at=article.news_at,
+        read_at=now,
+    )

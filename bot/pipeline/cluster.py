@@ -1,0 +1,100 @@
+"""readings -> stories: each reading joins the story of its event, or opens one.
+
+An article joins by its address (the same page in two feeds), as an edit of an article that has a story, or by the
+likeness of its words to those of a story that had news within the window. Text that bears on nothing opens no story.
+"""
+
+from datetime import timedelta
+
+from sqlmodel import Session, col, select
+
+from bot.pipeline.story_index import Entry, StoryIndex, story_words
+from config.schema import Stories
+from models import Article, Feed, Reading, Story
+from models.reading import ungathered_readings
+
+#: Below this score (0-100) in both directions a text bears on no tension worth following.
+WORTH_A_STORY = 12.0
+
+
+def load_index(session: Session, settings: Stories) -> StoryIndex:
+    """The index of all stories that may still grow, from the database."""
+    index = StoryIndex()
+    newest = session.exec(select(Story.last_seen_at).order_by(col(Story.last_seen_at).desc()).limit(1)).first()
+    if newest is None:
+        return index
+    since = newest - timedelta(hours=settings.window_hours)
+    members = select(Reading).where(
+        col(Reading.story_id).is_not(None), col(Reading.latest), col(Reading.news_at) >= since
+    )
+    for reading in session.exec(members.order_by(col(Reading.id))):
+        index.add(reading.article_id, _entry(reading))
+    return index
+
+
+def gather_stories(session: Session, index: StoryIndex, settings: Stories, limit: int = 500) -> int:
+    """Give every new reading its story, oldest news first; returns how many readings were looked at."""
+    rows = ungathered_readings(session, limit)
+    for reading, article, feed in rows:
+        reading.gathered = True
+        if max(reading.escalation, reading.deescalation) < WORTH_A_STORY:
+            continue
+        story = _earlier_story(session, reading, article) or _similar_story(session, index, reading, settings)
+        if story is None:
+            story = _open_story(session, reading, feed)
+        _join(story, reading, feed)
+        index.add(reading.article_id, _entry(reading))
+    if rows:
+        index.forget_before(rows[-1][0].news_at - timedelta(hours=settings.window_hours))
+    return len(rows)
+
+
+def _earlier_story(session: Session, reading: Reading, article: Article) -> Story | None:
+    """The story of this article's former version, or of the same page as another feed has it."""
+    same_page = select(Reading.story_id).join(Article).where(col(Reading.story_id).is_not(None))
+    if article.canonical_url:
+        same_page = same_page.where(
+            (col(Article.id) == reading.article_id) | (col(Article.canonical_url) == article.canonical_url)
+        )
+    else:
+        same_page = same_page.where(col(Article.id) == reading.article_id)
+    story_id = session.exec(same_page.order_by(col(Reading.id).desc()).limit(1)).first()
+    return session.get(Story, story_id) if story_id is not None else None
+
+
+def _similar_story(session: Session, index: StoryIndex, reading: Reading, settings: Stories) -> Story | None:
+    since = reading.news_at - timedelta(hours=settings.window_hours)
+    match = index.best_match(story_words(reading.title, reading.lead), _actor_codes(reading), since)
+    if match is None or match.similarity < settings.similarity:
+        return None
+    return session.get(Story, match.story_id)
+
+
+def _open_story(session: Session, reading: Reading, feed: Feed) -> Story:
+    story = Story(title=reading.title, first_seen_at=reading.news_at, last_seen_at=reading.news_at)
+    story.regions = list(feed.regions)
+    session.add(story)
+    session.flush()
+    return story
+
+
+def _join(story: Story, reading: Reading, feed: Feed) -> None:
+    reading.story_id = story.id
+    story.first_seen_at = min(story.first_seen_at, reading.news_at)
+    story.last_seen_at = max(story.last_seen_at, reading.news_at)
+    story.regions = sorted({*story.regions, *feed.regions})
+    story.changed = True
+
+
+def _entry(reading: Reading) -> Entry:
+    assert reading.story_id is not None  # noqa: S101 - callers pass members of stories only
+    return Entry(
+        story_id=reading.story_id,
+        news_at=reading.news_at,
+        words=story_words(reading.title, reading.lead),
+        actors=_actor_codes(reading),
+    )
+
+
+def _actor_codes(reading: Reading) -> frozenset[str]:
+    return frozenset(actor["code"] for actor in reading.actors)

@@ -1,0 +1,141 @@
+"""Words of recent articles in, the stories most like a new one out.
+
+An inverted index over the articles of open stories: a look-up touches only articles that share rare words with the new
+one, so its cost follows the window, not the archive. Similarity is the cosine of stemmed words weighted by rarity
+(Sparck Jones, "A statistical interpretation of term specificity", 1972).
+"""
+
+import math
+import re
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+
+import snowballstemmer
+
+TITLE_WEIGHT = 1.6
+COMMON_SHARE = 0.2  # a word in more than this share of the articles tells no story from another
+_WORD = re.compile(r"[^\W_]+(?:[.’'-][^\W_]+)*")
+_OUTLET_SUFFIX = re.compile(r"\s+[-–—|]\s+[^-–—|]{2,40}$")
+_STOP_WORDS = """
+    a about after again against all also an and any are as at be because been before being between both but by can
+    could did do does during each for from further had has have he her here his how if in into is it its itself just
+    more most my new no nor not now of off on once only or other our out over own per said same say says she should
+    so some such than that the their them then there these they this those through to too under until up very was we
+    were what when where which while who whom why will with would you your
+"""
+_STOP = frozenset(_STOP_WORDS.split())
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One indexed article: its words with their weights, and whose story it is."""
+
+    story_id: int
+    news_at: datetime
+    words: Mapping[str, float]
+    actors: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """How alike a new article is to a story, 0-1."""
+
+    story_id: int
+    similarity: float
+
+
+class StoryIndex:
+    """Articles of stories that are still open. It can be rebuilt from the database at any time and holds no truth."""
+
+    def __init__(self) -> None:
+        self._entries: dict[int, Entry] = {}
+        self._holders: dict[str, set[int]] = defaultdict(set)
+        self._of_story: dict[int, set[int]] = defaultdict(set)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def add(self, article_id: int, entry: Entry) -> None:
+        """Index an article; an edited one replaces its former words."""
+        self.remove(article_id)
+        self._entries[article_id] = entry
+        self._of_story[entry.story_id].add(article_id)
+        for word in entry.words:
+            self._holders[word].add(article_id)
+
+    def remove(self, article_id: int) -> None:
+        """Forget an article; unknown ones are ignored."""
+        entry = self._entries.pop(article_id, None)
+        if entry is None:
+            return
+        self._of_story[entry.story_id].discard(article_id)
+        for word in entry.words:
+            self._holders[word].discard(article_id)
+            if not self._holders[word]:
+                del self._holders[word]
+
+    def forget_before(self, moment: datetime) -> None:
+        """Drop articles whose news is older than `moment`."""
+        for article_id in [key for key, entry in self._entries.items() if entry.news_at < moment]:
+            self.remove(article_id)
+
+    def best_match(self, words: Mapping[str, float], actors: frozenset[str], since: datetime) -> Match | None:
+        """The most similar story with news at or after `since`, None when nothing shares a telling word."""
+        matches = [self._similarity(story_id, words, actors, since) for story_id in self._candidates(words)]
+        # The lower id wins a tie, so that the same articles in the same order always give the same stories.
+        return max(matches, key=lambda match: (match.similarity, -match.story_id), default=None)
+
+    def _candidates(self, words: Mapping[str, float]) -> set[int]:
+        most = max(10.0, COMMON_SHARE * len(self._entries))
+        telling = [self._holders[word] for word in words if word in self._holders and len(self._holders[word]) <= most]
+        return {self._entries[article_id].story_id for holders in telling for article_id in holders}
+
+    def _similarity(self, story_id: int, words: Mapping[str, float], actors: frozenset[str], since: datetime) -> Match:
+        members = [self._entries[article_id] for article_id in self._of_story[story_id]]
+        if max(member.news_at for member in members) < since:
+            return Match(story_id, 0.0)
+        values = [self._cosine(words, member.words) * _same_parties(actors, member.actors) for member in members]
+        # Between single link, which chains neighbouring events together, and average link, which splits long stories.
+        return Match(story_id, 0.6 * max(values) + 0.4 * sum(values) / len(values))
+
+    def _cosine(self, left: Mapping[str, float], right: Mapping[str, float]) -> float:
+        shared = left.keys() & right.keys()
+        dot = sum(left[word] * right[word] * self._rarity(word) ** 2 for word in sorted(shared))
+        return dot / (self._norm(left) * self._norm(right)) if dot else 0.0
+
+    def _norm(self, words: Mapping[str, float]) -> float:
+        return math.sqrt(sum((weight * self._rarity(word)) ** 2 for word, weight in words.items()))
+
+    def _rarity(self, word: str) -> float:
+        # At least 200 articles are assumed, so that the first stories of a fresh database are not judged by noise.
+        total = max(len(self._entries), 200)
+        return math.log((1 + total) / (1 + len(self._holders.get(word, ())))) + 0.1
+
+
+def story_words(title: str, lead: str) -> dict[str, float]:
+    """Stemmed words of a headline and lead with their weights; the headline counts more. Deterministic."""
+    counts: Counter[str] = Counter()
+    for word in _stems(_OUTLET_SUFFIX.sub("", title)):
+        counts[word] = max(counts[word], TITLE_WEIGHT)  # type: ignore[assignment]
+    for word in _stems(lead):
+        counts[word] = max(counts[word], 1.0)  # type: ignore[assignment]
+    return dict(counts)
+
+
+def _stems(text: str) -> list[str]:
+    words = (word.lower().replace("’", "'").removesuffix("'s") for word in _WORD.findall(text))
+    return [_stem(word) for word in words if len(word) > 1 and word not in _STOP]
+
+
+@lru_cache(maxsize=50_000)
+def _stem(word: str) -> str:
+    return str(snowballstemmer.stemmer("english").stemWord(word))
+
+
+def _same_parties(left: frozenset[str], right: frozenset[str]) -> float:
+    """1 when the parties may be the same, less when both are known and none is shared."""
+    return 1.0 if not left or not right or left & right else 0.5

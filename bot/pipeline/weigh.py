@@ -1,0 +1,150 @@
+"""A story's readings in, what the story amounts to now out: scores, sources, status, parties. Pure.
+
+Publisher families count once, and so does copy: the same words under two names are one source.
+"""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from config.schema import Stories
+from models import Article, Direction, Reading, StoryStatus
+from models.reading import ReadingWithSource
+
+PROBABLE = 0.5
+_COPY_WORDS = 25
+_DATELINE = re.compile(
+    r"^\W*[A-Z][A-Z .,/'-]{2,40}(?:,? \w+ \d{1,2})?(?: \([^)]{2,30}\))?\s*[-–—:]+\s*|\([^)]{2,30}\)\s*[-–—]\s*"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """What a story amounts to at one moment. Scores 0-100; `top` are the readings that gave them, best first."""
+
+    escalation: float = 0.0
+    deescalation: float = 0.0
+    status: StoryStatus = StoryStatus.UNCONFIRMED
+    sources: int = 0
+    top: dict[Direction, tuple[ReadingWithSource, ...]] = field(default_factory=dict)
+    dyad: str | None = None
+    actors: tuple[tuple[str, str], ...] = ()
+    signals: dict[str, float] = field(default_factory=dict)
+    contested: tuple[str, ...] = ()
+    fades_at: datetime | None = None
+
+    def score(self, direction: Direction) -> float:
+        """0-100, in `direction`."""
+        return self.deescalation if direction is Direction.DEESCALATION else self.escalation
+
+
+def weigh(readings: Sequence[ReadingWithSource], settings: Stories, now: datetime) -> Weight:
+    """What `readings` (the latest of each article) amount to; those older than the memory or from the backlog are
+    context that adds sources and parties but no score."""
+    if not readings:
+        return Weight()
+    sources = count_sources(readings)
+    memory = timedelta(hours=settings.memory_hours)
+    fresh = [row for row in readings if not row[1].backlog and now - row[0].news_at < memory]
+    factor = 1.0 if sources > 1 else settings.single_source_factor
+    top = {direction: _ranked(fresh, direction) for direction in Direction}
+    scores = {direction: factor * _best(rows, direction) for direction, rows in top.items()}
+    contested = contested_signals([row[0] for row in readings])
+    return Weight(
+        escalation=scores[Direction.ESCALATION],
+        deescalation=scores[Direction.DEESCALATION],
+        status=_status(readings, sources, contested),
+        sources=sources,
+        top=top,
+        dyad=_commonest(reading.dyad for reading, _, _ in readings),
+        actors=_actors(readings),
+        signals=_signals(fresh or readings),
+        contested=contested,
+        fades_at=min((row[0].news_at + memory for row in fresh), default=None),
+    )
+
+
+def weighted(row: ReadingWithSource, direction: Direction) -> float:
+    """One reading's score times its feed's weight, at most 100."""
+    reading, _article, feed = row
+    return min(100.0, reading.score(direction) * feed.weight)
+
+
+def count_sources(readings: Sequence[ReadingWithSource]) -> int:
+    """Independent sources: feeds of one family are one, and so are texts that open with the same words."""
+    parent: dict[str, str] = {}
+
+    def root(name: str) -> str:
+        while parent.setdefault(name, name) != name:
+            name = parent[name]
+        return name
+
+    families = set()
+    for reading, article, feed in readings:
+        family = f"family:{feed.source}"
+        families.add(family)
+        root(family)
+        for key in copy_keys(reading, article):
+            parent[root(key)] = root(family)
+    return len({root(family) for family in families})
+
+
+def copy_keys(reading: Reading, article: Article) -> list[str]:
+    """What two prints of one agency text share: the first words of summary and text, datelines aside."""
+    keys = []
+    for text in (article.text, reading.lead):
+        words = re.findall(r"\w+", _DATELINE.sub("", text).lower())[:_COPY_WORDS]
+        if len(words) >= 12:  # shorter openings coincide by chance
+            keys.append("copy:" + " ".join(words))
+    return keys
+
+
+def contested_signals(readings: Sequence[Reading]) -> tuple[str, ...]:
+    """Signals that one party affirms and another denies, within one article or across the story's articles."""
+    stances: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    found = {signal for reading in readings for signal in reading.contested}
+    for reading in readings:
+        for claim in reading.claims:
+            stances[claim["signal"]][claim["stance"]].add(claim["claimant"])
+    for signal, sides in stances.items():
+        affirm, deny = sides["affirm"], sides["deny"]
+        if affirm and deny and (affirm - deny or deny - affirm):
+            found.add(signal)
+    return tuple(sorted(found))
+
+
+def _ranked(rows: Sequence[ReadingWithSource], direction: Direction) -> tuple[ReadingWithSource, ...]:
+    return tuple(sorted(rows, key=lambda row: (-weighted(row, direction), row[0].news_at, row[0].id)))
+
+
+def _best(rows: Sequence[ReadingWithSource], direction: Direction) -> float:
+    return weighted(rows[0], direction) if rows else 0.0
+
+
+def _status(readings: Sequence[ReadingWithSource], sources: int, contested: tuple[str, ...]) -> StoryStatus:
+    if contested:
+        return StoryStatus.CONTESTED
+    parties = {code for reading, _, _ in readings for code in (reading.dyad or "").split("-") if code}
+    neutral = any(feed.aligned not in parties and reading.status == "asserted" for reading, _, feed in readings)
+    return StoryStatus.CONFIRMED if sources > 1 and neutral else StoryStatus.UNCONFIRMED
+
+
+def _commonest(values: object) -> str | None:
+    counts = Counter(value for value in values if value)  # type: ignore[attr-defined]
+    return max(counts, key=lambda value: (counts[value], value), default=None)
+
+
+def _actors(readings: Sequence[ReadingWithSource]) -> tuple[tuple[str, str], ...]:
+    counts = Counter((actor["code"], actor["name"]) for reading, _, _ in readings for actor in reading.actors)
+    return tuple(actor for actor, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:6])
+
+
+def _signals(readings: Sequence[ReadingWithSource]) -> dict[str, float]:
+    best: dict[str, float] = {}
+    for reading, _, _ in readings:
+        for signal, probability in reading.signals.items():
+            if probability >= PROBABLE:
+                best[signal] = max(best.get(signal, 0.0), probability)
+    return dict(sorted(best.items(), key=lambda item: (-item[1], item[0])))
