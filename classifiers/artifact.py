@@ -1,0 +1,156 @@
+"""A folder with model.skops and manifest.json <-> the fitted parts of a classifier; whatever does not match is refused.
+
+The parts are stored as plain dicts of arrays and strings, so loading runs no code: skops is given an empty list of types
+to trust beyond its own defaults, and the manifest's sha256 is checked before skops sees a byte.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classifiers.combiner import Combiner, Mix, Scale
+from classifiers.features import TfidfBlock
+from classifiers.heads import Heads
+from config.errors import ModelError
+
+FORMAT = 1
+ARTIFACTS = Path(__file__).with_name("artifacts")
+DEFAULT_ARTIFACT = ARTIFACTS / "tfidf"
+MODEL_FILE = "model.skops"
+MANIFEST_FILE = "manifest.json"
+_FIX = "make a fitting one with ./run.sh train"
+_LARGEST = 100 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A linear filter on word features: a sentence whose logit is below `least` is out of scope and read no further."""
+
+    weights: NDArray[np.float32]
+    intercept: float
+    least: float
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Everything that was fitted: word and character features, gate, heads, combiner."""
+
+    words: TfidfBlock
+    chars: TfidfBlock
+    gate: Gate
+    heads: Heads
+    combiner: Combiner
+
+
+def save_parts(parts: Parts, folder: Path, facts: dict[str, Any]) -> dict[str, Any]:
+    """Write model and manifest; `facts` (seed, corpus sha256, figures, command) join the manifest, which is returned."""
+    import skops.io
+    import zipfile
+
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / MODEL_FILE
+    skops.io.dump(_to_plain(parts), path, compression=zipfile.ZIP_DEFLATED, compresslevel=9)
+    digest = _sha256(path)
+    manifest = {
+        "format": FORMAT,
+        "model": digest[:12],
+        "files": {MODEL_FILE: digest},
+        "versions": _versions(),
+        **facts,
+    }
+    (folder / MANIFEST_FILE).write_text(json.dumps(manifest, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    return manifest
+
+
+def load_parts(folder: Path) -> tuple[Parts, dict[str, Any]]:
+    """Check the folder against its manifest and load it; raises ModelError that says what differs."""
+    manifest = _manifest(folder)
+    import skops.io
+
+    try:
+        stored = skops.io.load(folder / MODEL_FILE, trusted=[])
+        return _from_plain(stored), manifest
+    except Exception as error:  # noqa: BLE001 - skops and zipfile raise many kinds for one cause: not our file
+        raise ModelError(f"{folder / MODEL_FILE} cannot be loaded ({error}): {_FIX}") from error
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    path = folder / MANIFEST_FILE
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ModelError(f"no model in {folder} ({MANIFEST_FILE} is missing): {_FIX}") from None
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path} cannot be read ({error}): {_FIX}") from error
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        raise ModelError(f"{path} is not of format {FORMAT}: {_FIX}")
+    _check_files(folder, manifest)
+    _check_versions(path, manifest)
+    return manifest
+
+
+def _check_files(folder: Path, manifest: dict[str, Any]) -> None:
+    files = manifest.get("files")
+    if not isinstance(files, dict) or MODEL_FILE not in files:
+        raise ModelError(f"{folder / MANIFEST_FILE} does not list {MODEL_FILE}: {_FIX}")
+    for name, digest in files.items():
+        path = folder / Path(name).name
+        if not path.is_file():
+            raise ModelError(f"{path} is missing: {_FIX}")
+        if path.stat().st_size > _LARGEST or _sha256(path) != digest:
+            raise ModelError(f"{path} is not the file its manifest describes (sha256 differs): {_FIX}")
+
+
+def _check_versions(path: Path, manifest: dict[str, Any]) -> None:
+    made, here = manifest.get("versions", {}).get("scikit-learn", "?"), _versions()["scikit-learn"]
+    if _minor(made) != _minor(here):
+        raise ModelError(f"{path} was made with scikit-learn {made}, here is {here}: {_FIX}")
+
+
+def _minor(version: str) -> list[str]:
+    return str(version).split(".")[:2]
+
+
+def _versions() -> dict[str, str]:
+    from importlib.metadata import version
+
+    return {name: version(name) for name in ("scikit-learn", "numpy", "skops")}
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _to_plain(parts: Parts) -> dict[str, Any]:
+    return {
+        "words": {"terms": "\n".join(parts.words.terms), "idf": parts.words.idf},
+        "chars": {"terms": "\n".join(parts.chars.terms), "idf": parts.chars.idf},
+        "gate": {"weights": parts.gate.weights, "intercept": parts.gate.intercept, "least": parts.gate.least},
+        "heads": {"weights": parts.heads.weights, "intercepts": parts.heads.intercepts},
+        "scales": [{"weights": scale.weights, "cuts": scale.cuts} for scale in parts.combiner.scales],
+        "mixes": [{"weights": mix.weights} for mix in parts.combiner.mixes],
+    }
+
+
+def _from_plain(stored: dict[str, Any]) -> Parts:
+    gate = stored["gate"]
+    return Parts(
+        TfidfBlock("word", _terms(stored["words"]), stored["words"]["idf"]),
+        TfidfBlock("char", _terms(stored["chars"]), stored["chars"]["idf"]),
+        Gate(gate["weights"], float(gate["intercept"]), float(gate["least"])),
+        Heads(stored["heads"]["weights"], stored["heads"]["intercepts"]),
+        Combiner(
+            tuple(Scale(scale["weights"], scale["cuts"]) for scale in stored["scales"]),
+            tuple(Mix(mix["weights"]) for mix in stored["mixes"]),
+        ),
+    )
+
+
+def _terms(block: dict[str, Any]) -> tuple[str, ...]:
+    return tuple(cast(str, block["terms"]).split("\n"))

@@ -1,0 +1,165 @@
+"""documents -> judgements: title, lead and body are read sentence by sentence and combined into one reading each.
+
+passages -> gate -> features -> heads -> combiner -> judgement
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from classifiers.actors import Gazetteer
+from classifiers.artifact import DEFAULT_ARTIFACT, Parts, load_parts
+from classifiers.claims import Spoken, claims_of, contested_of
+from classifiers.combiner import Floats
+from classifiers.features import join
+from classifiers.heads import Readings, quiet_readings
+from classifiers.judgement import ActorEntry, Document, Evidence, Judgement
+from classifiers.labels import DIRECTIONS, POLES, SIGNALS, STATUSES, severity_of
+from classifiers.language import ENGLISH, language_of
+from classifiers.passages import Passage, passages_of
+
+__all__ = ["DEFAULT_ARTIFACT", "Classifier", "load_classifier"]
+
+_PLACE_WEIGHTS = {"title": 3.0, "lead": 2.0, "body": 1.0}
+_MOST_EVIDENCE = 3
+_LEAST_EVIDENCE = 2.0
+_LEAST_SIGNAL = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """One English document on its way: its passages, what the heads read in each, and the points each gave."""
+
+    passages: list[Passage]
+    readings: Readings
+    shares: Floats
+
+
+class Classifier:
+    """Reads batches of documents. Holds no state between calls, so one instance may serve several threads."""
+
+    def __init__(self, parts: Parts, version: str, gazetteer: Gazetteer) -> None:
+        self.version = version
+        self._parts = parts
+        self._gazetteer = gazetteer
+
+    def judge(self, documents: Sequence[Document]) -> list[Judgement]:
+        """One judgement a document, in order. A batch of some hundreds is read much faster than one by one."""
+        languages = [language_of(f"{document.title}. {document.summary or document.text}") for document in documents]
+        english = [index for index, language in enumerate(languages) if language == ENGLISH]
+        read = self._read([passages_of(documents[index]) for index in english])
+        judged = {index: self._judgement(each) for index, each in zip(english, read, strict=True)}
+        return [judged.get(index) or self._unread(language) for index, language in enumerate(languages)]
+
+    def sentence_readings(self, texts: Sequence[str]) -> Readings:
+        """Probabilities of each text by itself; what the gate keeps back reads as out of scope."""
+        parts = self._parts
+        words = parts.words.transform(texts)
+        logits = np.asarray(words @ parts.gate.weights).ravel() + parts.gate.intercept
+        passed = np.flatnonzero(logits >= parts.gate.least)
+        readings = quiet_readings(len(texts))
+        if len(passed):
+            from scipy import sparse
+
+            rows = sparse.hstack([words[passed], join([parts.chars], [texts[i] for i in passed])], format="csr")
+            for name, values in _fields(parts.heads.read(rows)):
+                getattr(readings, name)[passed] = values
+        return readings
+
+    def _read(self, documents: Sequence[list[Passage]]) -> list[_Read]:
+        texts = [passage.text for passages in documents for passage in passages]
+        if not texts:
+            return [_Read([], quiet_readings(0), np.zeros((0, len(POLES)))) for _ in documents]
+        readings = self.sentence_readings(texts)
+        scores = self._parts.combiner.sentence_scores(readings)
+        out: list[_Read] = []
+        start = 0
+        for passages in documents:
+            rows = slice(start, start + len(passages))
+            start += len(passages)
+            shares = self._parts.combiner.shares(scores[rows]) if passages else np.zeros((0, len(POLES)))
+            out.append(_Read(passages, readings[rows], shares))
+        return out
+
+    def _judgement(self, read: _Read) -> Judgement:
+        if not read.passages:
+            return self._unread(ENGLISH)
+        scores = read.shares.sum(axis=0)
+        weights = _salience(read.shares)
+        claims = claims_of(_spoken(read), self._gazetteer)
+        actors, dyad = self._gazetteer.actors_of((p.text, _PLACE_WEIGHTS[p.place]) for p in read.passages)
+        return Judgement(
+            escalation=round(float(scores[0]), 1),
+            deescalation=round(float(scores[1]), 1),
+            direction=_probabilities(DIRECTIONS, weights @ read.readings.direction),
+            severity=severity_of(float(scores.max())),
+            status=STATUSES[int((weights @ read.readings.status).argmax())],
+            signals=_probabilities(SIGNALS, read.readings.signals.max(axis=0)),
+            evidence=_evidence(read),
+            actors=actors,
+            dyad=dyad,
+            claims=claims,
+            contested=contested_of(claims),
+            language=ENGLISH,
+            model=self.version,
+        )
+
+    def _unread(self, language: str) -> Judgement:
+        return Judgement(
+            escalation=0.0,
+            deescalation=0.0,
+            direction=dict.fromkeys(DIRECTIONS, 0.0) | {"none": 1.0},
+            severity=0,
+            status="asserted",
+            signals=dict.fromkeys(SIGNALS, 0.0),
+            language=language,
+            model=self.version,
+        )
+
+
+def load_classifier(artifact: Path = DEFAULT_ARTIFACT, extra_actors: Sequence[ActorEntry] = ()) -> Classifier:
+    """Load a trained model; raises ModelError naming the command that makes a good one."""
+    parts, manifest = load_parts(artifact)
+    return Classifier(parts, str(manifest["model"]), Gazetteer(extra_actors))
+
+
+def _fields(readings: Readings) -> list[tuple[str, Floats]]:
+    return [(name, getattr(readings, name)) for name in ("direction", "levels", "status", "signals")]
+
+
+def _salience(shares: Floats) -> Floats:
+    """How much each sentence stands for its document: by points given, the title first where nothing scored."""
+    weights = shares.sum(axis=1) + 1e-3
+    weights[0] += 1.0
+    return np.asarray(weights / weights.sum())
+
+
+def _probabilities(names: tuple[str, ...], values: Floats) -> dict[str, float]:
+    return {name: round(float(value), 4) for name, value in zip(names, values, strict=True)}
+
+
+def _spoken(read: _Read) -> list[Spoken]:
+    denied = read.readings.status[:, STATUSES.index("denied")]
+    out = []
+    for passage, row, denial in zip(read.passages, read.readings.signals, denied, strict=True):
+        best = np.argsort(-row)[:2]
+        out.append(Spoken(passage.text, tuple((SIGNALS[i], float(row[i])) for i in best), float(denial)))
+    return out
+
+
+def _evidence(read: _Read) -> tuple[Evidence, ...]:
+    """The sentences that gave most points to either score, with the signal they were read for."""
+    strongest = np.argsort(-read.shares.max(axis=1), kind="stable")[:_MOST_EVIDENCE]
+    found = []
+    for index in strongest:
+        pole = int(read.shares[index].argmax())
+        points = float(read.shares[index, pole])
+        if points < _LEAST_EVIDENCE:
+            continue
+        row = read.readings.signals[index]
+        best = int(row.argmax())
+        signal = SIGNALS[best] if row[best] >= _LEAST_SIGNAL else None
+        found.append(Evidence(read.passages[index].text, signal, POLES[pole], round(points, 1)))
+    return tuple(found)

@@ -1,0 +1,121 @@
+"""sentence probabilities of one document -> its two scores 0-100, and how many points each sentence gave to each.
+
+Two fitted steps. `Scale` turns the probabilities of one sentence into a score for one pole: an ordinal regression with
+non-negative weights, whose cut points fall on 12.5, 40 and 70, halfway between the anchors of severity. `Mix` joins the
+scores of a document's sentences: a non-negative sum of title, lead, strongest, mean of the three strongest, and mean. Both
+can only rise when a sentence reads as more severe, and both are sums, so that each sentence's share is exact.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize, nnls
+from scipy.special import expit, logit
+
+from classifiers.heads import Readings
+from classifiers.labels import CUTS, DIRECTIONS, POLES, STATUSES
+
+Floats = NDArray[np.float64]
+
+_LEAST = 1e-3
+_BACKGROUND = STATUSES.index("background")
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Weights of a sentence's evidence for one pole and the three cut points between severities 0, 1, 2 and 3."""
+
+    weights: Floats
+    cuts: Floats
+
+    def score(self, evidence: Floats) -> Floats:
+        """Evidence rows (see `evidence_for`) -> scores 0-100; exponential tails below the first and above the last cut."""
+        latent = evidence @ self.weights
+        slopes = np.diff(CUTS) / np.diff(self.cuts)
+        inner = np.interp(latent, self.cuts, CUTS)
+        low = CUTS[0] * np.exp(np.minimum(latent - self.cuts[0], 0.0) * slopes[0] / CUTS[0])
+        room = 100.0 - CUTS[-1]
+        high = 100.0 - room * np.exp(-np.maximum(latent - self.cuts[-1], 0.0) * slopes[-1] / room)
+        return np.where(latent < self.cuts[0], low, np.where(latent > self.cuts[-1], high, inner))
+
+
+@dataclass(frozen=True, slots=True)
+class Mix:
+    """Weights of title, lead, strongest sentence, mean of the three strongest, and mean of all."""
+
+    weights: Floats
+
+    def shares(self, scores: Floats) -> Floats:
+        """Scores of a document's sentences in order -> points each adds to the document's score (their sum, at most 100)."""
+        if len(scores) == 1:
+            return scores
+        shares = _parts(scores) @ self.weights
+        return np.asarray(shares * min(1.0, 100.0 / max(shares.sum(), 1e-9)))
+
+
+@dataclass(frozen=True, slots=True)
+class Combiner:
+    """Scales and mixes for escalation and de-escalation, in the order of POLES."""
+
+    scales: tuple[Scale, ...]
+    mixes: tuple[Mix, ...]
+
+    def sentence_scores(self, readings: Readings) -> Floats:
+        """Scores 0-100 (sentences x poles) of each sentence by itself."""
+        columns = [scale.score(evidence_for(readings, pole)) for pole, scale in enumerate(self.scales)]
+        return np.column_stack(columns) if len(readings) else np.zeros((0, len(POLES)))
+
+    def shares(self, scores: Floats) -> Floats:
+        """Sentence scores of one document -> points (sentences x poles); the column sums are the document's scores."""
+        return np.column_stack([mix.shares(scores[:, pole]) for pole, mix in enumerate(self.mixes)])
+
+
+def evidence_for(readings: Readings, pole: int) -> Floats:
+    """Log-odds of each severity level and of the direction, and how little the text is mere background."""
+    levels = readings.levels[:, pole, :]
+    direction = readings.direction[:, DIRECTIONS.index(POLES[pole])]
+    odds = logit(np.clip(np.column_stack([levels, direction]), _LEAST, 1 - _LEAST))
+    return np.column_stack([odds, 1.0 - readings.status[:, _BACKGROUND]])
+
+
+def fit_scale(evidence: Floats, severity: NDArray[np.int64]) -> Scale:
+    """Ordinal (cumulative) logistic regression with weights of at least 0; `severity` is 0-3 for this pole."""
+    width = evidence.shape[1]
+
+    def unpack(values: Floats) -> tuple[Floats, Floats]:
+        return values[:width], np.cumsum(values[width:])
+
+    def loss(values: Floats) -> float:
+        weights, cuts = unpack(values)
+        above = expit((evidence @ weights)[:, None] - cuts)
+        edges = np.column_stack([np.ones(len(above)), above, np.zeros(len(above))])
+        rows = np.arange(len(above))
+        likelihood = edges[rows, severity] - edges[rows, severity + 1]
+        return float(-np.log(np.maximum(likelihood, 1e-9)).mean() + 1e-4 * (weights**2).sum())
+
+    start = np.concatenate([np.full(width, 0.3), [0.5, 1.0, 1.0]])
+    bounds = [(0.0, None)] * width + [(None, None), (0.3, None), (0.3, None)]
+    found = minimize(loss, start, method="L-BFGS-B", bounds=bounds)
+    return Scale(*unpack(found.x))
+
+
+def fit_mix(documents: Sequence[Floats], targets: Floats) -> Mix:
+    """Non-negative least squares from documents' sentence scores (of one pole) to the labelled scores 0-100."""
+    sums = np.array([_parts(scores).sum(axis=0) for scores in documents])
+    return Mix(np.asarray(nnls(sums, targets)[0]))
+
+
+def _parts(scores: Floats) -> Floats:
+    """Each sentence's contribution (rows) to title, lead, strongest, mean of three strongest and mean (columns)."""
+    count = len(scores)
+    order = np.argsort(-scores, kind="stable")
+    parts = np.zeros((count, 5))
+    parts[0, 0] = scores[0]
+    parts[min(1, count - 1), 1] = scores[min(1, count - 1)]
+    parts[order[0], 2] = scores[order[0]]
+    top = order[:3]
+    parts[top, 3] = scores[top] / len(top)
+    parts[:, 4] = scores / count
+    return parts

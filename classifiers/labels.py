@@ -1,0 +1,48 @@
+"""The codebook's closed vocabulary: signal ids and poles, directions, statuses, and the scores that anchor severity."""
+
+from typing import Literal, get_args
+
+Direction = Literal["escalation", "deescalation", "none"]
+Status = Literal["asserted", "claimed", "denied", "planned", "background"]
+Stance = Literal["affirm", "deny"]
+
+ESCALATORY: tuple[str, ...] = (
+    "troop_buildup",
+    "armed_attack",
+    "cyberattack",
+    "show_of_force",
+    "military_encounter",
+    "threat",
+    "recognition_move",
+    "diplomatic_rupture",
+    "sanctions",
+    "arms_transfer",
+    "covert_action",
+    "emergency_measures",
+)
+DEESCALATORY: tuple[str, ...] = (
+    "troop_withdrawal",
+    "ceasefire",
+    "negotiation",
+    "agreement",
+    "reassurance",
+    "sanctions_relief",
+    "prisoner_release",
+    "diplomatic_restoration",
+)
+SIGNALS: tuple[str, ...] = ESCALATORY + DEESCALATORY
+DIRECTIONS: tuple[str, ...] = get_args(Direction)
+STATUSES: tuple[str, ...] = get_args(Status)
+POLES: tuple[str, ...] = ("escalation", "deescalation")
+LEVELS: tuple[int, ...] = (1, 2, 3)
+
+ANCHORS: tuple[float, ...] = (0.0, 25.0, 55.0, 85.0)
+"""Score of a typical text of severity 0, 1, 2, 3 (codebook, "Severity")."""
+
+CUTS: tuple[float, ...] = (12.5, 40.0, 70.0)
+"""Scores halfway between two anchors: where a text is as likely above a severity as below it."""
+
+
+def severity_of(score: float) -> int:
+    """Severity 0-3 whose anchor is nearest to a score of 0-100."""
+    return sum(score >= cut for cut in CUTS)

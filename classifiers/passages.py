@@ -1,0 +1,109 @@
+"""Document -> the title and sentences worth reading, in order, without outlet names, datelines and page furniture."""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from classifiers.judgement import Document
+
+Place = Literal["title", "lead", "body"]
+
+MOST_PASSAGES = 30
+_MOST_TITLE = 400
+_MOST_TEXT = 12_000
+_MOST_SENTENCE = 600
+
+_SPACE = re.compile(r"\s+")
+_SUFFIX = re.compile(r"^(?P<title>.+\S)\s+(?P<mark>[-–—|»·])\s+(?P<tail>[^-–—|»·]{2,40})$")
+_OUTLET = re.compile(
+    r"\b(?:news|times|post|daily|gazette|wire|herald|tribune|guardian|telegraph|reuters|bbc|cnn|npr|afp|ap|upi|dw|rfi|"
+    r"journal|review|chronicle|observer|mirror|sun|mail|independent|standard|star|today|week|monitor|mercury|"
+    r"online|tv|radio|press|agency|magazine|insider|report|bulletin|argus|echo|courier|tidende|zeitung|broadcasting|"
+    r"bloomberg|politico|axios|euronews|euractiv|ukrinform|interfax|tass|ria|xinhua|kyodo|yonhap|al jazeera|anadolu|"
+    r"france 24|sky|fox|nbc|abc|cbs|cbc|rte|haaretz|asia|ledger|examiner|globe|world|eye)\b|\.(?:com|org|net|co|uk|ru)\b",
+    re.IGNORECASE,
+)
+_SPEAKER = re.compile(
+    r"\b(?:kremlin|pentagon|white house|state dep\w*|ministry|minister|president|pm|nato|un|eu|idf|army|officials?|sources?|"
+    r"mediators?|police|monitors?|analysts?|experts?|source|poll|study|spokes\w+|intelligence|moscow|kyiv|kiev|beijing|"
+    r"washington|tehran|ankara|seoul|pyongyang|tokyo|delhi|islamabad|says?|confirms?|denies|warns?)\b",
+    re.IGNORECASE,
+)
+_DATELINE = re.compile(
+    r"^(?:[A-Z][A-Z'’.\-]+(?:[ /][A-Z][A-Z'’.\-]+){0,3})(?:,\s[^()–—-]{2,30})?\s?(?:\([^)]{2,30}\)\s*)?[-–—]{1,2}\s+"
+)
+_FURNITURE = re.compile(
+    r"^(?:sign up|subscribe|read (?:more|also|next|the full)|click here|watch(?: live)?:|listen:|follow us|share this|advert|"
+    r"related(?::| )|see also|more on this|also read|recommended|photo(?:graph)?s?:|picture:|image:|file photo|video:|"
+    r"getty|reuters/|caption|copyright|©|all rights reserved|download (?:the|our)|join (?:us|our)|get (?:the|our) |"
+    r"newsletter|this (?:article|story) (?:was|has been|is) |the post .* appeared first|continue reading|"
+    r"reporting by|editing by|writing by|additional reporting|log in|create an account|support our|donate|"
+    r"accept (?:all )?cookies|enable javascript|loading|comments?\b$|\[?…\]?$)|"
+    r"(?:getty images|file photo|/(?:reuters|afp|ap)\b|\((?:ap|afp|reuters) photo.*\)|photograph: .{3,60})\.?$|"
+    r"\b(?:our|the|free|daily|weekly|morning|evening) newsletters?\b",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """One text that is read by itself: the title, the first sentence after it (lead), or a sentence of the body."""
+
+    text: str
+    place: Place
+
+
+def headline(title: str, source: str = "") -> str:
+    """A title on one line, without the outlet's name that feeds and search engines append ("... - Example Post")."""
+    text = _SPACE.sub(" ", title[:_MOST_TITLE]).strip()
+    found = _SUFFIX.match(text)
+    if not found or len(found["title"].split()) < 3:
+        return text
+    return found["title"] if _names_outlet(found["tail"], found["mark"], source) else text
+
+
+def _names_outlet(tail: str, mark: str, source: str) -> bool:
+    words = tail.split()
+    if source and tail.casefold().replace(" ", "") in source.casefold().replace(" ", ""):
+        return True
+    if _SPEAKER.search(tail) and not _OUTLET.search(tail):
+        return False
+    capitalised = sum(word[:1].isupper() for word in words) >= (len(words) + 1) // 2
+    return capitalised and len(words) <= 5 and (mark == "|" or bool(_OUTLET.search(tail)) or len(words) == 1)
+
+
+def is_furniture(sentence: str) -> bool:
+    """Whether a sentence belongs to the page and not to the story: sign-up lines, captions, credits, links."""
+    return bool(_FURNITURE.search(sentence)) or not re.search(r"\w{2,}\W+\w+\W+\w+", sentence)
+
+
+def sentences_of(text: str) -> list[str]:
+    """Sentences of running text, split by sentencex, furniture and datelines dropped, each cut to a bounded length."""
+    from sentencex import segment
+
+    out: list[str] = []
+    for line in text[:_MOST_TEXT].splitlines():
+        for piece in segment("en", _SPACE.sub(" ", line)) if line.strip() else ():
+            sentence = _DATELINE.sub("", piece.strip())[:_MOST_SENTENCE].strip()
+            if not is_furniture(sentence):
+                out.append(sentence)
+    return out
+
+
+def passages_of(document: Document, most: int = MOST_PASSAGES) -> list[Passage]:
+    """At most `most` passages, the title first; a sentence that summary and text share is read once."""
+    title = headline(document.title, document.source)
+    seen = {_key(title)}
+    passages = [Passage(title, "title")] if title else []
+    for sentence in [*sentences_of(document.summary), *sentences_of(document.text)]:
+        key = _key(sentence)
+        if key in seen or len(passages) >= most:
+            continue
+        seen.add(key)
+        leads = all(passage.place == "title" for passage in passages)
+        passages.append(Passage(sentence, "lead" if leads else "body"))
+    return passages
+
+
+def _key(text: str) -> str:
+    return re.sub(r"\W+", "", text.casefold())[:80]
