@@ -27,7 +27,6 @@ _STOP_WORDS = """
     were what when where which while who whom why will with would you your
 """
 _STOP = frozenset(_STOP_WORDS.split())
-)
 
 
 @dataclass(frozen=True, slots=True)

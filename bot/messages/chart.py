@@ -1,0 +1,55 @@
+"""Daily scores of two weeks in, a PNG for a phone out: escalation upwards, easing downwards, last week outlined."""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+WIDTH_INCHES, HEIGHT_INCHES, DPI = 7.2, 4.5, 150  # 1080 by 675 pixels: the width of a phone
+INK, PAPER, GRID = "#1c1f24", "#ffffff", "#d9dce1"
+ESCALATION, EASING, BEFORE = "#c8452e", "#2f8f5b", "#7b828c"
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """One day's tension: the mean of its loudest stories in each direction, 0-100."""
+
+    day: date
+    escalation: float
+    deescalation: float
+
+
+def week_chart(week: Sequence[Day], before: Sequence[Day], title: str) -> bytes:
+    """A PNG of `week`, with the week `before` it (the same length, or empty) as an outline."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(WIDTH_INCHES, HEIGHT_INCHES), dpi=DPI, facecolor=PAPER, layout="constrained")
+    axes = figure.subplots()
+    places = range(len(week))
+    axes.bar(places, [day.escalation for day in week], color=ESCALATION, width=0.62, label="escalation", zorder=2)
+    axes.bar(places, [-day.deescalation for day in week], color=EASING, width=0.62, label="easing", zorder=2)
+    for sign, values in ((1, [day.escalation for day in before]), (-1, [day.deescalation for day in before])):
+        heights = [sign * value for value in values[: len(week)]]
+        label = "the week before" if sign > 0 else None
+        axes.step(range(len(heights)), heights, where="mid", color=BEFORE, linewidth=1.6, label=label, zorder=3)
+    _dress(axes, week, title)
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", metadata={"Software": "Tocsin"})
+    return picture.getvalue()
+
+
+def _dress(axes: object, week: Sequence[Day], title: str) -> None:
+    from matplotlib.axes import Axes
+
+    assert isinstance(axes, Axes)  # noqa: S101 - subplots() is typed for any number of axes
+    axes.axhline(0, color=INK, linewidth=1)
+    axes.set_title(title, fontsize=15, loc="left", color=INK, pad=12)
+    axes.set_xticks(range(len(week)), [f"{day.day:%a}\n{day.day.day} {day.day:%b}" for day in week], fontsize=11)
+    axes.set_ylim(-100, 100)
+    axes.set_yticks([-80, -60, -40, 0, 40, 60, 80], ["80", "60", "40", "0", "40", "60", "80"], fontsize=11)
+    axes.set_ylabel("easing          escalation", fontsize=11, color=INK)
+    axes.grid(axis="y", color=GRID, zorder=0)
+    axes.tick_params(colors=INK, length=0)
+    for side in ("top", "right", "left", "bottom"):
+        axes.spines[side].set_visible(False)
+    axes.legend(loc="upper left", ncols=3, fontsize=10, frameon=False)

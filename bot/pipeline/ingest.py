@@ -1,0 +1,256 @@
+"""feeds -> articles: feeds that are due are fetched, each entry is stored once, and the feed learns when to come back.
+
+A feed's articles and its new state are one transaction, so a crash costs at most one poll and never half of one.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlmodel import Session
+
+from bot.feeds.fetcher import Fetcher
+from bot.feeds.parser import ParsePool
+from bot.feeds.schedule import (
+    IntervalBounds,
+    is_own_outage,
+    next_after_failure,
+    next_health,
+    next_interval,
+    spread,
+    worth_telling,
+)
+from bot.feeds.types import FetchError, FetchRequest, FetchResult, ParsedEntry, ParsedFeed
+from bot.messages.message import notice
+from bot.notices import tell_admins
+from config.schema import Articles, Fetching, Settings
+from models import Article, Feed, FeedHealth, Revision, Seen
+from models.article import find_article, seen_entries
+from models.database import Database
+from models.feed import due_feeds
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """What asking one feed gave: an answer with its entries (None when unchanged), or an error."""
+
+    feed: Feed
+    result: FetchResult | None = None
+    parsed: ParsedFeed | None = None
+    error: FetchError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """What one round of polling came to."""
+
+    polled: int = 0
+    failed: int = 0
+    new: int = 0
+    edited: int = 0
+
+
+async def fetch_due_feeds(
+    database: Database, fetcher: Fetcher, parser: ParsePool, settings: Settings, clock: Callable[[], datetime]
+) -> Ingested:
+    """Poll every feed whose time has come and store what is new."""
+    feeds = await asyncio.to_thread(_due, database, clock())
+    polls = await asyncio.gather(*(ask(feed, fetcher, parser, settings, clock()) for feed in feeds))
+    outage = is_own_outage([poll.error.failure if poll.error else None for poll in polls])
+    counts = [await asyncio.to_thread(_store, database, poll, settings, outage, clock()) for poll in polls]
+    if outage:
+        log.warning("own_outage feeds=%s: every feed failed at once; their health is left as it was", len(polls))
+    return Ingested(
+        polled=len(polls),
+        failed=sum(poll.error is not None for poll in polls),
+        new=sum(new for new, _ in counts),
+        edited=sum(edited for _, edited in counts),
+    )
+
+
+async def ask(feed: Feed, fetcher: Fetcher, parser: ParsePool, settings: Settings, now: datetime) -> Poll:
+    """Fetch and parse one feed; nothing is stored."""
+    request = FetchRequest(feed.address, feed.etag, feed.last_modified, feed.body_hash)
+    try:
+        result = await fetcher.fetch(request)
+        if not result.changed:
+            return Poll(feed, result)
+        limit = settings.service.fetch.max_entries
+        parsed = await parser.parse(result.body, result.headers, result.final_url, now, limit)
+    except FetchError as error:
+        return Poll(feed, error=error)
+    return Poll(feed, result, parsed)
+
+
+def _due(database: Database, now: datetime) -> Sequence[Feed]:
+    with database.read() as session:
+        return due_feeds(session, now, limit=500)
+
+
+def _store(database: Database, poll: Poll, settings: Settings, outage: bool, now: datetime) -> tuple[int, int]:
+    """One feed, one transaction; returns how many articles are new and how many were edited."""
+    with database.write() as session:
+        feed = session.get_one(Feed, poll.feed.id)
+        before = feed.health
+        if poll.error is not None:
+            _record_failure(feed, poll.error, settings.service.fetch, outage, now)
+            new, edited = 0, 0
+        else:
+            new, edited = _record_answer(session, feed, poll, settings, now)
+        if worth_telling(before, feed.health):
+            _tell_health(session, feed, settings, now)
+    return new, edited
+
+
+def _record_answer(session: Session, feed: Feed, poll: Poll, settings: Settings, now: datetime) -> tuple[int, int]:
+    result = poll.result
+    if result is None:
+        return 0, 0
+    entries = poll.parsed.entries if poll.parsed else ()
+    new, edited = store_entries(session, feed, entries, settings.service.articles, now)
+    if result.permanent_url and result.permanent_url != feed.address:
+        log.info("feed_moved feed=%s to=%s", feed.url, result.permanent_url)
+        feed.moved_to = result.permanent_url
+    feed.title = feed.title or (poll.parsed.title if poll.parsed else "")
+    feed.etag, feed.last_modified = result.etag, result.last_modified
+    feed.body_hash = result.body_hash or feed.body_hash
+    feed.first_read_at = feed.first_read_at or now
+    feed.last_read_at = now
+    feed.last_new_at = now if new else feed.last_new_at
+    feed.health, feed.failures, feed.last_error = FeedHealth.HEALTHY, 0, None
+    _plan_next(feed, poll, new, settings.service.fetch, now)
+    return new, edited
+
+
+def _plan_next(feed: Feed, poll: Poll, new: int, fetching: Fetching, now: datetime) -> None:
+    first = feed.interval_s is None
+    dates = [entry.published_at for entry in (poll.parsed.entries if poll.parsed else ()) if entry.published_at]
+    feed.interval_s = next_interval(
+        dates,
+        now,
+        feed.interval_s or _wanted_interval_s(feed, fetching),
+        _bounds(feed, fetching),
+        new_entries=new,
+        ttl_s=poll.parsed.ttl_s if poll.parsed else None,
+        max_age_s=poll.result.max_age_s if poll.result else None,
+    )
+    # The first wait differs from feed to feed, so that a hundred added together are not due together ever after.
+    wait = max(spread(feed.id, feed.interval_s), 60) if first else feed.interval_s
+    feed.next_fetch_at = now + timedelta(seconds=wait)
+
+
+def _wanted_interval_s(feed: Feed, fetching: Fetching) -> int:
+    return (feed.interval_minutes or fetching.interval_minutes) * 60
+
+
+def _bounds(feed: Feed, fetching: Fetching) -> IntervalBounds:
+    """An interval the admin set for one feed is its fastest pace; the rest may go down to the general bound."""
+    shortest = feed.interval_minutes or fetching.min_interval_minutes
+    return IntervalBounds(shortest * 60, max(shortest, fetching.max_interval_minutes) * 60)
+
+
+def _record_failure(feed: Feed, error: FetchError, fetching: Fetching, outage: bool, now: datetime) -> None:
+    feed.last_error = str(error)
+    if outage:
+        feed.next_fetch_at = now + timedelta(minutes=fetching.min_interval_minutes)
+        return
+    feed.failures += 1
+    feed.health = next_health(feed.health, feed.failures, error.failure)
+    jitter = random.Random(f"{feed.url} {feed.failures}")  # noqa: S311 - spreads load, guards nothing
+    bounds = _bounds(feed, fetching)
+    wait = next_after_failure(error.failure, feed.failures, bounds, jitter, error.retry_after_s)
+    feed.next_fetch_at = now + timedelta(seconds=wait)
+    log.info("feed_failed feed=%s failures=%s failure=%s error=%s", feed.url, feed.failures, error.failure, error)
+
+
+def _tell_health(session: Session, feed: Feed, settings: Settings, now: datetime) -> None:
+    name = feed.title or feed.url
+    if feed.health is FeedHealth.HEALTHY:
+        text = f"Feed is back: {name}\n{feed.url}"
+    else:
+        text = f"Feed {feed.health}: {name}\n{feed.url}\n{feed.last_error}\nIt is still tried, less often."
+    tell_admins(session, settings, f"feed:{feed.id}:{feed.health}:{now:%Y%m%d%H%M%S}", notice(text, "Feeds"), now)
+
+
+# Articles -------------------------------------------------------------------------------------------------------------
+
+
+def store_entries(
+    session: Session, feed: Feed, entries: Sequence[ParsedEntry], articles: Articles, now: datetime
+) -> tuple[int, int]:
+    """Store entries never seen in this feed, and note edits of those that were; returns how many of each."""
+    seen = seen_entries(session, feed.id, [entry.entry_key for entry in entries])
+    new = edited = 0
+    for entry in entries:
+        known = seen.get(entry.entry_key)
+        if known is None:
+            seen[entry.entry_key] = _store_new(session, feed, entry, articles, now)
+            new += 1
+        elif known.content_hash != entry.content_hash:
+            edited += _store_edit(session, known, entry, articles, now)
+    return new, edited
+
+
+def _store_new(session: Session, feed: Feed, entry: ParsedEntry, articles: Articles, now: datetime) -> Seen:
+    news_at, backlog = date_of_news(entry, feed, articles, now)
+    session.add(
+        Article(
+            feed_id=feed.id,
+            entry_key=entry.entry_key,
+            url=entry.url,
+            canonical_url=entry.canonical_url,
+            title=entry.title,
+            summary=entry.summary,
+            text=entry.text,
+            content_hash=entry.content_hash,
+            published_at=entry.published_at,
+            news_at=news_at,
+            seen_at=now,
+            backlog=backlog,
+        )
+    )
+    seen = Seen(feed_id=feed.id, entry_key=entry.entry_key, content_hash=entry.content_hash, seen_at=now)
+    session.add(seen)
+    return seen
+
+
+def date_of_news(entry: ParsedEntry, feed: Feed, articles: Articles, now: datetime) -> tuple[datetime, bool]:
+    """When an entry counts as news, and whether it is backlog that must ring nothing. Pure.
+
+    A believable date counts. Without one, an entry that turns up in a feed we already follow is news from now, because
+    it was not there at the last look; at first contact it is backlog, because it may be of any age.
+    """
+    first_contact = feed.first_read_at is None
+    if entry.published_at is None:
+        return now, first_contact
+    horizon = timedelta(hours=articles.horizon_hours)
+    return entry.published_at, now - entry.published_at > horizon
+
+
+def _store_edit(session: Session, known: Seen, entry: ParsedEntry, articles: Articles, now: datetime) -> int:
+    """A later version is read again, but only so often: some publishers change a counter in every poll."""
+    known.content_hash = entry.content_hash
+    if known.edits >= articles.max_edits:
+        return 0
+    known.edits += 1
+    article = find_article(session, known.feed_id, known.entry_key)
+    if article is None:  # retention deleted it: an edit of forgotten news is not news
+        return 0
+    article.unread_revision = known.edits
+    session.add(
+        Revision(
+            article_id=article.id,
+            number=known.edits,
+            title=entry.title,
+            summary=entry.summary,
+            text=entry.text,
+            content_hash=entry.content_hash,
+            seen_at=now,
+        )
+    )
+    return 1
