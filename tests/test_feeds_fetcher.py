@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import socket
 import zlib
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -216,6 +217,13 @@ async def test_a_plain_server_behind_https_is_a_network_failure(server: FeedServ
 async def test_a_silent_server_times_out(server: FeedServer, limits: dict[str, float]) -> None:
     never = asyncio.Event()
     error = await failure_of(server.script("/feed", Reply(BODY, hold=never)), replace(LIMITS, **limits))
+    assert error.failure is FetchFailure.TIMEOUT
+
+
+async def test_a_server_that_never_finishes_its_handshake_times_out() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        error = await failure_of(f"https://127.0.0.1:{port}/feed", replace(LIMITS, connect_s=0.05))
     assert error.failure is FetchFailure.TIMEOUT
 
 

@@ -13,7 +13,7 @@ from feedparser.encodings import convert_to_utf8
 from bot.feeds.types import FetchError, FetchFailure
 
 _DECLARATION = re.compile(rb"<!ENTITY", re.IGNORECASE)
-# Wide characters show in the first bytes. feedparser alone would try UTF-8 first, and ASCII letters in UTF-16 pass for it.
+# Wide characters show in the first bytes. feedparser alone tries UTF-8 first, and ASCII letters in UTF-16 pass for it.
 _WIDE_MARKS = (
     (b"\xff\xfe\0\0", "utf-32-le"),
     (b"\0\0\xfe\xff", "utf-32-be"),
