@@ -71,7 +71,8 @@ def next_interval(
     feed's TTL and the answer's max-age lengthen it, as far as the longest interval.
     """
     gap_s = _usual_gap_s(published, now)
-    wanted = gap_s / 2 if gap_s is not None else current_s * (0.7 if new_entries else 1.4)
+    # An answer without dates is mostly "not modified"; growing fast on those would sleep through the morning's news.
+    wanted = gap_s / 2 if gap_s is not None else current_s * (0.7 if new_entries else 1.15)
     adapted = min(max(wanted, current_s / 2), current_s * 2)
     return bounds.clamp(max(adapted, ttl_s or 0, max_age_s or 0))
 
