@@ -1,0 +1,232 @@
+"""Composition root: builds the parts, hands them to the stages, takes up changed settings, and stops cleanly.
+
+One round of a stage is one method; bot/jobs.py calls them by the clock, `once` and the demo call them in a row.
+"""
+
+import asyncio
+import contextlib
+import logging
+import threading
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bot.feeds.fetcher import Fetcher
+from bot.feeds.parser import ParsePool
+from bot.feeds.types import FetchLimits
+from bot.messages.message import notice
+from bot.notices import tell_admins
+from bot.outlet import Sender
+from bot.pipeline.classify import read_new_articles
+from bot.pipeline.cluster import gather_stories, load_index
+from bot.pipeline.decide import raise_alerts
+from bot.pipeline.deliver import drain_outbox
+from bot.pipeline.digest import send_due_digests
+from bot.pipeline.ingest import Ingested, fetch_due_feeds
+from bot.pipeline.retain import forget_old
+from bot.pipeline.story_index import StoryIndex
+from bot.subscribers import settle_terminal
+from classifiers.classifier import DEFAULT_ARTIFACT, Classifier, load_classifier
+from classifiers.judgement import ActorEntry
+from config.errors import ConfigError
+from config.load import fingerprint, load_settings
+from config.schema import Actors, Fetching, Settings
+from models import Outlet
+from models.database import Database, open_database
+from models.feed import sync_feeds
+
+log = logging.getLogger(__name__)
+VERSION = "0.1.0"
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    """The real clock."""
+    return datetime.now(UTC)
+
+
+@dataclass(slots=True)
+class Summary:
+    """What one round of every stage came to."""
+
+    ingested: Ingested = field(default_factory=Ingested)
+    read: int = 0
+    gathered: int = 0
+    alerts: int = 0
+    digests: int = 0
+    sent: int = 0
+
+
+class App:
+    """The parts of a running Tocsin and one method per stage. Build it with `open_app`."""
+
+    def __init__(self, folder: Path, database: Database, settings: Settings, clock: Clock) -> None:
+        self.folder = folder
+        self.database = database
+        self.settings = settings
+        self.clock = clock
+        self.senders: dict[Outlet, Sender] = {}
+        self.classifier: Classifier | None = None
+        self._index: StoryIndex | None = None
+        self._fetcher: Fetcher | None = None
+        self._parser = ParsePool()
+        self._fingerprint = fingerprint(folder)
+        self._reading = threading.Lock()
+
+    # Stages -----------------------------------------------------------------------------------------------------------
+
+    async def fetch(self) -> Ingested:
+        """feeds -> articles"""
+        if self._fetcher is None:
+            self._fetcher = await Fetcher(fetch_limits(self.settings.service.fetch), self.clock).__aenter__()
+        done = await fetch_due_feeds(self.database, self._fetcher, self._parser, self.settings, self.clock)
+        if done.polled:
+            log.info("fetched feeds=%s failed=%s new=%s edited=%s", done.polled, done.failed, done.new, done.edited)
+        return done
+
+    async def read(self, summary: Summary | None = None) -> Summary:
+        """articles -> readings -> stories -> alerts"""
+        summary = summary or Summary()
+        await asyncio.to_thread(self._read_all, summary)
+        if summary.read or summary.alerts:
+            log.info("read articles=%s alerts=%s", summary.read, summary.alerts)
+        return summary
+
+    async def deliver(self) -> int:
+        """deliveries -> messages"""
+        return await drain_outbox(self.database, self.senders, self.clock)
+
+    async def digest(self) -> int:
+        """a week -> digests that are due"""
+        return await asyncio.to_thread(send_due_digests, self.database, self.settings, self.clock())
+
+    async def tidy(self) -> int:
+        """old articles -> nothing"""
+        return await asyncio.to_thread(self._forget)
+
+    async def once(self) -> Summary:
+        """One round of every stage, in the order of the flow."""
+        summary = Summary(ingested=await self.fetch())
+        await self.read(summary)
+        summary.digests = await self.digest()
+        summary.sent = await self.deliver()
+        return summary
+
+    def _read_all(self, summary: Summary) -> None:
+        with self._reading:  # a stop may leave a round behind in its thread; the next waits for it
+            classifier = self.load_model()
+            while count := read_new_articles(self.database, classifier, self.clock()):
+                summary.read += count
+            self._gather_and_decide(summary)
+
+    def _gather_and_decide(self, summary: Summary) -> None:
+        if self._index is None:
+            with self.database.read() as session:
+                self._index = load_index(session, self.settings.alerts.stories)
+        try:
+            while count := self._gather(self._index):
+                summary.gathered += count
+        except Exception:
+            self._index = None  # what it learned of the lost transaction is wrong: rebuild it at the next round
+            raise
+        with self.database.write() as session:
+            summary.alerts += raise_alerts(session, self.settings.alerts, self.clock())
+
+    def _gather(self, index: StoryIndex) -> int:
+        with self.database.write() as session:
+            return gather_stories(session, index, self.settings.alerts.stories)
+
+    def _forget(self) -> int:
+        with self.database.write() as session:
+            return forget_old(session, self.settings.service.articles, self.clock())
+
+    # Parts ------------------------------------------------------------------------------------------------------------
+
+    def load_model(self) -> Classifier:
+        """The classifier, loaded at first use. Raises ModelError."""
+        if self.classifier is None:
+            self.classifier = load_classifier(DEFAULT_ARTIFACT, extra_actors(self.settings.actors))
+        return self.classifier
+
+    async def reload(self) -> bool:
+        """Take up changed settings; a mistake leaves the old ones working and is told to the admins once."""
+        found = await asyncio.to_thread(fingerprint, self.folder)
+        if found == self._fingerprint:
+            return False
+        self._fingerprint = found
+        try:
+            settings = await asyncio.to_thread(load_settings, self.folder)
+        except ConfigError as error:
+            log.warning("settings_refused %s", str(error).replace("\n", " | "))
+            await asyncio.to_thread(self._tell_refused, found, error)
+            return False
+        await self._take_up(settings)
+        log.info("settings_reloaded feeds=%s", len(settings.feeds.feeds))
+        return True
+
+    async def _take_up(self, settings: Settings) -> None:
+        former, self.settings = self.settings, settings
+        if settings.actors != former.actors:
+            self.classifier = None
+        if settings.alerts.stories != former.alerts.stories:
+            self._index = None
+        if settings.service.fetch != former.service.fetch and self._fetcher is not None:
+            fetcher, self._fetcher = self._fetcher, None
+            await fetcher.__aexit__(None, None, None)
+        await asyncio.to_thread(self.sync)
+
+    def sync(self) -> None:
+        """Make the database match the settings: feeds, and who hears when there is no Telegram."""
+        with self.database.write() as session:
+            sync_feeds(session, self.settings.feeds, self.clock())
+            settle_terminal(session, self.settings, Outlet.TERMINAL in self.senders, self.clock())
+
+    def _tell_refused(self, found: str, error: ConfigError) -> None:
+        text = f"A change of the settings was refused; the old ones go on.\n{error}"
+        with self.database.write() as session:
+            tell_admins(session, self.settings, f"config:{found[:40]}", notice(text, "Settings"), self.clock())
+
+    async def close(self) -> None:
+        """Let go of everything that was opened."""
+        if self._fetcher is not None:
+            await self._fetcher.__aexit__(None, None, None)
+        await self._parser.__aexit__(None, None, None)
+        with self._reading:
+            self.database.close()
+
+
+@contextlib.asynccontextmanager
+async def open_app(
+    folder: Path, database_url: str, senders: Mapping[Outlet, Sender], clock: Clock = utc_now
+) -> AsyncIterator[App]:
+    """An App with its settings checked, its database migrated and its feeds in step. Raises TocsinError."""
+    settings = load_settings(folder)
+    database = await asyncio.to_thread(open_database, database_url, clock())
+    app = App(folder, database, settings, clock)
+    app.senders = dict(senders)
+    try:
+        await asyncio.to_thread(app.sync)
+        yield app
+    finally:
+        await app.close()
+
+
+def fetch_limits(fetching: Fetching) -> FetchLimits:
+    """Settings as the fetcher takes them."""
+    contact = f"; {fetching.contact}" if fetching.contact else ""
+    return FetchLimits(
+        connect_s=fetching.connect_seconds,
+        read_s=fetching.read_seconds,
+        total_s=fetching.total_seconds,
+        max_bytes=int(fetching.max_megabytes * 2**20),
+        per_host=fetching.per_host,
+        concurrency=fetching.concurrency,
+        allow_addresses=fetching.allow_addresses,
+        user_agent=f"Tocsin/{VERSION} (news feed reader{contact})",
+    )
+
+
+def extra_actors(actors: Actors) -> list[ActorEntry]:
+    """The admin's parties as the classifier takes them."""
+    return [ActorEntry(entry.code, entry.name, entry.aliases, entry.kind) for entry in actors.actors]

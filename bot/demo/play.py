@@ -1,0 +1,129 @@
+"""The bundled month in, watched as it would have been lived: the real pipeline over loopback, with time compressed.
+
+Nothing here decides anything. The outlets' feeds are served as they stood at the simulated moment; Tocsin polls, reads,
+judges and delivers with its own code, and the terminal shows what reached a subscriber.
+"""
+
+import json
+import shutil
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+from sqlmodel import Session, col, func, select
+
+from bot.app import App, open_app
+from bot.demo.newsroom import SAMPLE, Newsroom, feeds_toml, read_sample
+from bot.terminal import TerminalSender
+from config.load import DEFAULT_FOLDER
+from models import Alert, Article, Outlet, Story, Suppression, SuppressionReason
+
+START = datetime(2026, 3, 1, 6, tzinfo=UTC)
+END = datetime(2026, 4, 6, 9, tzinfo=UTC)  # the Monday after the month, so that its last week is summed up too
+STEP = timedelta(hours=2)
+CODES = {"Varnia": "VARNIA", "Kestria": "KESTRIA"}
+
+
+@dataclass(slots=True)
+class SimulatedClock:
+    """Time that moves when told to."""
+
+    now: datetime
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+async def play_demo(console: Console, folder: Path, start: datetime = START, end: datetime = END) -> None:
+    """Play the month from `start` to `end` into a fresh database in `folder`, printing what rings."""
+    clock = SimulatedClock(start)
+    async with demo_app(console, folder, clock) as app:
+        await _live_through(app, clock, end, console)
+        _show_summary(app, console, folder)
+
+
+@asynccontextmanager
+async def demo_app(console: Console, folder: Path, clock: SimulatedClock) -> AsyncIterator[App]:
+    """Tocsin on the bundled outlets, served over loopback; the database in `folder` starts empty."""
+    _start_empty(folder)
+    outlets = read_sample()
+    async with Newsroom(outlets, clock) as newsroom:
+        with tempfile.TemporaryDirectory(prefix="tocsin-demo-") as scratch:
+            config = Path(scratch)
+            _write_config(config, feeds_toml(newsroom, outlets, CODES))
+            senders = {Outlet.TERMINAL: TerminalSender(console, folder)}
+            async with open_app(config, f"sqlite:///{folder / 'demo.db'}", senders, clock) as app:
+                yield app
+
+
+def _start_empty(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("demo.db", "demo.db-wal", "demo.db-shm"):
+        (folder / name).unlink(missing_ok=True)
+
+
+def _write_config(folder: Path, feeds: str) -> None:
+    """The shipped thresholds and digest, the invented parties, and leave to poll loopback."""
+    for name in ("alerts.toml", "digest.toml"):
+        shutil.copy(DEFAULT_FOLDER / name, folder / name)
+    shutil.copy(SAMPLE / "actors.toml", folder / "actors.toml")
+    service = {"allow_addresses": ["127.0.0.0/8"], "max_interval_minutes": 120}
+    lines = [f"{key} = {json.dumps(value)}" for key, value in service.items()]
+    (folder / "service.toml").write_text("[fetch]\n" + "\n".join(lines) + "\n", encoding="utf-8")
+    (folder / "feeds.toml").write_text(feeds, encoding="utf-8")
+
+
+async def _live_through(app: App, clock: SimulatedClock, end: datetime, console: Console) -> None:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("", total=(end - clock.now) / STEP)
+        while clock.now < end:
+            progress.update(task, advance=1, description=f"{clock.now:%a %d %b %H:%M}")
+            await app.once()
+            clock.now += STEP
+
+
+def _show_summary(app: App, console: Console, folder: Path) -> None:
+    with app.database.read() as session:
+        articles = session.exec(select(func.count()).select_from(Article)).one()
+        stories = session.exec(select(func.count()).select_from(Story)).one()
+        alerts = session.exec(select(func.count()).select_from(Alert)).one()
+        console.print(_suppressed_table(session))
+    console.print(
+        f"\n{articles} articles read, {stories} stories followed, {alerts} alerts raised. "
+        f"Database and charts: {folder}\n"
+        "Next: ./run.sh starts Tocsin on the feeds of config/feeds.toml; README.md shows how to connect Telegram."
+    )
+
+
+def _suppressed_table(session: Session) -> Table:
+    """What was not told, and why: the counts, and the loudest story of each reason."""
+    table = Table(title="Not told, and why", title_justify="left", title_style="bold", width=100)
+    for heading in ("reason", "stories", "times", "loudest"):
+        table.add_column(heading, justify="right" if heading in ("stories", "times") else "left", overflow="fold")
+    for reason in SuppressionReason:
+        rows = session.exec(
+            select(Suppression, Story)
+            .join(Story)
+            .where(Suppression.reason == reason)
+            .order_by(col(Suppression.score).desc(), col(Suppression.id))
+        ).all()
+        if rows:
+            loudest, story = rows[0]
+            stories = len({row.story_id for row, _ in rows})
+            times = sum(row.times for row, _ in rows)
+            words = Text(f"{loudest.score:.0f} {loudest.direction}: {story.title}")
+            table.add_row(reason.value, str(stories), str(times), words)
+    return table
