@@ -1,0 +1,198 @@
+"""Who asks and the tables in, who is let in and the answer out: /start, /stop and an admin's verdict.
+
+Closed by default: a chat becomes ACTIVE only by an admin's yes, by the invite code, or because an admin starts it.
+Everything here is one caller's transaction and knows no Telegram.
+"""
+
+import hmac
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlmodel import Session, col, func, select
+
+from bot.calendar import next_digest
+from bot.chat.limiter import Limit, Window
+from bot.messages import replies
+from bot.messages.message import Message
+from bot.notices import enqueue, tell_admins
+from bot.outlet import Chat
+from config.schema import Settings
+from models import Direction, Level, Subscriber, SubscriberState
+from models.subscriber import find_subscriber, withdraw_deliveries
+
+REQUESTS_A_DAY = 20  # questions to the admins; a crowd of made-up groups must not drown them
+WRONG_CODES = Limit(5, 3600)
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Who speaks, and where. `user_id` is None where Telegram hides it (channels, anonymous admins).
+
+    `name` is the person's or the chat's, as they like to be called: hostile text.
+    """
+
+    chat: Chat
+    user_id: int | None
+    name: str
+
+
+class CodeGuesses:
+    """Counts wrong invite codes per person, in memory: with 8 characters there is nothing to gain from a restart."""
+
+    def __init__(self) -> None:
+        self._wrong = Window()
+
+    def exhausted(self, visitor: Visitor, now: datetime) -> bool:
+        """True when this person has guessed too often within the hour."""
+        return self._wrong.delay(self._key(visitor), WRONG_CODES, now.timestamp()) > 0
+
+    def count(self, visitor: Visitor, now: datetime) -> None:
+        """One more wrong code."""
+        self._wrong.forget_before(now.timestamp() - WRONG_CODES.seconds)
+        self._wrong.add(self._key(visitor), WRONG_CODES, now.timestamp())
+
+    @staticmethod
+    def _key(visitor: Visitor) -> int:
+        return visitor.user_id or visitor.chat.chat_id
+
+
+def join(
+    session: Session, settings: Settings, visitor: Visitor, code: str, guesses: CodeGuesses, now: datetime
+) -> Message | None:
+    """/start: let the chat in, pass its request on, or say what is missing. None: no answer at all."""
+    known = find_subscriber(session, visitor.chat.chat_id, visitor.chat.thread_id)
+    if known is not None:
+        known.name = replies.one_line(visitor.name)
+    if visitor.user_id in settings.telegram.admins:
+        return _let_in(session, settings, known or _new_subscriber(session, settings, visitor, now), now)
+    if known is not None and known.state != SubscriberState.PENDING:
+        return _come_back(session, settings, known, now)
+    if settings.telegram.access == "invite":
+        return _check_code(session, settings, visitor, known, code, guesses, now)
+    return _ask_admins(session, settings, known or _new_subscriber(session, settings, visitor, now), visitor, now)
+
+
+def leave(session: Session, settings: Settings, visitor: Visitor, now: datetime) -> Message:
+    """/stop: nothing more is sent, what waits included."""
+    known = find_subscriber(session, visitor.chat.chat_id, visitor.chat.thread_id)
+    if known is None or known.state != SubscriberState.ACTIVE:
+        return outsider_reply(known)
+    is_admin = known.chat_id in settings.telegram.admins
+    known.state, known.changed_at = SubscriberState.STOPPED, now
+    withdraw_deliveries(session, known, "the chat said /stop", notices_too=not is_admin)
+    return replies.stopped(is_admin)
+
+
+def answer_request(
+    session: Session, settings: Settings, subscriber_id: int, admit: bool, now: datetime
+) -> Message | None:
+    """An admin's yes or no, told to the chat; returns what the admin's question becomes, None when it is moot.
+
+    It is also how an admin changes a verdict. A yes does not bring back who has left since.
+    """
+    subscriber = session.get(Subscriber, subscriber_id)
+    if subscriber is None:
+        return None
+    closed = (SubscriberState.PENDING, SubscriberState.REFUSED)
+    if admit and subscriber.state in closed:
+        enqueue(session, subscriber, f"admitted:{now.isoformat()}", _let_in(session, settings, subscriber, now), now)
+    elif not admit and subscriber.state != SubscriberState.REFUSED:
+        subscriber.state, subscriber.changed_at = SubscriberState.REFUSED, now
+        withdraw_deliveries(session, subscriber, "refused by an admin")
+        enqueue(session, subscriber, f"refused:{now.isoformat()}", replies.refused(), now)
+    admitted = subscriber.state != SubscriberState.REFUSED
+    return replies.request_answered(_describe(subscriber), subscriber.id, admitted)
+
+
+def outsider_reply(known: Subscriber | None) -> Message:
+    """What a chat that is not active is told when it asks for anything but to join."""
+    if known is None or known.state == SubscriberState.BLOCKED:
+        return replies.how_to_ask()
+    by_state = {
+        SubscriberState.PENDING: replies.still_waiting,
+        SubscriberState.STOPPED: replies.stopped_before,
+        SubscriberState.REFUSED: replies.refused,
+    }
+    return by_state[known.state]()
+
+
+def levels_of(subscriber: Subscriber) -> dict[Direction, Level]:
+    """From which level on a subscriber is told, per direction."""
+    return {
+        Direction.ESCALATION: Level(subscriber.level_escalation),
+        Direction.DEESCALATION: Level(subscriber.level_deescalation),
+    }
+
+
+def _new_subscriber(session: Session, settings: Settings, visitor: Visitor, now: datetime) -> Subscriber:
+    subscriber = Subscriber(
+        chat_id=visitor.chat.chat_id,
+        thread_id=visitor.chat.thread_id,
+        kind=visitor.chat.kind,
+        name=replies.one_line(visitor.name),
+        created_at=now,
+        changed_at=now,
+    )
+    session.add(subscriber)
+    session.flush()
+    return subscriber
+
+
+def _let_in(session: Session, settings: Settings, subscriber: Subscriber, now: datetime) -> Message:
+    if subscriber.state == SubscriberState.ACTIVE:
+        return replies.already_subscribed()
+    if subscriber.state == SubscriberState.PENDING:
+        level = Level[settings.alerts.telling.default_level.upper()]
+        subscriber.level_escalation = subscriber.level_deescalation = level
+    subscriber.state, subscriber.changed_at = SubscriberState.ACTIVE, now
+    subscriber.digest_due_at = next_digest(settings.digest, now)
+    session.add(subscriber)
+    return replies.welcome(levels_of(subscriber))
+
+
+def _come_back(session: Session, settings: Settings, known: Subscriber, now: datetime) -> Message:
+    """/start by a chat that was let in, or refused, before."""
+    if known.state == SubscriberState.REFUSED:
+        return replies.refused()
+    return _let_in(session, settings, known, now)
+
+
+def _check_code(
+    session: Session,
+    settings: Settings,
+    visitor: Visitor,
+    known: Subscriber | None,
+    code: str,
+    guesses: CodeGuesses,
+    now: datetime,
+) -> Message | None:
+    if not code:
+        return replies.needs_code(visitor.user_id, was_wrong=False)
+    if guesses.exhausted(visitor, now):
+        return None
+    if not hmac.compare_digest(code.encode(errors="replace"), settings.telegram.invite_code.encode()):
+        guesses.count(visitor, now)
+        return replies.needs_code(visitor.user_id, was_wrong=True)
+    return _let_in(session, settings, known or _new_subscriber(session, settings, visitor, now), now)
+
+
+def _ask_admins(
+    session: Session, settings: Settings, subscriber: Subscriber, visitor: Visitor, now: datetime
+) -> Message:
+    """Each request is put to each admin once; one that came in a flood, when the chat asks again another day."""
+    since = now - timedelta(days=1)
+    earlier = select(func.count()).where(
+        Subscriber.state == SubscriberState.PENDING,
+        col(Subscriber.changed_at) > since,
+        col(Subscriber.id) < subscriber.id,
+    )
+    if session.exec(earlier).one() < REQUESTS_A_DAY:
+        question = replies.join_request(_describe(subscriber), subscriber.id)
+        tell_admins(session, settings, f"join:{subscriber.id}:{subscriber.changed_at.isoformat()}", question, now)
+    else:
+        tell_admins(session, settings, f"join-flood:{now:%Y-%m-%d}", replies.many_requests(REQUESTS_A_DAY), now)
+    return replies.asked(visitor.user_id, somebody_answers=bool(settings.telegram.admins))
+
+
+def _describe(subscriber: Subscriber) -> str:
+    return replies.describe(subscriber.name, subscriber.kind, subscriber.chat_id, subscriber.thread_id)

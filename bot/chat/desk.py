@@ -1,0 +1,93 @@
+"""A decision to be made in, its transaction and the answer to the chat out: what every handler does with both hands.
+
+Answers go out at once through the limiter, before alerts; only what must outlive a crash goes through the outbox.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+import telegram
+from sqlmodel import Session
+
+from bot.chat.limiter import Limit, Limiter, Window
+from bot.chat.sender import TelegramSender
+from bot.messages.message import Message
+from bot.outlet import Chat, SendFailure
+from config.schema import Settings
+from models.database import Database
+from models.delivery import Priority
+from models.subscriber import block_chat, move_chat
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+#: Answers to one chat; further commands are obeyed in silence, so that nobody can eat up a group's share of messages.
+ANSWERS = Limit(10, 60)
+LONGEST_RETRY_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class ChatParts:
+    """What the edge to people needs of the program. Settings and time are asked for at every update."""
+
+    database: Database
+    settings: Callable[[], Settings]
+    clock: Callable[[], datetime]
+    limiter: Limiter
+
+
+class Desk:
+    """Decides in the database and answers in the chat."""
+
+    def __init__(self, parts: ChatParts, bot: telegram.Bot) -> None:
+        self.parts = parts
+        self._sender = TelegramSender(bot, parts.limiter, Priority.REPLY)
+        self._answers = Window()
+
+    async def decide(self, decision: Callable[[Session, Settings, datetime], T]) -> T:
+        """Run `decision` in one transaction, off the event loop."""
+        settings, now = self.parts.settings(), self.parts.clock()
+
+        def transaction() -> T:
+            with self.parts.database.write() as session:
+                return decision(session, settings, now)
+
+        return await asyncio.to_thread(transaction)
+
+    async def reply(self, chat: Chat, decision: Callable[[Session, Settings, datetime], Message | None]) -> None:
+        """Decide, and tell the chat."""
+        await self.answer(chat, await self.decide(decision))
+
+    async def answer(self, chat: Chat, message: Message | None) -> None:
+        """Tell the chat, if there is anything to tell and it has not had its fill; a failure is logged."""
+        now = self.parts.clock().timestamp()
+        if message is None or self._answers.delay(chat.chat_id, ANSWERS, now) > 0:
+            return
+        self._answers.forget_before(now - ANSWERS.seconds)
+        self._answers.add(chat.chat_id, ANSWERS, now)
+        try:
+            await self._send(chat, message)
+        except SendFailure as failure:
+            log.warning("answer_failed chat=%s error=%s", chat.chat_id, failure)
+            await self._learn_from(chat, failure)
+
+    async def _send(self, chat: Chat, message: Message) -> None:
+        """Once more after flood control, which the limiter then waits out."""
+        try:
+            await self._sender.send(chat, message)
+        except SendFailure as failure:
+            if failure.retry_after_s is None or failure.retry_after_s > LONGEST_RETRY_S:
+                raise
+            await asyncio.sleep(failure.retry_after_s)
+            await self._sender.send(chat, message)
+
+    async def _learn_from(self, chat: Chat, failure: SendFailure) -> None:
+        if failure.moved_to is not None:
+            new = failure.moved_to
+            await self.decide(lambda s, _cfg, _now: move_chat(s, chat.chat_id, new))
+        elif failure.blocked:
+            await self.decide(lambda s, _cfg, now: block_chat(s, chat.chat_id, str(failure), now))

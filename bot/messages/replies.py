@@ -1,0 +1,226 @@
+"""What somebody asked in, the answer as a `Message` out. Pure; names and titles that it quotes are hostile text."""
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+from html import escape
+
+from bot.messages.alert import EASING_MARK, MARKS
+from bot.messages.message import Button, Message, clip, notice
+from config.schema import Alerts
+from models import Alert, AlertKind, Direction, Level
+
+#: As people say it, and type it.
+DIRECTION_WORDS: Mapping[Direction, str] = {Direction.ESCALATION: "escalation", Direction.DEESCALATION: "easing"}
+COMMANDS = {
+    "start": "subscribe this chat",
+    "stop": "stop everything sent here",
+    "latest": "the last alerts",
+    "threshold": "from which level on to be told",
+    "help": "what this bot does",
+}
+#: Controls that reorder or hide what follows them; joiners inside emoji and some scripts stay.
+_REORDERING = frozenset("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff\u2028\u2029")
+
+
+def one_line(text: str, limit: int = 80) -> str:
+    """Somebody's name or title as a short line that cannot pass for more than that."""
+    kept = "".join(" " if unicodedata.category(c) in ("Cc", "Cs", "Co", "Cn") or c in _REORDERING else c for c in text)
+    return clip(" ".join(kept.split()), limit)
+
+
+# Joining and leaving --------------------------------------------------------------------------------------------------
+
+
+def welcome(levels: Mapping[Direction, Level]) -> Message:
+    """For a chat that is subscribed from now on."""
+    chosen = ", ".join(f"{DIRECTION_WORDS[direction]} from {level.word}" for direction, level in levels.items())
+    return notice(
+        f"You are subscribed: a story is told once it reaches your levels ({chosen}), and a digest comes every week.\n"
+        "/threshold changes the levels, /latest shows the last alerts, /stop ends it, /help says more."
+    )
+
+
+def already_subscribed() -> Message:
+    """For /start by a subscriber."""
+    return notice("This chat is subscribed already. /threshold shows your levels, /help the commands.")
+
+
+def asked(user_id: int | None, somebody_answers: bool) -> Message:
+    """For a chat whose request waits for an admin; without any admin, how to become one."""
+    if somebody_answers:
+        return notice(
+            f"Your request was passed to the admins of this bot; you will hear from it here.{_your_id(user_id)}"
+        )
+    return notice(
+        "Your request is noted, but nobody is set up to answer it.\n"
+        f"If you run this bot: put admins = [{user_id or 'your user id'}] into config/telegram.toml, "
+        "then send /start again."
+    )
+
+
+def needs_code(user_id: int | None, was_wrong: bool) -> Message:
+    """For a chat that has no invite code, or another one."""
+    first = "That is not the invite code." if was_wrong else "This bot is by invitation."
+    return notice(
+        f"{first} Ask whoever told you of it for the code or the link, then send /start CODE, capitals as given."
+        f"{_your_id(user_id)}"
+    )
+
+
+def refused() -> Message:
+    """For /start by a chat an admin said no to."""
+    return notice("An admin of this bot has declined this chat. Only an admin can change that.")
+
+
+def stopped(is_admin: bool) -> Message:
+    """For /stop."""
+    rest = "\nAs an admin you still get requests and notices of trouble." if is_admin else ""
+    return notice(f"Stopped: no more alerts and digests here. /start brings them back, with your levels.{rest}")
+
+
+def stopped_before() -> Message:
+    """For any command but /start by a chat that stopped."""
+    return notice("This chat gets nothing from this bot. /start brings alerts and digests back.")
+
+
+def still_waiting() -> Message:
+    """For /stop and others by a chat whose request is not answered."""
+    return notice("Your request to subscribe is not answered yet; until then nothing is sent here.")
+
+
+def how_to_ask() -> Message:
+    """All that a stranger is told."""
+    return notice("This bot answers subscribers only. /start asks to become one.")
+
+
+def only_chat_admins() -> Message:
+    """For an ordinary member of a group."""
+    return notice("Only admins of this chat can do that.")
+
+
+def _your_id(user_id: int | None) -> str:
+    return "" if user_id is None else f"\nYour Telegram user id is {user_id}."
+
+
+# For admins -----------------------------------------------------------------------------------------------------------
+
+
+def join_request(who: str, subscriber_id: int) -> Message:
+    """An admin's question with two buttons; `who` is made by `describe`."""
+    buttons = ((_admit(subscriber_id), _refuse(subscriber_id)),)
+    return notice(f"Somebody asks to subscribe:\n{who}", title="Request to subscribe", buttons=buttons)
+
+
+def request_answered(who: str, subscriber_id: int, admitted: bool) -> Message:
+    """What the question becomes once answered, with the button for a change of mind."""
+    button = _refuse(subscriber_id) if admitted else _admit(subscriber_id)
+    return notice(f"{'Approved' if admitted else 'Refused'}:\n{who}", buttons=((button,),))
+
+
+def many_requests(number: int) -> Message:
+    """Instead of further questions in one day."""
+    return notice(
+        f"More than {number} chats asked to subscribe within a day. You are not asked about further ones today; "
+        "they can ask again tomorrow."
+    )
+
+
+def describe(name: str, kind: str, chat_id: int, thread_id: int = 0) -> str:
+    """Who asks, in one line that starts and ends in our own words."""
+    topic = f", topic {thread_id}" if thread_id else ""
+    return f"{kind} chat “{one_line(name)}” (id {chat_id}{topic})"
+
+
+def _admit(subscriber_id: int) -> Button:
+    return Button("Approve", f"join:yes:{subscriber_id}")
+
+
+def _refuse(subscriber_id: int) -> Button:
+    return Button("Refuse", f"join:no:{subscriber_id}")
+
+
+# Commands -------------------------------------------------------------------------------------------------------------
+
+
+def help_text() -> Message:
+    """What a subscriber can do."""
+    lines = [f"/{command} – {what}" for command, what in COMMANDS.items()]
+    return notice(
+        "Tocsin reads news feeds for signs that a conflict heats up or cools down, and tells you when a story crosses "
+        "your level.\n\n" + "\n".join(lines)
+    )
+
+
+def unknown_command() -> Message:
+    """For a command there is none of."""
+    return notice("That is no command of this bot. /help lists them.")
+
+
+def something_went_wrong() -> Message:
+    """For a command that failed on our side."""
+    return notice("That did not work, and the fault is here, not with you. It is logged; please try again later.")
+
+
+def latest(alerts: Sequence[Alert]) -> Message:
+    """The alerts given, each a line of facts and its headline as a link."""
+    if not alerts:
+        return notice("Nothing has rung yet.")
+    html, plain = zip(*(_alert_lines(alert) for alert in alerts), strict=True)
+    return Message(html="\n\n".join(html), plain="\n\n".join(plain), title="Latest alerts")
+
+
+def _alert_lines(alert: Alert) -> tuple[str, str]:
+    level = Level(alert.level)
+    easing = alert.direction is Direction.DEESCALATION
+    kind = "" if alert.kind is AlertKind.NEW else f", {alert.kind.value}"
+    what = f"{'easing, ' if easing else ''}{level.word}{kind} · {alert.score:.0f} · {alert.created_at:%d %b %H:%M} UTC"
+    head = f"{EASING_MARK if easing else MARKS[level]} {what}"
+    title = one_line(str(alert.facts.get("title") or "(no headline)"), 300)
+    url = str(alert.facts.get("url") or "")
+    if not url.startswith(("http://", "https://")) or len(url) > 2000:
+        return f"{head}\n{escape(title, quote=False)}", f"{head}\n{title}"
+    return f'{head}\n<a href="{escape(url)}">{escape(title, quote=False)}</a>', f"{head}\n{title}\n{url}"
+
+
+def thresholds(levels: Mapping[Direction, Level], alerts: Alerts, changed: bool = False) -> Message:
+    """The levels a chat has, with their scores, and how to change them."""
+    lines = [
+        f"{DIRECTION_WORDS[way]}: {level.word} (score {score(way, level, alerts):g})" for way, level in levels.items()
+    ]
+    head = (
+        "Done. You are told of a story from these levels on:"
+        if changed
+        else "You are told of a story from these levels on:"
+    )
+    return notice("\n".join([head, *lines, "", how_to_set(alerts)]))
+
+
+def not_a_threshold(word: str, suggestion: str, alerts: Alerts) -> Message:
+    """For an argument of /threshold that means nothing; `suggestion` is a word that does, or empty."""
+    hint = f" Did you mean {suggestion}?" if suggestion else ""
+    return notice(f"“{one_line(word, 30)}” is no level and no direction.{hint}\n{how_to_set(alerts)}")
+
+
+def number_is_no_level(alerts: Alerts) -> Message:
+    """For /threshold 70."""
+    return notice(f"Scores have names here, the same for everybody.\n{how_to_set(alerts)}")
+
+
+def how_to_set(alerts: Alerts) -> str:
+    """The choices of /threshold."""
+    choices = ", ".join(_choice(level, alerts) for level in Level if level is not Level.NONE)
+    return (
+        f"Levels: {choices}.\n"
+        "To change both directions: /threshold LEVEL. To change one: /threshold LEVEL escalation (or easing)."
+    )
+
+
+def _choice(level: Level, alerts: Alerts) -> str:
+    up, down = (score(direction, level, alerts) for direction in (Direction.ESCALATION, Direction.DEESCALATION))
+    return f"{level.word} ({up:g})" if up == down else f"{level.word} ({up:g}, easing {down:g})"
+
+
+def score(direction: Direction, level: Level, alerts: Alerts) -> float:
+    """The score at which a story enters `level`."""
+    levels = alerts.levels_for(direction.value)
+    return {Level.WATCH: levels.watch, Level.WARNING: levels.warning, Level.CRITICAL: levels.critical}[level]
