@@ -15,7 +15,8 @@ from models.feed import Feed
 class Reading(SQLModel, table=True):
     """Scores are 0-100, probabilities 0-1; JSON columns hold what `classifiers.judgement.Judgement` holds.
 
-    `title` and `lead` are the words that were read, so that stories and messages need no join to the right revision.
+    `title`, `lead` (summary, or start of the text) and `opening` (start of the text after that) are the words that were
+    read, so that stories and messages need no join to the right revision.
     `story_id` is None until the reading is clustered; `latest` is False once a newer version of the article was read.
     """
 
@@ -28,6 +29,7 @@ class Reading(SQLModel, table=True):
     latest: bool = True
     title: str
     lead: str = ""
+    opening: str = ""
     escalation: float
     deescalation: float
     direction: dict[str, float] = Field(default_factory=dict, sa_type=JSON)

@@ -179,7 +179,9 @@ def _facts_lines(alert: Alert, facts: dict[str, Any]) -> list[tuple[str, str]]:
 def _source_lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
     shown = facts["sources"][:MAX_SOURCES]
     count = facts["independent"]
-    head = f"{count} independent source{'s' if count != 1 else ''}:"
+    reports = len(facts["sources"])
+    head = f"{count} independent source{'s' if count != 1 else ''}"
+    head += f", {reports} publishers:" if reports > count else ":"
     return [_paragraph(head), *[_source_line(source) for source in shown]] if shown else []
 
 

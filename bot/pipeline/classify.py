@@ -11,7 +11,7 @@ from models import Article, Feed, Reading, Revision
 from models.article import unread_articles
 from models.database import Database
 
-LEAD_CHARS = 400
+LEAD_CHARS, OPENING_CHARS = 400, 300
 Waiting = tuple[Article, Feed, Revision | None]
 
 
@@ -67,6 +67,7 @@ def _reading(article: Article, revision: Revision | None, judgement: Judgement, 
         model=judgement.model,
         title=words.title,
         lead=(words.summary or words.text)[:LEAD_CHARS],
+        opening=words.text[:OPENING_CHARS] if words.summary else words.text[LEAD_CHARS:][:OPENING_CHARS],
         escalation=judgement.escalation,
         deescalation=judgement.deescalation,
         direction=dict(judgement.direction),

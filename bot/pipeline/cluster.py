@@ -15,6 +15,8 @@ from models.reading import ungathered_readings
 
 #: Below this score (0-100) in both directions a text bears on no tension worth following.
 WORTH_A_STORY = 12.0
+#: From this probability on, a signal says what kind of event a text is about.
+PROBABLE = 0.4
 
 
 def load_index(session: Session, settings: Stories) -> StoryIndex:
@@ -63,8 +65,7 @@ def _earlier_story(session: Session, reading: Reading, article: Article) -> Stor
 
 
 def _similar_story(session: Session, index: StoryIndex, reading: Reading, settings: Stories) -> Story | None:
-    since = reading.news_at - timedelta(hours=settings.window_hours)
-    match = index.best_match(story_words(reading.title, reading.lead), _actor_codes(reading), since)
+    match = index.best_match(_entry(reading), timedelta(hours=settings.window_hours))
     if match is None or match.similarity < settings.similarity:
         return None
     return session.get(Story, match.story_id)
@@ -87,14 +88,10 @@ def _join(story: Story, reading: Reading, feed: Feed) -> None:
 
 
 def _entry(reading: Reading) -> Entry:
-    assert reading.story_id is not None  # noqa: S101 - callers pass members of stories only
     return Entry(
-        story_id=reading.story_id,
+        story_id=reading.story_id or 0,
         news_at=reading.news_at,
-        words=story_words(reading.title, reading.lead),
-        actors=_actor_codes(reading),
+        words=story_words(reading.title, f"{reading.lead} {reading.opening}"),
+        actors=frozenset(actor["code"] for actor in reading.actors),
+        signals=frozenset(signal for signal, probability in reading.signals.items() if probability >= PROBABLE),
     )
-
-
-def _actor_codes(reading: Reading) -> frozenset[str]:
-    return frozenset(actor["code"] for actor in reading.actors)

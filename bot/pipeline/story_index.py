@@ -10,12 +10,18 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 
 import snowballstemmer
 
 TITLE_WEIGHT = 1.6
+# Fitted on the bundled month, whose articles name their event (docs/decisions/0002-stories.md): two days later the same
+# words are half as likely to be the same event, and so on.
+HALF_LIFE = timedelta(hours=30)
+SAME_KIND = 0.07
+OTHER_KIND = 0.6
+OTHER_PARTIES = 0.5
 COMMON_SHARE = 0.2  # a word in more than this share of the articles tells no story from another
 _WORD = re.compile(r"[^\W_]+(?:[.’'-][^\W_]+)*")
 _OUTLET_SUFFIX = re.compile(r"\s+[-–—|]\s+[^-–—|]{2,40}$")
@@ -36,7 +42,8 @@ class Entry:
     story_id: int
     news_at: datetime
     words: Mapping[str, float]
-    actors: frozenset[str]
+    actors: frozenset[str] = frozenset()
+    signals: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +89,10 @@ class StoryIndex:
         for article_id in [key for key, entry in self._entries.items() if entry.news_at < moment]:
             self.remove(article_id)
 
-    def best_match(self, words: Mapping[str, float], actors: frozenset[str], since: datetime) -> Match | None:
-        """The most similar story with news at or after `since`, None when nothing shares a telling word."""
-        matches = [self._similarity(story_id, words, actors, since) for story_id in self._candidates(words)]
+    def best_match(self, new: Entry, window: timedelta) -> Match | None:
+        """The story most similar to `new` among those with news within `window`, None when nothing shares a telling
+        word. `new.story_id` is not looked at."""
+        matches = [self._match(story_id, new, window) for story_id in self._candidates(new.words)]
         # The lower id wins a tie, so that the same articles in the same order always give the same stories.
         return max(matches, key=lambda match: (match.similarity, -match.story_id), default=None)
 
@@ -93,13 +101,24 @@ class StoryIndex:
         telling = [self._holders[word] for word in words if word in self._holders and len(self._holders[word]) <= most]
         return {self._entries[article_id].story_id for holders in telling for article_id in holders}
 
-    def _similarity(self, story_id: int, words: Mapping[str, float], actors: frozenset[str], since: datetime) -> Match:
-        members = [self._entries[article_id] for article_id in self._of_story[story_id]]
-        if max(member.news_at for member in members) < since:
+    def _match(self, story_id: int, new: Entry, window: timedelta) -> Match:
+        members = [self._entries[article_id] for article_id in sorted(self._of_story[story_id])]
+        values = [self._likeness(new, member) for member in members if abs(new.news_at - member.news_at) <= window]
+        if not values:
             return Match(story_id, 0.0)
-        values = [self._cosine(words, member.words) * _same_parties(actors, member.actors) for member in members]
         # Between single link, which chains neighbouring events together, and average link, which splits long stories.
         return Match(story_id, 0.6 * max(values) + 0.4 * sum(values) / len(values))
+
+    def _likeness(self, new: Entry, member: Entry) -> float:
+        """Likeness of words, moved by what kind of event both are, between whom, and how far apart in time."""
+        likeness = self._cosine(new.words, member.words)
+        if likeness == 0.0:
+            return 0.0
+        if new.signals and member.signals:
+            likeness = likeness + SAME_KIND if new.signals & member.signals else likeness * OTHER_KIND
+        if new.actors and member.actors and not new.actors & member.actors:
+            likeness *= OTHER_PARTIES
+        return float(likeness * 0.5 ** (abs(new.news_at - member.news_at) / HALF_LIFE))
 
     def _cosine(self, left: Mapping[str, float], right: Mapping[str, float]) -> float:
         shared = left.keys() & right.keys()
@@ -133,8 +152,3 @@ def _stems(text: str) -> list[str]:
 @lru_cache(maxsize=50_000)
 def _stem(word: str) -> str:
     return str(snowballstemmer.stemmer("english").stemWord(word))
-
-
-def _same_parties(left: frozenset[str], right: frozenset[str]) -> float:
-    """1 when the parties may be the same, less when both are known and none is shared."""
-    return 1.0 if not left or not right or left & right else 0.5

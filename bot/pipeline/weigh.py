@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from config.schema import Stories
-from models import Article, Direction, Reading, StoryStatus
+from models import Direction, Reading, StoryStatus
 from models.reading import ReadingWithSource
 
 PROBABLE = 0.5
@@ -82,19 +82,19 @@ def count_sources(readings: Sequence[ReadingWithSource]) -> int:
         return name
 
     families = set()
-    for reading, article, feed in readings:
+    for reading, _article, feed in readings:
         family = f"family:{feed.source}"
         families.add(family)
         root(family)
-        for key in copy_keys(reading, article):
+        for key in copy_keys(reading):
             parent[root(key)] = root(family)
     return len({root(family) for family in families})
 
 
-def copy_keys(reading: Reading, article: Article) -> list[str]:
+def copy_keys(reading: Reading) -> list[str]:
     """What two prints of one agency text share: the first words of summary and text, datelines aside."""
     keys = []
-    for text in (article.text, reading.lead):
+    for text in (reading.opening, reading.lead):
         words = re.findall(r"\w+", _DATELINE.sub("", text).lower())[:_COPY_WORDS]
         if len(words) >= 12:  # shorter openings coincide by chance
             keys.append("copy:" + " ".join(words))

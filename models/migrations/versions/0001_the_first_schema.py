@@ -236,6 +236,7 @@ def upgrade() -> None:
         sa.Column("latest", sa.Boolean(), nullable=False),
         sa.Column("title", sa.String(), nullable=False),
         sa.Column("lead", sa.String(), nullable=False),
+        sa.Column("opening", sa.String(), nullable=False),
         sa.Column("escalation", sa.Float(), nullable=False),
         sa.Column("deescalation", sa.Float(), nullable=False),
         sa.Column("direction", sa.JSON(), nullable=False),
