@@ -1,0 +1,575 @@
+"""What people type and press, as updates over HTTP, and what they are answered: every command in every state."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import fake_bot_api as fakes
+import fake_updates as updates
+import pytest
+from fake_bot_api import TOKEN, Call, FakeBotApi
+from sqlmodel import col, select
+
+from bot.chat.desk import ChatParts
+from bot.chat.limiter import Limiter
+from bot.chat.poller import Pace, run_poller
+from config.schema import Alerts, Levels, Rate, Settings, Telegram
+from models import Alert, AlertKind, Delivery, Direction, Story, Subscriber, SubscriberState
+from models.database import Database, open_database
+from models.subscriber import find_subscriber
+
+NOW = datetime(2022, 2, 17, 12, 0, tzinfo=UTC)  # a Thursday
+ADMIN, ANNA, GROUP, CHANNEL = 1001, 42, -1005, -1007
+CODE = "spring-2022"
+HOSTILE = '<b>Bob</b>"\n\nApproved:\u202e & <a href="https://evil.example">x</a>'
+
+
+@dataclass
+class Bench:
+    """A bot at work against the fake, with settings and clock that a test may turn."""
+
+    fake: FakeBotApi
+    database: Database
+    now: datetime = NOW
+    settings: Settings = field(default_factory=lambda: Settings(telegram=Telegram(admins=(ADMIN,))))
+
+    async def say(self, update: dict[str, Any]) -> Call:
+        """Push an update, wait for the next message and return it."""
+        number = len(self.fake.messages)
+        await self.fake.push(update)
+        return (await self.fake.sent(number + 1))[number]
+
+    async def ask(self, text: str, user_id: int = ANNA, **who: Any) -> str:
+        return (await self.say(updates.private(text, user_id, **who))).text
+
+    def find(self, chat_id: int = ANNA, thread_id: int = 0) -> Subscriber | None:
+        with self.database.read() as session:
+            return find_subscriber(session, chat_id, thread_id)
+
+    def state(self, chat_id: int = ANNA, thread_id: int = 0) -> SubscriberState | None:
+        found = self.find(chat_id, thread_id)
+        return found.state if found else None
+
+    def add(self, state: SubscriberState, chat_id: int = ANNA, **values: Any) -> int:
+        row = Subscriber(chat_id=chat_id, state=state, created_at=NOW, changed_at=NOW, **values)
+        with self.database.write() as session:
+            session.add(row)
+            session.flush()
+            return row.id
+
+    def outbox(self, chat_id: int) -> list[Delivery]:
+        with self.database.read() as session:
+            rows = select(Delivery).join(Subscriber).where(Subscriber.chat_id == chat_id)
+            return list(session.exec(rows.order_by(col(Delivery.id))).all())
+
+    def use(self, **telegram: Any) -> None:
+        self.settings = self.settings.model_copy(update={"telegram": Telegram(**telegram)})
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    opened = open_database(f"sqlite:///{tmp_path}/tocsin.db", NOW)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+async def bench(database: Database) -> AsyncIterator[Bench]:
+    async with FakeBotApi() as fake:
+        bench = Bench(fake, database)
+        limiter = Limiter(lambda: Rate(per_second=1000.0, private_per_second=30.0, group_per_minute=1000.0))
+        parts = ChatParts(database, lambda: bench.settings, lambda: bench.now, limiter)
+        task = asyncio.create_task(run_poller(TOKEN, fake.base_url, parts, Pace(poll_s=1, stop_s=0.2)))
+        yield bench
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+# /start ---------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_stranger_waits_for_an_admin_who_is_asked_with_buttons(bench: Bench) -> None:
+    answer = await bench.ask("/start", name="Anna", username="anna_k")
+    assert "admins" in answer
+    assert str(ANNA) in answer
+    assert bench.state() == SubscriberState.PENDING
+    (question,) = bench.outbox(ADMIN)
+    assert "Anna (@anna_k)" in question.message["plain"]
+    data = [button["data"] for row in question.message["buttons"] for button in row]
+    subscriber = bench.find()
+    assert subscriber is not None
+    assert data == [f"join:yes:{subscriber.id}", f"join:no:{subscriber.id}"]
+
+
+async def test_asking_again_does_not_ask_the_admins_again(bench: Bench) -> None:
+    await bench.ask("/start")
+    await bench.ask("/start")
+    assert len(bench.outbox(ADMIN)) == 1
+
+
+async def test_a_hostile_name_stays_text_in_one_line(bench: Bench) -> None:
+    await bench.ask("/start", name=HOSTILE)
+    (question,) = bench.outbox(ADMIN)
+    html, plain = question.message["html"], question.message["plain"]
+    assert "<" not in html
+    assert len(plain.splitlines()) == 2
+    assert "\u202e" not in plain
+
+
+async def test_a_flood_of_requests_asks_the_admins_only_so_often(bench: Bench) -> None:
+    for number in range(20):
+        bench.add(SubscriberState.PENDING, chat_id=-2000 - number)
+    await bench.ask("/start")
+    (warning,) = bench.outbox(ADMIN)
+    assert "More than 20" in warning.message["plain"]
+    bench.now += timedelta(days=2)
+    await bench.ask("/start")
+    assert "Somebody asks" in bench.outbox(ADMIN)[-1].message["plain"]
+
+
+async def test_an_admin_is_in_at_once_with_default_levels_and_a_digest_date(bench: Bench) -> None:
+    assert "You are subscribed" in await bench.ask("/start", ADMIN)
+    admin = bench.find(ADMIN)
+    assert admin is not None
+    assert (admin.state, admin.level_escalation, admin.level_deescalation) == (SubscriberState.ACTIVE, 2, 2)
+    assert admin.digest_due_at == datetime(2022, 2, 21, 8, 0, tzinfo=UTC)
+
+
+async def test_without_admins_start_says_how_to_become_one(bench: Bench) -> None:
+    bench.use()
+    answer = await bench.ask("/start")
+    assert f"admins = [{ANNA}]" in answer
+    assert "config/telegram.toml" in answer
+    bench.use(admins=(ANNA,))
+    assert "You are subscribed" in await bench.ask("/start")
+
+
+@pytest.mark.parametrize(
+    ("state", "answer", "afterwards"),
+    [
+        (SubscriberState.ACTIVE, "subscribed already", SubscriberState.ACTIVE),
+        (SubscriberState.STOPPED, "You are subscribed", SubscriberState.ACTIVE),
+        (SubscriberState.BLOCKED, "You are subscribed", SubscriberState.ACTIVE),
+        (SubscriberState.REFUSED, "declined", SubscriberState.REFUSED),
+        (SubscriberState.PENDING, "passed to the admins", SubscriberState.PENDING),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("access", ["approval", "invite"])
+async def test_start_by_a_known_chat(
+    bench: Bench, access: str, state: SubscriberState, answer: str, afterwards: SubscriberState
+) -> None:
+    if access == "invite" and state == SubscriberState.PENDING:
+        answer = "by invitation"
+    bench.use(admins=(ADMIN,), access=access, invite_code=CODE)
+    bench.add(state, level_escalation=1, digest_due_at=NOW - timedelta(days=30))
+    assert answer in await bench.ask("/start")
+    found = bench.find()
+    assert found is not None
+    assert found.state == afterwards
+    assert found.level_escalation == 1
+    if afterwards != state:
+        assert found.digest_due_at == datetime(2022, 2, 21, 8, 0, tzinfo=UTC)
+
+
+async def test_the_right_code_lets_in(bench: Bench) -> None:
+    bench.use(access="invite", invite_code=CODE)
+    assert "You are subscribed" in await bench.ask(f"/start {CODE}")
+    assert bench.state() == SubscriberState.ACTIVE
+
+
+async def test_the_right_code_does_not_overrule_a_refusal(bench: Bench) -> None:
+    bench.use(access="invite", invite_code=CODE)
+    bench.add(SubscriberState.REFUSED)
+    assert "declined" in await bench.ask(f"/start {CODE}")
+    assert bench.state() == SubscriberState.REFUSED
+
+
+async def test_wrong_codes_are_answered_a_few_times_and_then_met_with_silence(bench: Bench) -> None:
+    bench.use(access="invite", invite_code=CODE)
+    for guess in ("a", CODE.upper(), "ünïcödé", CODE + "x", "12345678"):
+        assert "not the invite code" in await bench.ask(f"/start {guess}")
+    await bench.fake.push(updates.private(f"/start {CODE}", ANNA))
+    assert "subscribers only" in await bench.ask("/help")
+    assert bench.state() is None
+    bench.now += timedelta(hours=1, seconds=1)
+    assert "You are subscribed" in await bench.ask(f"/start {CODE}")
+
+
+async def test_no_code_is_told_where_to_get_one(bench: Bench) -> None:
+    bench.use(access="invite", invite_code=CODE)
+    assert "/start CODE" in await bench.ask("/start")
+    assert bench.state() is None
+
+
+# Approve and refuse ---------------------------------------------------------------------------------------------------
+
+
+async def press(bench: Bench, data: str, user_id: int = ADMIN) -> list[Call]:
+    number = len(bench.fake.calls_of("answerCallbackQuery"))
+    edits = len(bench.fake.calls_of("editMessageText"))
+    await bench.fake.push(updates.press(data, user_id))
+    answer = (await bench.fake.called("answerCallbackQuery", number + 1))[number]
+    if answer.params.get("show_alert"):
+        return [answer]
+    return [answer, (await bench.fake.called("editMessageText", edits + 1))[edits]]
+
+
+async def test_an_approved_chat_is_subscribed_and_told(bench: Bench) -> None:
+    number = bench.add(SubscriberState.PENDING, level_escalation=3)
+    _, edit = await press(bench, f"join:yes:{number}")
+    assert edit.text.startswith("Approved")
+    found = bench.find()
+    assert found is not None
+    assert (found.state, found.level_escalation) == (SubscriberState.ACTIVE, 2)
+    assert found.digest_due_at is not None
+    assert "You are subscribed" in bench.outbox(ANNA)[0].message["plain"]
+
+
+async def test_a_refused_chat_is_told_and_gets_nothing_that_waits(bench: Bench) -> None:
+    number = bench.add(SubscriberState.ACTIVE)
+    with bench.database.write() as session:
+        session.add(Delivery(subscriber_id=number, key="alert:1", send_after=NOW, created_at=NOW))
+    _, edit = await press(bench, f"join:no:{number}")
+    assert edit.text.startswith("Refused")
+    assert bench.state() == SubscriberState.REFUSED
+    assert [row.state for row in bench.outbox(ANNA)] == ["failed", "waiting"]
+    assert "declined" in bench.outbox(ANNA)[1].message["plain"]
+
+
+async def test_an_admin_may_change_a_verdict_with_the_button_that_stays(bench: Bench) -> None:
+    number = bench.add(SubscriberState.PENDING)
+    _, edit = await press(bench, f"join:no:{number}")
+    ((button,),) = edit.params["reply_markup"]["inline_keyboard"]
+    assert button["callback_data"] == f"join:yes:{number}"
+    await press(bench, button["callback_data"])
+    assert bench.state() == SubscriberState.ACTIVE
+
+
+async def test_a_late_yes_does_not_bring_back_who_stopped(bench: Bench) -> None:
+    number = bench.add(SubscriberState.STOPPED)
+    await press(bench, f"join:yes:{number}")
+    assert bench.state() == SubscriberState.STOPPED
+    assert bench.outbox(ANNA) == []
+
+
+@pytest.mark.parametrize(
+    ("data", "user_id", "answer"),
+    [
+        ("join:yes:1", ANNA, "Only admins"),
+        ("join:maybe:1", ADMIN, "another version"),
+        ("join:yes:1 OR 1=1", ADMIN, "another version"),
+        ("", ADMIN, "another version"),
+    ],
+    ids=["not an admin", "unknown verb", "no number", "empty"],
+)
+async def test_a_button_that_may_not_be_pressed_changes_nothing(
+    bench: Bench, data: str, user_id: int, answer: str
+) -> None:
+    bench.add(SubscriberState.PENDING)
+    (shown,) = await press(bench, data, user_id)
+    assert answer in shown.text
+    assert bench.state() == SubscriberState.PENDING
+
+
+async def test_a_button_of_somebody_who_is_admin_no_longer_does_nothing(bench: Bench) -> None:
+    number = bench.add(SubscriberState.PENDING)
+    bench.use(admins=(7,))
+    (shown,) = await press(bench, f"join:yes:{number}")
+    assert "Only admins" in shown.text
+    assert bench.state() == SubscriberState.PENDING
+
+
+async def test_a_request_that_is_gone_says_so(bench: Bench) -> None:
+    _, edit = await press(bench, "join:yes:999")
+    assert edit.text == "That request is gone."
+
+
+async def test_a_verdict_counts_though_telegram_does_not_show_it(bench: Bench) -> None:
+    number = bench.add(SubscriberState.PENDING)
+    bench.fake.fail(fakes.bad_request("query is too old and response timeout expired"), "answerCallbackQuery")
+    await bench.fake.push(updates.press(f"join:yes:{number}", ADMIN))
+    await bench.fake.called("answerCallbackQuery")
+    assert bench.state() == SubscriberState.ACTIVE
+
+
+# /stop ----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("state", "answer", "afterwards"),
+    [
+        (SubscriberState.ACTIVE, "/start brings them back", SubscriberState.STOPPED),
+        (SubscriberState.STOPPED, "gets nothing", SubscriberState.STOPPED),
+        (SubscriberState.PENDING, "not answered yet", SubscriberState.PENDING),
+        (SubscriberState.REFUSED, "declined", SubscriberState.REFUSED),
+        (SubscriberState.BLOCKED, "subscribers only", SubscriberState.BLOCKED),
+        (None, "subscribers only", None),
+    ],
+    ids=str,
+)
+async def test_stop(
+    bench: Bench, state: SubscriberState | None, answer: str, afterwards: SubscriberState | None
+) -> None:
+    if state is not None:
+        bench.add(state)
+    assert answer in await bench.ask("/stop")
+    assert bench.state() == afterwards
+
+
+async def test_stop_withdraws_what_waits_and_an_admin_keeps_notices(bench: Bench) -> None:
+    number = bench.add(SubscriberState.ACTIVE, chat_id=ADMIN)
+    alert = add_alerts(bench, 1)[0]
+    with bench.database.write() as session:
+        session.add(Delivery(subscriber_id=number, key="a", alert_id=alert, send_after=NOW, created_at=NOW))
+        session.add(Delivery(subscriber_id=number, key="b", send_after=NOW, created_at=NOW))
+    assert "As an admin" in await bench.ask("/stop", ADMIN)
+    assert [row.state for row in bench.outbox(ADMIN)] == ["failed", "waiting"]
+
+
+async def test_stopping_while_waiting_is_no_way_in(bench: Bench) -> None:
+    await bench.ask("/start")
+    await bench.ask("/stop")
+    await bench.ask("/start")
+    assert bench.state() == SubscriberState.PENDING
+
+
+# /latest, /threshold, /help -------------------------------------------------------------------------------------------
+
+
+def add_alerts(
+    bench: Bench, number: int, title: str = "Talks on the border", url: str = "https://x.example/1"
+) -> list[int]:
+    with bench.database.write() as session:
+        story = Story(title=title, first_seen_at=NOW, last_seen_at=NOW)
+        session.add(story)
+        session.flush()
+        rows = [
+            Alert(
+                story_id=story.id,
+                kind=AlertKind.NEW if n == 0 else AlertKind.RAISED,
+                direction=Direction.DEESCALATION if n % 2 else Direction.ESCALATION,
+                level=1 + n % 3,
+                score=41 + n,
+                rule=f"rule {n}",
+                facts={"title": f"{title} {n}", "url": url},
+                created_at=NOW + timedelta(minutes=n),
+            )
+            for n in range(number)
+        ]
+        session.add_all(rows)
+        session.flush()
+        return [row.id for row in rows]
+
+
+async def test_latest_shows_five_alerts_newest_first(bench: Bench) -> None:
+    bench.add(SubscriberState.ACTIVE)
+    add_alerts(bench, 6)
+    lines = [line for line in (await bench.ask("/latest")).split("\n") if line]
+    assert len(lines) == 10
+    assert lines[0] == "🟢 easing, critical, raised · 46 · 17 Feb 12:05 UTC"
+    assert lines[1] == '<a href="https://x.example/1">Talks on the border 5</a>'
+    assert lines[9].endswith("Talks on the border 1</a>")
+
+
+async def test_latest_says_that_nothing_has_rung(bench: Bench) -> None:
+    bench.add(SubscriberState.ACTIVE)
+    assert await bench.ask("/latest") == "Nothing has rung yet."
+
+
+async def test_a_hostile_headline_or_link_stays_text(bench: Bench) -> None:
+    bench.add(SubscriberState.ACTIVE)
+    add_alerts(bench, 1, title=HOSTILE, url='https://x.example/"><b>')
+    add_alerts(bench, 1, title=HOSTILE, url="javascript:alert(1)")
+    call = await bench.say(updates.private("/latest", ANNA))
+    assert call.params["parse_mode"] == "HTML"
+    assert "<b>" not in call.text
+    assert "javascript" not in call.text
+    assert call.text.count("<a ") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "answer", "levels"),
+    [
+        ("", "escalation: warning (score 60)", (2, 2)),
+        ("watch", "escalation: watch (score 40)\neasing: watch (score 30)", (1, 1)),
+        ("critical easing", "easing: critical (score 80)", (2, 3)),
+        ("escalation WATCH", "escalation: watch", (1, 2)),
+        ("watch de-escalation", "easing: watch", (2, 1)),
+        ("70", "Levels: watch (40, easing 30), warning (60), critical (80)", (2, 2)),
+        ("waring", "Did you mean warning?", (2, 2)),
+        ("watch eskalation", "Did you mean escalation?", (2, 2)),
+        ("<b>", "“<b>” is no level", (2, 2)),
+        ("🔴 " * 500, "is no level", (2, 2)),
+    ],
+    ids=["show", "both", "one", "any order", "synonym", "number", "typo", "typo in the second", "markup", "long"],
+)
+async def test_threshold(bench: Bench, words: str, answer: str, levels: tuple[int, int]) -> None:
+    bench.settings = bench.settings.model_copy(update={"alerts": Alerts(deescalation=Levels(watch=30.0))})
+    bench.add(SubscriberState.ACTIVE)
+    call = await bench.say(updates.private(f"/threshold {words}".strip(), ANNA))
+    assert answer.replace("<", "&lt;").replace(">", "&gt;") in call.text
+    found = bench.find()
+    assert found is not None
+    assert (found.level_escalation, found.level_deescalation) == levels
+
+
+async def test_help_lists_every_command(bench: Bench) -> None:
+    bench.add(SubscriberState.ACTIVE)
+    answer = await bench.ask("/help")
+    assert all(f"/{name}" in answer for name in ("start", "stop", "latest", "threshold", "help"))
+
+
+@pytest.mark.parametrize("command", ["/help", "/latest", "/threshold watch", "/stop"])
+async def test_a_stranger_learns_only_how_to_ask(bench: Bench, command: str) -> None:
+    add_alerts(bench, 1)
+    assert await bench.ask(command) == "This bot answers subscribers only. /start asks to become one."
+
+
+@pytest.mark.parametrize("text", ["/frobnicate", "hello?", "/start@another_bot"])
+async def test_anything_else_in_private_points_to_help(bench: Bench, text: str) -> None:
+    assert "/help" in await bench.ask(text)
+
+
+# Groups and channels --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", ["creator", "administrator"])
+async def test_a_chat_admin_may_subscribe_a_group_topic(bench: Bench, status: str) -> None:
+    bench.fake.members[GROUP, ANNA] = status
+    answer = await bench.say(updates.group("/start@tocsin_test_bot", GROUP, ANNA, topic=9))
+    assert answer.params["message_thread_id"] == 9
+    assert bench.state(GROUP, 9) == SubscriberState.PENDING
+    assert "supergroup chat “Newsroom” (id -1005, topic 9)" in bench.outbox(ADMIN)[0].message["plain"]
+
+
+@pytest.mark.parametrize("command", ["/start", "/stop", "/threshold watch"])
+async def test_an_ordinary_member_may_not_decide_for_a_group(bench: Bench, command: str) -> None:
+    bench.add(SubscriberState.ACTIVE, chat_id=GROUP)
+    assert "Only admins of this chat" in (await bench.say(updates.group(command, GROUP, ANNA))).text
+    assert bench.state(GROUP) == SubscriberState.ACTIVE
+
+
+async def test_an_anonymous_admin_speaks_for_the_group(bench: Bench) -> None:
+    bench.add(SubscriberState.ACTIVE, chat_id=GROUP)
+    await bench.say(updates.anonymous_admin("/stop", GROUP))
+    assert bench.state(GROUP) == SubscriberState.STOPPED
+    assert bench.fake.calls_of("getChatMember") == []
+
+
+async def test_who_writes_as_some_channel_does_not_speak_for_the_group(bench: Bench) -> None:
+    bench.add(SubscriberState.ACTIVE, chat_id=GROUP)
+    assert "Only admins" in (await bench.say(updates.as_channel("/stop", GROUP, CHANNEL))).text
+    assert bench.state(GROUP) == SubscriberState.ACTIVE
+
+
+async def test_an_admin_of_the_bot_who_is_admin_of_the_group_needs_no_approval(bench: Bench) -> None:
+    bench.fake.members[GROUP, ADMIN] = "administrator"
+    await bench.say(updates.group("/start", GROUP, ADMIN))
+    assert bench.state(GROUP) == SubscriberState.ACTIVE
+
+
+async def test_a_channel_subscribes_by_a_post(bench: Bench) -> None:
+    await bench.say(updates.channel("/start", CHANNEL))
+    assert bench.state(CHANNEL) == SubscriberState.PENDING
+
+
+@pytest.mark.parametrize(
+    ("by", "state", "posts"), [(ADMIN, "active", 1), (ANNA, "pending", 0)], ids=["by an admin", "by a stranger"]
+)
+async def test_adding_the_bot_to_a_channel_asks_for_it(bench: Bench, by: int, state: str, posts: int) -> None:
+    await bench.fake.push(updates.membership(CHANNEL, "channel", by, "left", "administrator"))
+    await bench.fake.push(updates.channel("/help", CHANNEL))
+    await bench.fake.sent(posts + 1)
+    assert bench.state(CHANNEL) == state
+    assert len(bench.fake.messages) == posts + 1
+
+
+async def test_a_group_that_adds_the_bot_is_told_how_to_ask(bench: Bench) -> None:
+    call = await bench.say(updates.membership(GROUP, "supergroup", ANNA, "left", "member"))
+    assert (call.chat_id, "/start" in call.text) == (GROUP, True)
+    assert bench.state(GROUP) is None
+
+
+@pytest.mark.parametrize(
+    ("chat_id", "kind", "new"), [(ANNA, "private", "kicked"), (GROUP, "supergroup", "left")], ids=["private", "group"]
+)
+async def test_a_chat_that_removes_the_bot_is_blocked_with_its_topics(
+    bench: Bench, chat_id: int, kind: str, new: str
+) -> None:
+    for thread in (0, 9):
+        bench.add(SubscriberState.ACTIVE, chat_id=chat_id, thread_id=thread)
+    await bench.fake.push(updates.membership(chat_id, kind, ANNA, "member", new))
+    await bench.say(updates.private("/help", chat_id) if kind == "private" else updates.group("/help", chat_id, ANNA))
+    assert bench.state(chat_id) == SubscriberState.BLOCKED
+    assert bench.state(chat_id, 9) == SubscriberState.BLOCKED
+
+
+@pytest.mark.parametrize("state", [SubscriberState.PENDING, SubscriberState.REFUSED])
+async def test_blocking_the_bot_is_no_way_in(bench: Bench, state: SubscriberState) -> None:
+    bench.add(state)
+    await bench.fake.push(updates.membership(ANNA, "private", ANNA, "member", "kicked"))
+    await bench.ask("/start")
+    assert bench.state() == state
+
+
+async def test_a_group_that_becomes_a_supergroup_keeps_its_subscription(bench: Bench) -> None:
+    bench.add(SubscriberState.ACTIVE, chat_id=-5, kind="group")
+    await bench.fake.push(updates.migration(-5, -1005))
+    await bench.say(updates.group("/help", -5, ANNA))
+    found = bench.find(-1005)
+    assert found is not None
+    assert (found.state, found.kind) == (SubscriberState.ACTIVE, "supergroup")
+
+
+# When something fails -------------------------------------------------------------------------------------------------
+
+
+async def test_a_command_that_fails_is_logged_and_answered_in_one_line(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench.add(SubscriberState.ACTIVE)
+    with bench.database.write() as session:
+        session.connection().exec_driver_sql("ALTER TABLE alert RENAME TO alert_gone")
+    assert "the fault is here" in await bench.ask("/latest")
+    assert "update_failed chat=42" in caplog.text
+    assert TOKEN not in caplog.text
+
+
+async def test_an_answer_waits_out_flood_control(bench: Bench) -> None:
+    bench.fake.fail(fakes.flood(1), "sendMessage", times=1)
+    assert "subscribers only" in await bench.ask("/help")
+    assert len(bench.fake.calls_of("sendMessage")) == 2
+
+
+async def test_a_chat_found_blocked_while_answering_is_marked(bench: Bench) -> None:
+    bench.add(SubscriberState.ACTIVE)
+    bench.fake.fail(fakes.forbidden(), "sendMessage", times=1)
+    await bench.fake.push(updates.private("/help", ANNA))
+    assert "subscribers only" in await bench.ask("/help")
+    assert bench.state() == SubscriberState.BLOCKED
+
+
+async def test_a_chat_that_floods_the_bot_is_obeyed_in_silence(bench: Bench) -> None:
+    bench.add(SubscriberState.ACTIVE)
+    for _ in range(10):
+        await bench.ask("/help")
+    await bench.fake.push(updates.private("/stop", ANNA))
+    await bench.say(updates.channel("/help", CHANNEL))
+    await bench.fake.until(lambda: bench.state() == SubscriberState.STOPPED)
+    bench.now += timedelta(seconds=61)
+    assert "gets nothing" in await bench.ask("/latest")
+    assert len(bench.fake.messages) == 12
+
+
+async def test_a_slow_chat_holds_up_its_own_later_commands_and_nobody_else(bench: Bench) -> None:
+    bench.add(SubscriberState.ACTIVE)
+    bench.fake.fail(fakes.hanging(), "getChatMember", times=1)
+    await bench.fake.push(updates.group("/stop", GROUP, ANNA))
+    await bench.fake.push(updates.group("/help", GROUP, ANNA))
+    await bench.fake.called("getChatMember")
+    assert (await bench.say(updates.private("/help", ANNA))).chat_id == ANNA
+    assert [call.chat_id for call in bench.fake.messages] == [ANNA]
