@@ -22,8 +22,10 @@ from sqlmodel import Session, col, func, select
 from bot.app import App, open_app
 from bot.demo.newsroom import SAMPLE, Newsroom, feeds_toml, read_sample
 from bot.terminal import TerminalSender
+from config.errors import DatabaseError
 from config.load import DEFAULT_FOLDER
-from models import Alert, Article, Outlet, Story, Suppression, SuppressionReason
+from models import Alert, Article, Feed, Outlet, Story, Suppression, SuppressionReason
+from models.database import open_database
 
 START = datetime(2026, 3, 1, 6, tzinfo=UTC)
 END = datetime(2026, 4, 6, 9, tzinfo=UTC)  # the Monday after the month, so that its last week is summed up too
@@ -41,38 +43,60 @@ class SimulatedClock:
         return self.now
 
 
-async def play_demo(console: Console, folder: Path, start: datetime = START, end: datetime = END) -> None:
-    """Play the month from `start` to `end` into a fresh database in `folder`, printing what rings."""
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Where the demo plays: a folder for charts and database, and, when they are not to be the shipped ones, the folder
+    of alerts.toml and digest.toml, and the database's URL."""
+
+    folder: Path
+    config: Path = DEFAULT_FOLDER
+    database_url: str | None = None
+
+
+async def play_demo(console: Console, stage: Stage, start: datetime = START, end: datetime = END) -> None:
+    """Play the month from `start` to `end` into an empty database, printing what rings. Raises TocsinError."""
     clock = SimulatedClock(start)
-    async with demo_app(console, folder, clock) as app:
+    async with demo_app(console, stage, clock) as app:
         await _live_through(app, clock, end, console)
-        _show_summary(app, console, folder)
+        _show_summary(app, console, stage.folder)
 
 
 @asynccontextmanager
-async def demo_app(console: Console, folder: Path, clock: SimulatedClock) -> AsyncIterator[App]:
-    """Tocsin on the bundled outlets, served over loopback; the database in `folder` starts empty."""
-    _start_empty(folder)
+async def demo_app(console: Console, stage: Stage, clock: SimulatedClock) -> AsyncIterator[App]:
+    """Tocsin on the bundled outlets, served over loopback; a database of its own in the folder starts empty."""
+    url = stage.database_url or _start_empty(stage.folder)
     outlets = read_sample()
     async with Newsroom(outlets, clock) as newsroom:
         with tempfile.TemporaryDirectory(prefix="tocsin-demo-") as scratch:
             config = Path(scratch)
-            _write_config(config, feeds_toml(newsroom, outlets, CODES))
-            senders = {Outlet.TERMINAL: TerminalSender(console, folder)}
-            async with open_app(config, f"sqlite:///{folder / 'demo.db'}", senders, clock) as app:
+            _write_config(config, stage.config, feeds_toml(newsroom, outlets, CODES))
+            senders = {Outlet.TERMINAL: TerminalSender(console, stage.folder)}
+            _refuse_used(url, clock.now)
+            async with open_app(config, url, senders, clock) as app:
                 yield app
 
 
-def _start_empty(folder: Path) -> None:
+def _start_empty(folder: Path) -> str:
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("demo.db", "demo.db-wal", "demo.db-shm"):
         (folder / name).unlink(missing_ok=True)
+    return f"sqlite:///{folder / 'demo.db'}"
 
 
-def _write_config(folder: Path, feeds: str) -> None:
-    """The shipped thresholds and digest, the invented parties, and leave to poll loopback."""
+def _refuse_used(url: str, now: datetime) -> None:
+    database = open_database(url, now)
+    with database.read() as session:
+        used = session.exec(select(func.count()).select_from(Feed)).one()
+    database.close()
+    if used:
+        raise DatabaseError("demo: this database holds data; name an empty one, or leave out --database")
+
+
+def _write_config(folder: Path, source: Path, feeds: str) -> None:
+    """The admin's thresholds and digest, the invented parties, and leave to poll loopback."""
     for name in ("alerts.toml", "digest.toml"):
-        shutil.copy(DEFAULT_FOLDER / name, folder / name)
+        if (source / name).exists():
+            shutil.copy(source / name, folder / name)
     shutil.copy(SAMPLE / "actors.toml", folder / "actors.toml")
     service = {"allow_addresses": ["127.0.0.0/8"], "max_interval_minutes": 120}
     lines = [f"{key} = {json.dumps(value)}" for key, value in service.items()]

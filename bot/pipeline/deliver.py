@@ -15,10 +15,10 @@ from sqlmodel import Session, col, update
 
 from bot.messages.message import Message
 from bot.outlet import Chat, Sender, SendFailure
-from models import Delivery, DeliveryState, Digest, Outlet, Priority, Subscriber, SubscriberState
+from models import Delivery, DeliveryState, Digest, Outlet, Priority, Subscriber
 from models.database import Database
 from models.delivery import claim_due, settle
-from models.subscriber import move_chat
+from models.subscriber import block_chat, move_chat
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +91,7 @@ def _record_failure(database: Database, parcel: Parcel, failure: SendFailure, no
         if failure.moved_to is not None:
             move_chat(session, subscriber.chat_id, failure.moved_to)
         elif failure.blocked:
-            _pause(session, subscriber, failure, now)
+            block_chat(session, subscriber.chat_id, str(failure), now)
         elif failure.retry_after_s is not None:
             _hold_chat(session, subscriber, now + timedelta(seconds=failure.retry_after_s))
     level = logging.WARNING if values["state"] in (DeliveryState.FAILED, DeliveryState.UNCERTAIN) else logging.INFO
@@ -135,14 +135,6 @@ def _after_lost_answer(delivery: Delivery, error: str, now: datetime) -> dict[st
         after = now + timedelta(seconds=FIRST_RETRY_S)
         return {"state": DeliveryState.WAITING, "send_after": after, "lost_answers": lost, "error": error}
     return {"state": DeliveryState.UNCERTAIN, "lost_answers": lost, "error": error}
-
-
-def _pause(session: Session, subscriber: Subscriber, failure: SendFailure, now: datetime) -> None:
-    """The chat removed the bot: nothing more is sent there, and what waits ends with the reason."""
-    changed = update(Subscriber).where(col(Subscriber.id) == subscriber.id)
-    session.execute(changed.values(state=SubscriberState.BLOCKED, changed_at=now))
-    waiting = (col(Delivery.subscriber_id) == subscriber.id) & (col(Delivery.state) == DeliveryState.WAITING)
-    session.execute(update(Delivery).where(waiting).values(state=DeliveryState.FAILED, error=str(failure)))
 
 
 def _hold_chat(session: Session, subscriber: Subscriber, until: datetime) -> None:

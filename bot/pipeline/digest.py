@@ -54,13 +54,20 @@ def make_digest(session: Session, settings: Settings, until: datetime, now: date
     made = session.exec(select(Digest).where(Digest.since == since, Digest.until == until)).first()
     if made is not None:
         return made
-    facts = week_facts(session, settings, since, until)
-    title = f"Tension, {since:%d %b} to {until:%d %b %Y}"
-    chart = week_chart(daily_tension(session, since, until), daily_tension(session, since - WEEK, since), title)
-    digest = Digest(since=since, until=until, message=digest_message(facts).to_json(), chart=chart, created_at=now)
+    message, chart = compose_digest(session, settings, until)
+    digest = Digest(since=since, until=until, message=message.to_json(), chart=chart, created_at=now)
     session.add(digest)
     session.flush()
     return digest
+
+
+def compose_digest(session: Session, settings: Settings, until: datetime) -> tuple[Message, bytes]:
+    """Message and chart (PNG) of the week before `until`; stores nothing."""
+    since = until - WEEK
+    facts = week_facts(session, settings, since, until)
+    title = f"Tension, {since:%d %b} to {until - timedelta(seconds=1):%d %b %Y}"
+    chart = week_chart(daily_tension(session, since, until), daily_tension(session, since - WEEK, since), title)
+    return digest_message(facts), chart
 
 
 def week_facts(session: Session, settings: Settings, since: datetime, until: datetime) -> WeekFacts:
@@ -155,9 +162,11 @@ def _near_misses(session: Session, since: datetime, until: datetime, limit: int)
             Story.told_deescalation == 0,
         )
         .order_by(col(Suppression.score).desc(), col(Suppression.id))
-        .limit(limit)
     )
-    return tuple(StoryLine(row.score, story.title, sources=story.publishers) for row, story in session.exec(near))
+    best: dict[int, StoryLine] = {}
+    for row, story in session.exec(near):
+        best.setdefault(story.id, StoryLine(row.score, story.title, sources=story.publishers))
+    return tuple(best.values())[:limit]
 
 
 def _withheld(session: Session, since: datetime, until: datetime) -> dict[str, int]:

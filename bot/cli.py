@@ -1,0 +1,40 @@
+"""The commands: `python -m bot COMMAND`. Each does one thing, in bot/commands; this file only names them."""
+
+import sys
+
+import typer
+
+from bot.commands import check, data, feeds, learn, messages, run
+from config.errors import TocsinError
+
+app = typer.Typer(
+    name="bot",
+    help="Tocsin reads news feeds for signs that a conflict heats up or cools down, and rings.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(run.run)
+app.command()(run.once)
+app.command()(run.demo)
+app.command()(check.check)
+app.command()(check.health)
+app.command("send-test")(messages.send_test)
+app.command()(messages.digest)
+app.command()(learn.score)
+app.command()(learn.train)
+app.command()(learn.evaluate)
+app.command()(data.backup)
+app.command()(data.restore)
+app.add_typer(feeds.app, name="feeds")
+
+
+def main() -> None:
+    """Run the command line; mistakes are one line on stderr and exit code 1."""
+    try:
+        app()
+    except TocsinError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+    except BrokenPipeError:  # `... | head` closed the pipe: nothing is wrong
+        sys.stderr.close()

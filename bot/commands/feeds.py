@@ -1,0 +1,225 @@
+"""feeds list | add | remove | test | import | export: the feeds of config/feeds.toml."""
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import track
+from rich.table import Table
+from rich.text import Text
+
+from bot.app import extra_actors, fetch_limits, utc_now
+from bot.commands.options import Config, DatabaseUrl, config_folder, console, database_url
+from bot.feeds.fetcher import Fetcher
+from bot.feeds.opml import OpmlFeed, read_opml, write_opml
+from bot.feeds.parser import ParsePool
+from bot.feeds.types import FetchError, FetchRequest, ParsedFeed
+from bot.feeds.urls import safe_url
+from classifiers.judgement import Document
+from config.edit import add_feeds, remove_feed
+from config.errors import ConfigError
+from config.load import load_settings
+from config.schema import FeedEntry, Settings
+
+app = typer.Typer(help="The feeds Tocsin reads: list, add, remove, test, import, export.", no_args_is_help=True)
+SHOWN = 15
+
+
+@app.command("list")
+def list_feeds(config: Config = None, database: DatabaseUrl = None) -> None:
+    """Every feed with its health, pace and last error.
+
+    Example: python -m bot feeds list
+    """
+    from models.database import open_database
+    from models.feed import all_feeds, sync_feeds
+
+    settings = load_settings(config_folder(config))
+    opened = open_database(database_url(database), utc_now())
+    with opened.write() as session:
+        sync_feeds(session, settings.feeds, utc_now())
+        session.flush()
+        feeds = all_feeds(session)
+    opened.close()
+    table = Table(title=f"{len(feeds)} feeds", title_justify="left")
+    for heading in ("health", "title", "every", "last read", "address and last error"):
+        table.add_column(heading, overflow="fold")
+    for feed in feeds:
+        every = f"{feed.interval_s // 60} min" if feed.interval_s else "-"
+        read = f"{feed.last_read_at:%d %b %H:%M}" if feed.last_read_at else "never"
+        address = Text(feed.address + (f"\n{feed.last_error}" if feed.last_error else ""))
+        table.add_row(feed.health.value, Text(feed.title), every, read, address)
+    console().print(table)
+
+
+@app.command()
+def add(
+    url: Annotated[str, typer.Argument(help="The feed's address.")],
+    title: Annotated[str, typer.Option(help="Default: the feed's own.")] = "",
+    publisher: Annotated[str, typer.Option(help="Who publishes it.")] = "",
+    family: Annotated[str, typer.Option(help="A [families.NAME] of feeds.toml; counts as one source.")] = "",
+    config: Config = None,
+    database: DatabaseUrl = None,
+) -> None:
+    """Add a feed to feeds.toml; a running Tocsin takes it up within seconds.
+
+    Example: python -m bot feeds add https://example.org/rss.xml --publisher "Example News"
+    """
+    folder = config_folder(config)
+    address = _usable(url)
+    added = add_feeds(folder, [_entry(address, title, publisher, family)])
+    console().print(
+        f"Added {address} to {folder / 'feeds.toml'}. Look at what it brings: python -m bot feeds test {address}"
+        if added
+        else f"{address} is in {folder / 'feeds.toml'} already."
+    )
+
+
+@app.command()
+def remove(
+    url: Annotated[str, typer.Argument(help="The address as feeds.toml has it.")],
+    config: Config = None,
+    database: DatabaseUrl = None,
+) -> None:
+    """Take a feed out of feeds.toml. Its articles stay.
+
+    Example: python -m bot feeds remove https://example.org/rss.xml
+    """
+    remove_feed(config_folder(config), url)
+    console().print(f"Removed {url}.")
+
+
+@app.command("import")
+def import_opml(
+    file: Annotated[Path, typer.Argument(help="An OPML file, as feed readers export it.")],
+    config: Config = None,
+    database: DatabaseUrl = None,
+) -> None:
+    """Add every feed of an OPML file to feeds.toml, leaving out those it has.
+
+    Example: python -m bot feeds import subscriptions.opml
+    """
+    out = console()
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"feeds import {file}: cannot be read: {error.strerror}") from error
+    found = read_opml(data, lambda problem: out.print(Text(f"left out: {problem}")))
+    added = add_feeds(config_folder(config), [_entry(feed.url, feed.title) for feed in found])
+    out.print(f"{len(added)} feeds added, {len(found) - len(added)} were there already.")
+
+
+@app.command("export")
+def export_opml(
+    file: Annotated[Path, typer.Argument(help="Where the OPML goes.")],
+    config: Config = None,
+    database: DatabaseUrl = None,
+) -> None:
+    """Write the feeds as OPML, for other feed readers.
+
+    Example: python -m bot feeds export tocsin.opml
+    """
+    feeds = load_settings(config_folder(config)).feeds.feeds
+    try:
+        file.write_bytes(write_opml(OpmlFeed(feed.url, feed.title, ", ".join(feed.regions)) for feed in feeds))
+    except OSError as error:
+        raise ConfigError(f"feeds export {file}: cannot be written: {error.strerror}") from error
+    console().print(f"{len(feeds)} feeds written to {file}.")
+
+
+# test -----------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What asking a feed once gave."""
+
+    url: str
+    parsed: ParsedFeed | None = None
+    error: FetchError | None = None
+
+
+@app.command()
+def test(
+    url: Annotated[
+        str | None, typer.Argument(help="One address; without it, every feed of feeds.toml is tried.")
+    ] = None,
+    config: Config = None,
+    database: DatabaseUrl = None,
+) -> None:
+    """Fetch a feed now and show what would be read, with scores. Stores nothing.
+
+    Example: python -m bot feeds test https://feeds.bbci.co.uk/news/world/rss.xml
+    """
+    settings = load_settings(config_folder(config))
+    urls = [_usable(url)] if url else [feed.url for feed in settings.feeds.feeds]
+    results = asyncio.run(_try_all(urls, settings))
+    if url:
+        _show_one(results[0], settings)
+    else:
+        _show_all(results)
+    if any(result.error for result in results):
+        raise typer.Exit(1)
+
+
+async def _try_all(urls: list[str], settings: Settings) -> list[Tried]:
+    async with Fetcher(fetch_limits(settings.service.fetch)) as fetcher, ParsePool() as parser:
+        waiting = [asyncio.create_task(_try(url, fetcher, parser)) for url in urls]
+        finished = track(asyncio.as_completed(waiting), "asking", total=len(urls), console=console(), transient=True)
+        results = {result.url: result for result in [await task for task in finished]}
+    return [results[url] for url in urls]
+
+
+async def _try(url: str, fetcher: Fetcher, parser: ParsePool) -> Tried:
+    try:
+        result = await fetcher.fetch(FetchRequest(url))
+        return Tried(url, await parser.parse(result.body, result.headers, result.final_url, utc_now()))
+    except FetchError as error:
+        return Tried(url, error=error)
+
+
+def _show_one(tried: Tried, settings: Settings) -> None:
+    from classifiers.classifier import load_classifier
+
+    if tried.parsed is None:
+        raise ConfigError(f"{tried.url}: {tried.error}")
+    feed = tried.parsed
+    entries = feed.entries[:SHOWN]
+    documents = [Document(entry.title, entry.summary, entry.text, entry.published_at) for entry in entries]
+    judged = load_classifier(extra_actors=extra_actors(settings.actors)).judge(documents)
+    table = Table(title=Text(f"{feed.title or tried.url}: {len(feed.entries)} entries"), title_justify="left")
+    for heading in ("published", "escalation", "easing", "title", "signals"):
+        table.add_column(heading, justify="right" if heading in ("escalation", "easing") else "left", overflow="fold")
+    for entry, judgement in zip(entries, judged, strict=True):
+        date = f"{entry.published_at:%d %b %H:%M}" if entry.published_at else f"no date ({entry.date_problem})"
+        signals = ", ".join(name for name, probability in judgement.signals.items() if probability >= 0.5)
+        scores = (f"{judgement.escalation:.0f}", f"{judgement.deescalation:.0f}")
+        table.add_row(date, *scores, Text(entry.title), signals.replace("_", " "))
+    out = console()
+    out.print(table)
+    if feed.problem:
+        out.print(Text(f"The feed is damaged but usable: {feed.problem}"))
+
+
+def _show_all(results: list[Tried]) -> None:
+    table = Table(title=f"{len(results)} feeds", title_justify="left")
+    for heading in ("", "entries", "address", "problem"):
+        table.add_column(heading, overflow="fold")
+    for tried in results:
+        entries = str(len(tried.parsed.entries)) if tried.parsed else "-"
+        problem = str(tried.error or (tried.parsed and tried.parsed.problem) or "")
+        table.add_row("failed" if tried.error else "ok", entries, tried.url, Text(problem))
+    console().print(table)
+
+
+def _usable(url: str) -> str:
+    address = safe_url(url)
+    if address is None:
+        raise ConfigError(f"feeds: {url!r} is not a web address; it must start with http:// or https://")
+    return address
+
+
+def _entry(url: str, title: str = "", publisher: str = "", family: str = "") -> FeedEntry:
+    return FeedEntry(url=url, title=title[:200], publisher=publisher[:200], family=family)

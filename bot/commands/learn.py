@@ -1,0 +1,107 @@
+"""score, train, evaluate: the classifier by itself."""
+
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import Progress
+
+from bot.commands.options import Config, DatabaseUrl, config_folder, console
+from config.errors import ConfigError
+
+BAD_LINES = 3
+
+
+def score(
+    file: Annotated[Path | None, typer.Argument(help="JSON Lines; default: standard input.")] = None,
+    config: Config = None,
+    database: DatabaseUrl = None,
+) -> None:
+    """Read articles, one JSON object a line, and write what the classifier makes of each.
+
+    Fields: id, title, summary, text, published, source; all but title optional. Bad lines are skipped, named on stderr,
+    and make the exit code 3. Example: echo '{"title": "Army masses tanks at border"}' | python -m bot score
+    """
+    from bot.app import extra_actors
+    from classifiers.classifier import load_classifier
+    from config.load import load_settings
+
+    actors = extra_actors(load_settings(config_folder(config)).actors)
+    classifier = load_classifier(extra_actors=actors)
+    if file is None:
+        bad = _score(sys.stdin, classifier)
+    else:
+        try:
+            with file.open(encoding="utf-8", errors="replace") as lines:
+                bad = _score(lines, classifier)
+        except OSError as error:
+            raise ConfigError(f"score {file}: cannot be read: {error.strerror}") from error
+    if bad:
+        raise typer.Exit(BAD_LINES)
+
+
+def _score(lines: Iterable[str], classifier: object) -> int:
+    from classifiers.classifier import Classifier
+    from classifiers.score import BadLine, score_lines
+
+    assert isinstance(classifier, Classifier)  # noqa: S101 - narrowed here so that --help imports no scikit-learn
+    bad = 0
+    for line in score_lines(lines, classifier):
+        if isinstance(line, BadLine):
+            bad += 1
+            print(f"line {line.number}: skipped: {line.reason}", file=sys.stderr)
+        else:
+            print(json.dumps(line.result, ensure_ascii=False))
+    return bad
+
+
+def train(
+    out: Annotated[Path | None, typer.Option(help="Where the artifact goes. Default: the one that ships.")] = None,
+    corpus: Annotated[Path | None, typer.Option(help="Labelled text. Default: classifiers/corpus.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Decides the split and every draw.")] = None,
+    config: Config = None,
+    database: DatabaseUrl = None,
+) -> None:
+    """Train the classifier on the corpus; a few minutes. Prints the figures of the frozen test split.
+
+    Example: python -m bot train --out /tmp/model
+    """
+    from classifiers.artifact import DEFAULT_ARTIFACT
+    from classifiers.corpus_files import CORPUS
+    from classifiers.train import SEED
+    from classifiers.train import train as fit
+
+    display = console()
+    with Progress(console=display, transient=True) as progress:
+        tasks = {}
+
+        def tell(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = progress.add_task(stage, total=total)
+            progress.update(tasks[stage], completed=done, total=total)
+
+        report = fit(corpus or CORPUS, out or DEFAULT_ARTIFACT, SEED if seed is None else seed, tell)
+    display.print(f"model {report.model} in {report.artifact}; texts {report.texts}")
+    for name, figure in report.figures.items():
+        display.print(f"  {name}: {figure:.3f}")
+
+
+def evaluate(
+    external: Annotated[
+        list[Path] | None, typer.Option("--external", help="Labelled JSON Lines to measure on; may be repeated.")
+    ] = None,
+    config: Config = None,
+    database: DatabaseUrl = None,
+) -> None:
+    """Measure the shipped model beside simpler ones, with bootstrap intervals.
+
+    Example: python -m bot evaluate --external headlines.jsonl
+    """
+    from classifiers.evaluate import evaluate as measure
+
+    from classifiers.classifier import load_classifier
+
+    console().print(measure(load_classifier(), external or []))

@@ -1,0 +1,38 @@
+"""The options every command takes, and what they default to."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from config.load import DEFAULT_FOLDER
+from config.secrets import CONFIG_FOLDER, DATABASE_URL, DEFAULT_DATABASE_URL, read_secret
+
+Config = Annotated[
+    Path | None,
+    typer.Option("--config", help=f"Folder of TOML files. Default: ${CONFIG_FOLDER}, else {DEFAULT_FOLDER.name}/."),
+]
+DatabaseUrl = Annotated[
+    str | None,
+    typer.Option("--database", help=f"Database URL. Default: ${DATABASE_URL}, else {DEFAULT_DATABASE_URL}."),
+]
+
+
+def config_folder(given: Path | None) -> Path:
+    """The option, the environment, or the folder that ships."""
+    named = read_secret(CONFIG_FOLDER)
+    return given or (Path(named) if named else DEFAULT_FOLDER)
+
+
+def database_url(given: str | None) -> str:
+    """The option, the environment (or its _FILE), or SQLite in var/."""
+    return given or read_secret(DATABASE_URL) or DEFAULT_DATABASE_URL
+
+
+def console() -> Console:
+    """Where results and alerts are printed; log lines go to stderr. Piped output keeps a readable width."""
+    out = Console(highlight=False)
+    if not out.is_terminal:
+        out.width = 100
+    return out

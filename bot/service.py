@@ -1,0 +1,192 @@
+"""A config folder and a database in, Tocsin running until it is told to stop: outlets chosen, one process per database.
+
+`run_service` keeps going on the timetable; `run_once` does one round of every stage.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from rich.console import Console
+
+from bot.app import VERSION, App, Clock, Summary, open_app, utc_now
+from bot.chat.api import open_bot
+from bot.chat.desk import ChatParts
+from bot.chat.limiter import Limiter
+from bot.chat.poller import run_poller
+from bot.chat.sender import TelegramSender
+from bot.jobs import start_timetable
+from bot.outlet import Sender
+from bot.terminal import TerminalSender
+from config.errors import TocsinError
+from config.load import load_settings
+from config.schema import Rate, Settings
+from config.secrets import TELEGRAM_BASE_URL, TELEGRAM_TOKEN, read_secret
+from models import Lease, Outlet
+from models.database import Database
+from models.lease import drop_lease, take_lease
+
+log = logging.getLogger(__name__)
+
+LEASE_NAME = "service"
+LEASE = timedelta(seconds=90)
+RENEW_S = 30.0
+STOP_S = 5.0
+NOT_CONNECTED = (
+    "No Telegram token: alerts are printed here. "
+    "To send them to chats, set TOCSIN_TELEGRAM_TOKEN (README, “Connect Telegram”)."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a command works: its config folder, its database, and the Telegram token if there is one."""
+
+    config: Path
+    database_url: str
+    token: str | None
+    base_url: str | None
+    pictures: Path
+
+
+def place_of(config: Path, database_url: str) -> Place:
+    """A place with its secrets read from the environment. Raises ConfigError."""
+    return Place(config, database_url, read_secret(TELEGRAM_TOKEN), read_secret(TELEGRAM_BASE_URL), Path("var/charts"))
+
+
+async def run_service(place: Place, console: Console, clock: Clock = utc_now) -> None:
+    """Run until SIGINT or SIGTERM; then stop within seconds, leaving everything to the next start."""
+    stop = asyncio.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    async with _opened(place, console, clock) as (app, limiter), _only_one(app.database, clock) as renew:
+        _greet(app, place, console)
+        scheduler = start_timetable(app, renew, RENEW_S)
+        poller = asyncio.create_task(_answer_people(place, app, limiter)) if limiter else None
+        await stop.wait()
+        console.print("Stopping; the next start goes on from here.")
+        scheduler.shutdown(wait=False)
+        await _finish(poller)
+
+
+async def run_once(place: Place, console: Console, clock: Clock = utc_now) -> tuple[Summary, App]:
+    """One round of every stage."""
+    async with _opened(place, console, clock) as (app, _limiter), _only_one(app.database, clock):
+        return await app.once(), app
+
+
+@asynccontextmanager
+async def _opened(place: Place, console: Console, clock: Clock) -> AsyncIterator[tuple[App, Limiter | None]]:
+    """The app with its outlet: Telegram when there is a token, else the terminal."""
+    if place.token is None:
+        console.print(NOT_CONNECTED, style="yellow")
+        terminal: dict[Outlet, Sender] = {Outlet.TERMINAL: TerminalSender(console, place.pictures)}
+        async with open_app(place.config, place.database_url, terminal, clock) as app:
+            app.load_model()
+            yield app, None
+        return
+    held: list[App] = []
+    first = load_settings(place.config)
+    limiter = Limiter(_rate_of(held, first))
+    async with open_bot(place.token, place.base_url) as telegram_bot:
+        telegram: dict[Outlet, Sender] = {Outlet.TELEGRAM: TelegramSender(telegram_bot, limiter)}
+        async with open_app(place.config, place.database_url, telegram, clock) as app:
+            held.append(app)
+            app.load_model()
+            yield app, limiter
+
+
+def _rate_of(held: list[App], first: Settings) -> Callable[[], Rate]:
+    """The rate as the settings have it now: the limiter is made before the app, and outlives a reload."""
+    return lambda: (held[0].settings if held else first).telegram.rate
+
+
+async def _answer_people(place: Place, app: App, limiter: Limiter) -> None:
+    parts = ChatParts(app.database, lambda: app.settings, app.clock, limiter)
+    await run_poller(place.token or "", place.base_url, parts)
+
+
+async def _finish(poller: "asyncio.Task[None] | None") -> None:
+    """Give what is under way a few seconds; what is cut off is claimed by nobody and done by the next start."""
+    if poller is not None:
+        poller.cancel()
+    rest = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+    _done, late = await asyncio.wait(rest, timeout=STOP_S) if rest else (set(), set())
+    for task in late:
+        task.cancel()
+    await asyncio.gather(*late, return_exceptions=True)
+
+
+# One process per database ---------------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def _only_one(database: Database, clock: Clock) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+    """Hold the database's lease; raises TocsinError while another process runs on it."""
+    holder = f"{socket.gethostname()[:50]}:{os.getpid()}"
+
+    async def renew() -> None:
+        if not await asyncio.to_thread(_take, database, holder, clock):
+            raise TocsinError("another process took over this database; stop one of the two")
+
+    if not await asyncio.to_thread(_take, database, holder, clock):
+        raise TocsinError(
+            f"another Tocsin runs on {database.url} ({await asyncio.to_thread(_holder, database)}); stop it first, or, "
+            f"if its machine died, try again in {LEASE.seconds} seconds"
+        )
+    try:
+        yield renew
+    finally:
+        with contextlib.suppress(TocsinError):  # it runs out by itself
+            await asyncio.to_thread(_drop, database, holder)
+
+
+def _take(database: Database, holder: str, clock: Clock) -> bool:
+    with database.write() as session:
+        _free_if_dead(session.get(Lease, LEASE_NAME), holder)
+        return take_lease(session, LEASE_NAME, holder, clock(), LEASE)
+
+
+def _free_if_dead(lease: Lease | None, holder: str) -> None:
+    """A process of this machine that was killed cannot give its lease back; nobody should wait for it."""
+    if lease is None or lease.holder == holder:
+        return
+    host, _, pid = lease.holder.rpartition(":")
+    if host == holder.rpartition(":")[0] and pid.isdigit() and not _is_alive(int(pid)):
+        lease.holder = holder
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _holder(database: Database) -> str:
+    with database.read() as session:
+        lease = session.get(Lease, LEASE_NAME)
+        return lease.holder if lease else "it stopped just now"
+
+
+def _drop(database: Database, holder: str) -> None:
+    with database.write() as session:
+        drop_lease(session, LEASE_NAME, holder)
+
+
+def _greet(app: App, place: Place, console: Console) -> None:
+    count = len(app.settings.feeds.feeds)
+    model = app.load_model().version
+    console.print(f"Tocsin {VERSION}: {count} feeds, model {model}, {app.database.url}, config {place.config}")
+    console.print("The first round takes a minute or two. Ctrl-C stops.", style="dim")
