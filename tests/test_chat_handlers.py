@@ -16,6 +16,7 @@ from sqlmodel import col, select
 from bot.chat.desk import ChatParts
 from bot.chat.limiter import Limiter
 from bot.chat.poller import Pace, run_poller
+from bot.messages.replies import COMMANDS
 from config.schema import Alerts, Levels, Rate, Settings, Telegram
 from models import Alert, AlertKind, Delivery, Direction, Story, Subscriber, SubscriberState
 from models.database import Database, open_database
@@ -432,6 +433,11 @@ async def test_a_stranger_learns_only_how_to_ask(bench: Bench, command: str) -> 
 @pytest.mark.parametrize("text", ["/frobnicate", "hello?", "/start@another_bot"])
 async def test_anything_else_in_private_points_to_help(bench: Bench, text: str) -> None:
     assert "/help" in await bench.ask(text)
+
+
+def test_the_documentation_names_every_command() -> None:
+    text = (Path(__file__).parents[1] / "docs" / "telegram.md").read_text(encoding="utf-8")
+    assert all(f"| `/{name}` |" in text for name in COMMANDS)
 
 
 # Groups and channels --------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 from sqlmodel import Session, col, select
@@ -23,7 +24,8 @@ from models.subscriber import block_chat, move_chat
 
 NOW = datetime(2022, 2, 17, 12, 0, tzinfo=UTC)
 OLD, NEW = -5, -1005
-S, D = SubscriberState, DeliveryState
+S: TypeAlias = SubscriberState
+D: TypeAlias = DeliveryState
 
 
 @pytest.fixture

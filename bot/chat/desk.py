@@ -45,7 +45,7 @@ class Desk:
 
     def __init__(self, parts: ChatParts, bot: telegram.Bot) -> None:
         self.parts = parts
-        self._sender = TelegramSender(bot, parts.limiter, Priority.REPLY)
+        self._sender = TelegramSender(bot, parts.limiter, Priority.REPLY, patience_s=LONGEST_RETRY_S)
         self._answers = Window()
 
     async def decide(self, decision: Callable[[Session, Settings, datetime], T]) -> T:

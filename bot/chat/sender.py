@@ -17,7 +17,8 @@ from models.delivery import Priority
 
 log = logging.getLogger(__name__)
 
-PATIENCE_S = 20.0
+#: Short, because messages to other chats may wait behind this one; the outbox brings it back when its turn is near.
+PATIENCE_S = 5.0
 
 
 class TelegramSender:
