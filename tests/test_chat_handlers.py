@@ -17,6 +17,7 @@ from bot.chat.desk import ChatParts
 from bot.chat.limiter import Limiter
 from bot.chat.poller import Pace, run_poller
 from bot.messages.replies import COMMANDS
+from config.errors import DatabaseError
 from config.schema import Alerts, Levels, Rate, Settings, Telegram
 from models import Alert, AlertKind, Delivery, Direction, Story, Subscriber, SubscriberState
 from models.database import Database, open_database
@@ -534,12 +535,18 @@ async def test_a_group_that_becomes_a_supergroup_keeps_its_subscription(bench: B
 # When something fails -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    "error",
+    [DatabaseError("database is locked; check that it may be written"), ZeroDivisionError(f"bug near {TOKEN}")],
+    ids=["one of ours", "a bug"],
+)
 async def test_a_command_that_fails_is_logged_and_answered_in_one_line(
-    bench: Bench, caplog: pytest.LogCaptureFixture
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: Exception
 ) -> None:
-    bench.add(SubscriberState.ACTIVE)
-    with bench.database.write() as session:
-        session.connection().exec_driver_sql("ALTER TABLE alert RENAME TO alert_gone")
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("bot.chat.commands.show_latest", fail)
     assert "the fault is here" in await bench.ask("/latest")
     assert "update_failed chat=42" in caplog.text
     assert TOKEN not in caplog.text
