@@ -1,0 +1,234 @@
+"""When a story rings, who hears it, and what is kept of everything that was not told."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlmodel import Session, select
+
+from bot.pipeline.decide import Silence, Telling, raise_alerts, update_story, worth_telling
+from bot.pipeline.weigh import Weight
+from config.schema import Alerts
+from models import Alert, AlertKind, Delivery, Direction, Level, Story, Suppression, SuppressionReason
+from models.database import Database
+from models.delivery import DeliveryState
+from models.story import StoryStatus
+from tests.rows import add_feed, add_reading, add_subscriber
+
+SETTINGS = Alerts()
+UP, DOWN = Direction.ESCALATION, Direction.DEESCALATION
+
+
+def report(session: Session, story: Story | None, at: datetime, escalation: float = 0.0, **values: Any) -> Story:
+    """One more publisher tells of `story` (or of a new one)."""
+    if story is None:
+        story = Story(title="first", first_seen_at=at, last_seen_at=at)
+        session.add(story)
+        session.flush()
+    add_reading(
+        session, add_feed(session, at), at, "Troops cross", escalation, story_id=story.id, gathered=True, **values
+    )
+    story.changed, story.last_seen_at = True, at
+    return story
+
+
+def judge(database: Database, now: datetime) -> list[Alert]:
+    """Decide at `now`; every alert raised so far."""
+    with database.write() as session:
+        raise_alerts(session, SETTINGS, now)
+    with database.read() as session:
+        return list(session.exec(select(Alert).order_by(Alert.id)).all())  # type: ignore[arg-type]
+
+
+def silences(database: Database) -> dict[SuppressionReason, int]:
+    with database.read() as session:
+        return {row.reason: row.times for row in session.exec(select(Suppression))}
+
+
+def tell(database: Database, now: datetime, story_id: int | None = None, **values: Any) -> int:
+    with database.write() as session:
+        story = report(session, session.get(Story, story_id) if story_id else None, now, **values)
+        return story.id
+
+
+def test_a_story_that_crosses_a_level_rings_once_for_each_subscriber(database: Database, now: datetime) -> None:
+    with database.write() as session:
+        add_subscriber(session, now)
+        add_subscriber(session, now)
+    story = tell(database, now, escalation=75.0)
+    (alert,) = judge(database, now)
+    assert (alert.kind, alert.direction, alert.level) == (AlertKind.NEW, UP, Level.WARNING)
+    tell(database, now, story, escalation=70.0)
+    assert len(judge(database, now + timedelta(minutes=5))) == 1
+    with database.read() as session:
+        assert len(session.exec(select(Delivery)).all()) == 2
+    assert silences(database)[SuppressionReason.REPEAT] == 1
+
+
+def test_a_rise_is_told_even_within_the_quiet_period(database: Database, now: datetime) -> None:
+    story = tell(database, now, escalation=50.0)
+    judge(database, now)
+    tell(database, now, story, escalation=90.0)
+    alerts = judge(database, now + timedelta(minutes=1))
+    assert [(alert.kind, alert.level) for alert in alerts] == [
+        (AlertKind.NEW, Level.WATCH),
+        (AlertKind.RAISED, Level.CRITICAL),
+    ]
+
+
+def test_easing_within_the_quiet_period_waits_and_is_told_when_it_is_over(database: Database, now: datetime) -> None:
+    story = tell(database, now, escalation=70.0)
+    judge(database, now)
+    tell(database, now + timedelta(minutes=30), story, deescalation=70.0)
+    assert len(judge(database, now + timedelta(minutes=30))) == 1
+    assert SuppressionReason.QUIET in silences(database)
+    alerts = judge(database, now + timedelta(minutes=181))
+    assert [alert.direction for alert in alerts] == [UP, DOWN]
+
+
+def test_a_story_near_the_lowest_level_is_kept_as_a_near_miss(database: Database, now: datetime) -> None:
+    tell(database, now, escalation=38.0)
+    assert judge(database, now) == []
+    assert silences(database) == {SuppressionReason.BELOW_THRESHOLD: 1}
+
+
+def test_old_news_read_late_rings_nothing_and_says_why(database: Database, now: datetime) -> None:
+    tell(database, now - timedelta(hours=30), escalation=90.0)
+    assert judge(database, now) == []
+    assert silences(database) == {SuppressionReason.OLD: 1}
+
+
+def test_backlog_rings_nothing(database: Database, now: datetime) -> None:
+    tell(database, now, escalation=95.0, backlog=True)
+    assert judge(database, now) == []
+
+
+def test_a_told_story_that_becomes_contested_is_told_as_such_once(database: Database, now: datetime) -> None:
+    claim = {"signal": "troop_withdrawal", "sentence": "..."}
+    story = tell(database, now, deescalation=70.0, claims=[claim | {"claimant": "Varnia", "stance": "affirm"}])
+    judge(database, now)
+    later = now + timedelta(hours=4)
+    for _ in range(2):
+        tell(database, later, story, escalation=5.0, claims=[claim | {"claimant": "NATO", "stance": "deny"}])
+        alerts = judge(database, later)
+    assert [alert.kind for alert in alerts] == [AlertKind.NEW, AlertKind.CONTESTED]
+    assert alerts[-1].facts["contested"] == ["troop_withdrawal"]
+
+
+def test_a_subscriber_hears_from_the_level_they_chose_in_each_direction(database: Database, now: datetime) -> None:
+    with database.write() as session:
+        loud = add_subscriber(session, now, level_escalation=3, level_deescalation=1)
+    tell(database, now, escalation=75.0)
+    tell(database, now, deescalation=50.0)
+    judge(database, now)
+    with database.read() as session:
+        told = session.exec(select(Alert.direction).join(Delivery).where(Delivery.subscriber_id == loud.id)).all()
+    assert told == [DOWN]
+    assert silences(database)[SuppressionReason.THRESHOLD] == 1
+
+
+def test_the_daily_budget_holds_back_the_fourth_alert_but_never_a_critical_one(
+    database: Database, now: datetime
+) -> None:
+    with database.write() as session:
+        add_subscriber(session, now)
+    for minute in range(4):
+        tell(database, now + timedelta(minutes=minute), escalation=50.0)
+        judge(database, now + timedelta(minutes=minute))
+    assert silences(database)[SuppressionReason.BUDGET] == 1
+    tell(database, now + timedelta(minutes=9), escalation=95.0)
+    judge(database, now + timedelta(minutes=9))
+    with database.read() as session:
+        assert len(session.exec(select(Delivery)).all()) == 4
+
+
+def test_the_budget_is_free_again_a_day_later(database: Database, now: datetime) -> None:
+    with database.write() as session:
+        add_subscriber(session, now)
+    for hours in (0, 0, 0, 25):
+        tell(database, now + timedelta(hours=hours), escalation=50.0)
+        judge(database, now + timedelta(hours=hours))
+    with database.read() as session:
+        assert len(session.exec(select(Delivery).where(Delivery.state == DeliveryState.WAITING)).all()) == 4
+
+
+def test_a_failure_in_the_middle_leaves_neither_alert_nor_delivery(
+    database: Database, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with database.write() as session:
+        add_subscriber(session, now)
+    tell(database, now, escalation=75.0)
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("power cut")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("bot.pipeline.decide.enqueue", fail)
+        with pytest.raises(RuntimeError):
+            judge(database, now)
+    with database.read() as session:
+        assert session.exec(select(Alert)).all() == []
+    assert len(judge(database, now)) == 1
+
+
+# Properties -----------------------------------------------------------------------------------------------------------
+
+steps = st.lists(
+    st.tuples(st.integers(min_value=1, max_value=400), st.floats(0, 100), st.floats(0, 100), st.booleans()),
+    min_size=1,
+    max_size=25,
+)
+
+
+def live(history: list[tuple[int, float, float, bool]]) -> list[tuple[datetime, Telling | Silence, float]]:
+    """Run one story through changing scores; what was told and kept back, and when."""
+    now = datetime.fromisoformat("2026-03-12T09:30:00+00:00")
+    story = Story(id=1, title="s", first_seen_at=now, last_seen_at=now)
+    out: list[tuple[datetime, Telling | Silence, float]] = []
+    for minutes, escalation, deescalation, contested in history:
+        now += timedelta(minutes=minutes)
+        story.changed, story.last_seen_at = True, now
+        status = StoryStatus.CONTESTED if contested else StoryStatus.CONFIRMED
+        weight = Weight(escalation=escalation, deescalation=deescalation, status=status, sources=2)
+        update_story(story, weight, SETTINGS, now)
+        for outcome in worth_telling(story, weight, SETTINGS, now):
+            out.append((now, outcome, weight.score(outcome.direction)))
+            if isinstance(outcome, Telling):
+                setattr(story, f"told_{outcome.direction}", max(story.told(outcome.direction), outcome.level))
+                story.told_contested = story.told_contested or contested
+                story.last_told_at = now
+    return out
+
+
+@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+@given(steps)
+def test_no_story_is_told_twice_at_one_level_and_direction(history: list[tuple[int, float, float, bool]]) -> None:
+    told = [
+        (outcome.kind, outcome.direction, outcome.level)
+        for _, outcome, _ in live(history)
+        if isinstance(outcome, Telling)
+    ]
+    levels = [(direction, level) for kind, direction, level in told if kind is not AlertKind.CONTESTED]
+    assert len(levels) == len(set(levels))
+    assert sum(kind is AlertKind.CONTESTED for kind, _, _ in told) <= 1
+
+
+@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+@given(steps)
+def test_the_first_rise_to_critical_is_never_met_with_silence(history: list[tuple[int, float, float, bool]]) -> None:
+    outcomes = live(history)
+    for direction, position in ((UP, 1), (DOWN, 2)):
+        reached = any(step[position] >= SETTINGS.levels.critical for step in history)
+        told = any(
+            isinstance(outcome, Telling) and outcome.direction is direction and outcome.level is Level.CRITICAL
+            for _, outcome, _ in outcomes
+        )
+        assert told == reached
+
+
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
+@given(steps)
+def test_the_same_history_gives_the_same_alerts(history: list[tuple[int, float, float, bool]]) -> None:
+    assert live(history) == live(history)
