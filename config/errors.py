@@ -5,7 +5,7 @@ TocsinError            anything below; `str(error)` says what is wrong and what 
 ├── DatabaseError      the database cannot be opened, migrated, saved or restored
 ├── ModelError         a classifier artifact is missing, damaged or of another version
 ├── FeedError          a feed could not be fetched or read (bot/feeds)
-└── SendError          a message could not be delivered (bot/sender.py)
+└── SendError          a message could not be delivered (bot/outlet.py)
 
 The tree stands in the lowest layer so that every package may raise from it. Foreign errors are translated once, at the
 edge where they appear; the subclasses that carry facts for their caller live beside the code that raises them.

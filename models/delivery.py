@@ -46,7 +46,7 @@ class Delivery(SQLModel, table=True):
     key: str = Field(max_length=80)
     alert_id: int | None = Field(default=None, foreign_key="alert.id", index=True, ondelete="CASCADE")
     digest_id: int | None = Field(default=None, foreign_key="digest.id", ondelete="CASCADE")
-    priority: Priority = Field(default=Priority.ALERT)
+    priority: int = Field(default=int(Priority.ALERT))
     state: DeliveryState = Field(default=DeliveryState.WAITING, sa_type=text_enum(DeliveryState))
     message: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
     send_after: datetime = Field(index=True)

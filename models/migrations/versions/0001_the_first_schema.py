@@ -204,7 +204,7 @@ def upgrade() -> None:
         sa.Column("key", sa.String(length=80), nullable=False),
         sa.Column("alert_id", sa.Integer(), nullable=True),
         sa.Column("digest_id", sa.Integer(), nullable=True),
-        sa.Column("priority", sa.Enum("REPLY", "ALERT", "NOTICE", "DIGEST", name="priority"), nullable=False),
+        sa.Column("priority", sa.Integer(), nullable=False),
         sa.Column("state", sa.String(length=32), nullable=False),
         sa.Column("message", sa.JSON(), nullable=False),
         sa.Column("send_after", sa.DateTime(timezone=True), nullable=False),
