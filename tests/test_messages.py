@@ -1,0 +1,133 @@
+"""What alerts and digests look like: valid HTML within Telegram's limits whatever the articles say."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from fake_bot_text import parse_html
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.messages.alert import alert_message, headline_of
+from bot.messages.digest import PairLine, StoryLine, WeekFacts, digest_message
+from bot.messages.message import TEXT_LIMIT, Button, Message, clip, notice, units
+from models import Alert, AlertKind, Direction
+
+NOW = datetime(2026, 3, 12, 9, 30, tzinfo=UTC)
+
+
+def alert(
+    kind: AlertKind = AlertKind.NEW, direction: Direction = Direction.ESCALATION, level: int = 2, **facts: Any
+) -> Alert:
+    known: dict[str, Any] = {
+        "title": "Varnia masses armour", "url": "https://a.example/1", "summary": "", "escalation": 70,
+        "deescalation": 3, "status": "unconfirmed", "independent": 1, "dyad": ["Kestria", "Varnia"],
+        "signals": ["troop_buildup"], "contested": [], "claims": [], "evidence": [],
+        "sources": [{"publisher": "Meridian", "title": "t", "url": "https://a.example/1", "at": NOW.isoformat()}],
+    }  # fmt: skip
+    return Alert(
+        id=1, story_id=1, kind=kind, direction=direction, level=level, score=70, rule="r", facts=known | facts,
+        created_at=NOW,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("made", "line"),
+    [
+        (alert(), "🟠 WARNING · Kestria – Varnia"),
+        (alert(kind=AlertKind.RAISED, level=3), "🔴 CRITICAL · raised · Kestria – Varnia"),
+        (alert(direction=Direction.DEESCALATION, level=1, dyad=[]), "🟢 EASING · watch"),
+        (alert(kind=AlertKind.CONTESTED, level=1), "🟡 WATCH · DISPUTED · Kestria – Varnia"),
+        (alert(status="contested"), "🟠 WARNING · DISPUTED · Kestria – Varnia"),
+    ],
+    ids=["new", "raised", "easing", "contested later", "contested at once"],
+)
+def test_the_first_line_says_level_direction_and_pair(made: Alert, line: str) -> None:
+    assert headline_of(made) == line
+    assert alert_message(made).plain.startswith(line + "\n")
+
+
+def test_a_disputed_alert_says_who_stands_where() -> None:
+    claims = [
+        {"claimant": "Varnia", "signal": "troop_withdrawal", "stance": "affirm", "sentence": "Units are going home."},
+        {"claimant": "NATO", "signal": "troop_withdrawal", "stance": "deny", "sentence": "We see no pull-back."},
+    ]
+    text = alert_message(alert(status="contested", contested=["troop_withdrawal"], claims=claims)).plain
+    assert "Varnia affirms (troop withdrawal): “Units are going home.”" in text
+    assert "NATO denies (troop withdrawal): “We see no pull-back.”" in text
+
+
+def test_an_alert_names_its_sources_with_links_and_the_rule_that_fired() -> None:
+    message = alert_message(alert())
+    assert '<a href="https://a.example/1">Meridian</a>, 12 Mar 09:30 UTC' in message.html
+    assert "https://a.example/1" in message.plain
+    assert "Why: r" in message.plain
+
+
+hostile = st.text(max_size=900) | st.sampled_from(
+    ["<b>", "</a>", "&lt;", '"><script>', "🇺🇦" * 300, "\u202eabc", "x" * 9000]
+)
+
+
+@settings(max_examples=150)
+@given(title=hostile, summary=hostile, name=hostile, sentence=hostile, url=hostile, many=st.integers(0, 12))
+def test_whatever_articles_say_an_alert_is_valid_and_fits_one_message(
+    title: str, summary: str, name: str, sentence: str, url: str, many: int
+) -> None:
+    source = {"publisher": name, "title": title, "url": url, "at": NOW.isoformat()}
+    claim = {"claimant": name, "signal": "threat", "stance": "deny", "sentence": sentence}
+    message = alert_message(
+        alert(
+            title=clip(title, 500), summary=clip(summary, 320), dyad=[name[:40], name[:40]], contested=["threat"],
+            claims=[claim] * many, sources=[source] * many,
+            evidence=[{"sentence": sentence, "signal": None, "direction": "escalation", "score": 9.0}],
+        )
+    )  # fmt: skip
+    parse_html(message.html)  # raises what Telegram would refuse
+    assert units(message.plain) <= TEXT_LIMIT
+    assert units(message.html) <= TEXT_LIMIT
+
+
+def week(**values: Any) -> WeekFacts:
+    facts: dict[str, Any] = {
+        "since": NOW - timedelta(days=7), "until": NOW, "articles": 40, "articles_before": 30,
+        "stories": 4, "alerts": {},
+    }  # fmt: skip
+    return WeekFacts(**facts | values)
+
+
+def test_a_quiet_week_gets_a_digest_that_says_so() -> None:
+    assert "a quiet week" in digest_message(week()).plain
+
+
+def test_a_digest_shows_the_week_against_the_one_before() -> None:
+    text = digest_message(week(alerts={"critical": 1}, pairs=(PairLine("A-B", 80, 40, 10, 10),))).plain
+    assert "A-B: escalation 40 ↑ 80, easing 10 → 10" in text
+    assert "Alerts raised: 1 critical." in text
+
+
+@settings(max_examples=60)
+@given(st.lists(hostile, max_size=15))
+def test_whatever_the_week_brought_the_digest_is_valid_and_fits(titles: list[str]) -> None:
+    lines = tuple(StoryLine(70, title, url=title, sources=3, note=title[:99]) for title in titles)
+    message = digest_message(week(escalating=lines, easing=lines, contested=lines, near_misses=lines))
+    parse_html(message.html)  # raises what Telegram would refuse
+    assert max(units(message.html), units(message.plain)) <= TEXT_LIMIT
+
+
+@given(st.text(max_size=300), st.integers(min_value=2, max_value=120))
+def test_clip_keeps_within_the_limit_and_cuts_no_character_in_two(text: str, limit: int) -> None:
+    cut = clip(text, limit)
+    assert units(cut) <= limit
+    assert cut == text or cut.endswith("…")
+    cut.encode("utf-8")
+
+
+def test_a_notice_cannot_be_turned_into_markup() -> None:
+    assert notice("<a href='tg://user?id=1'>admin</a>").html == "&lt;a href='tg://user?id=1'&gt;admin&lt;/a&gt;"
+
+
+def test_a_message_survives_the_database() -> None:
+    message = Message("<b>x</b>", "x", "t", "watch", True, ((Button("Yes", "y:1"), Button("No", "n:1")),))
+    assert Message.from_json(message.to_json()) == message
+    assert Message.from_json(message.to_json() | {"from_the_future": 1}) == message
