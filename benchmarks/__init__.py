@@ -1,0 +1,1 @@
+"""Speed and scale, measured on this machine: `python -m benchmarks --list`."""
