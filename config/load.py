@@ -30,8 +30,12 @@ def load_settings(folder: Path, environment: Mapping[str, str] | None = None) ->
     """
     if not folder.is_dir():
         raise ConfigError(f"{folder}: no such folder; name the folder of your TOML files with --config DIR")
-    overrides = read_overrides(os.environ if environment is None else environment)
     problems: list[str] = []
+    overrides: dict[str, dict[str, Any]] = {}
+    try:
+        overrides = read_overrides(os.environ if environment is None else environment)
+    except ConfigError as error:
+        problems.append(str(error))
     tables: dict[str, Any] = {}
     for name in FILES:
         path = folder / f"{name}.toml"
@@ -45,19 +49,26 @@ def load_settings(folder: Path, environment: Mapping[str, str] | None = None) ->
     return Settings(**tables)
 
 
+def check_text(name: str, path: Path, text: str) -> None:
+    """Raise ConfigError, naming `path`, when `text` cannot be the content of settings file `name`, one of FILES."""
+    _check(name, path, _parse(path, text))
+
+
 def fingerprint(folder: Path) -> str:
     """A hash of all settings files of `folder`; it changes when an admin saves one."""
     digest = hashlib.sha256()
     for name in FILES:
         path = folder / f"{name}.toml"
         digest.update(name.encode() + b"\0")
-        if path.is_file():
-            digest.update(path.read_bytes())
+        try:
+            digest.update(b"1" + path.read_bytes())
+        except OSError as error:  # absent, or not to be read: `load_settings` says which
+            digest.update(b"0" + type(error).__name__.encode())
     return digest.hexdigest()
 
 
 def read_overrides(environment: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-    """{"TOCSIN__ALERTS__LEVELS__WATCH": "45"} -> {"alerts": {"levels": {"watch": 45}}}"""
+    """{"TOCSIN__ALERTS__LEVELS__WATCH": "45"} -> {"alerts": {"levels": {"watch": 45}}}. Raises ConfigError."""
     found: dict[str, dict[str, Any]] = {}
     for variable in sorted(environment):
         if not variable.startswith(OVERRIDE_PREFIX):
@@ -79,19 +90,29 @@ def read_overrides(environment: Mapping[str, str]) -> dict[str, dict[str, Any]]:
 
 def _toml_value(text: str) -> Any:
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+        table = tomllib.loads(f"value = {text}")
+    except (ValueError, RecursionError):
         return text
+    return table["value"] if len(table) == 1 else text  # a text of several lines may hold more keys
 
 
 def _read_table(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8-sig")  # Windows editors put a byte order mark first
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read: {error}") from error
-    except tomllib.TOMLDecodeError as error:
+    return _parse(path, text)
+
+
+def _parse(path: Path, text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except (
+        ValueError,
+        RecursionError,
+    ) as error:  # numbers of 5,000 digits, deep nesting
         raise ConfigError(f"{path}: is not valid TOML: {error}") from error
 
 
@@ -112,7 +133,11 @@ def _check(name: str, path: Path, table: dict[str, Any]) -> Any:
     model = cast(type[Table], Settings.model_fields[name].annotation)
     try:
         # Through JSON, because strict mode then takes arrays as tuples and "08:00" as a time, as an admin writes them.
-        return model.model_validate_json(json.dumps(table, default=str))
+        text = json.dumps(table, default=str)
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{path}: holds a value that is too long or too deep: {error}") from error
+    try:
+        return model.model_validate_json(text)
     except ValidationError as error:
         lines = [f"{path}: {_explain(details)}" for details in error.errors(include_url=False)]
         raise ConfigError("\n".join(lines)) from error
@@ -125,4 +150,10 @@ def _explain(details: ErrorDetails) -> str:
         return f"{where}: unknown key; remove it or check its spelling against the comments of the shipped file"
     if details["type"] == "value_error" and isinstance(details["input"], dict):
         return f"{where}.{message}" if where else message  # raised by a table's validator, which names its own key
-    return f"{where}: {message[:1].lower()}{message[1:]}, got {details['input']!r}"
+    message = message.replace("Input should be", "must be")
+    return f"{where}: {message[:1].lower()}{message[1:]}, got {_shortened(details['input'])}"
+
+
+def _shortened(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 200 else f"{text[:200]}…"

@@ -21,7 +21,7 @@ _HTTP_URL = TypeAdapter(HttpUrl)
 def _known_zone(name: str) -> str:
     try:
         ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, IsADirectoryError):
+    except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ValueError('must be an IANA time zone such as "UTC" or "Europe/Kyiv"') from None
     return name
 
@@ -35,12 +35,23 @@ def _network(text: str) -> str:
 
 
 def _web_address(text: str) -> str:
-    _HTTP_URL.validate_python(text)
+    try:
+        _HTTP_URL.validate_python(text)
+    except ValueError:
+        raise ValueError('must be a web address such as "https://example.org/rss.xml"') from None
     return text
+
+
+def _local(moment: time) -> time:
+    if moment.tzinfo is not None:
+        raise ValueError('must be a local time such as "08:00", without an offset; the zone has its own key')
+    return moment
 
 
 TimeZone = Annotated[str, AfterValidator(_known_zone)]
 Network = Annotated[str, AfterValidator(_network)]
+LocalTime = Annotated[time, AfterValidator(_local)]
+UserId = Annotated[int, Field(ge=1, lt=2**52)]  # Telegram: "at most 52 significant bits"
 WebAddress = Annotated[str, Field(max_length=2000), AfterValidator(_web_address)]
 
 
@@ -176,7 +187,7 @@ class Rate(Table):
 class Telegram(Table):
     """config/telegram.toml"""
 
-    admins: tuple[int, ...] = ()
+    admins: tuple[UserId, ...] = ()
     access: Literal["approval", "invite"] = "approval"
     invite_code: str = Field(default="", max_length=64, pattern=r"^[A-Za-z0-9_-]*$")
     rate: Rate = Rate()
@@ -184,7 +195,9 @@ class Telegram(Table):
     @model_validator(mode="after")
     def invite_needs_code(self) -> Self:
         if self.access == "invite" and len(self.invite_code) < 8:
-            raise ValueError('invite_code: needs at least 8 characters when access is "invite"')
+            raise ValueError(
+                f'invite_code: must have 8 to 64 characters when access is "invite", got {len(self.invite_code)}'
+            )
         return self
 
 
@@ -195,7 +208,7 @@ class Digest(Table):
     """config/digest.toml"""
 
     weekday: Weekday = "monday"
-    at: time = time(8, 0)
+    at: LocalTime = time(8, 0)
     timezone: TimeZone = "UTC"
     top_stories: int = Field(default=5, ge=1, le=15)
 
