@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bot.feeds.fetcher import Fetcher
 from bot.feeds.parser import ParsePool
@@ -27,7 +28,6 @@ from bot.pipeline.ingest import Ingested, fetch_due_feeds
 from bot.pipeline.retain import forget_old
 from bot.pipeline.story_index import StoryIndex
 from bot.subscribers import settle_terminal
-from classifiers.classifier import DEFAULT_ARTIFACT, Classifier, load_classifier
 from classifiers.judgement import ActorEntry
 from config.errors import ConfigError
 from config.load import fingerprint, load_settings
@@ -35,6 +35,9 @@ from config.schema import Actors, Fetching, Settings
 from models import Outlet
 from models.database import Database, open_database
 from models.feed import sync_feeds
+
+if TYPE_CHECKING:
+    from classifiers.classifier import Classifier
 
 log = logging.getLogger(__name__)
 VERSION = "0.1.0"
@@ -143,10 +146,12 @@ class App:
 
     # Parts ------------------------------------------------------------------------------------------------------------
 
-    def load_model(self) -> Classifier:
+    def load_model(self) -> "Classifier":
         """The classifier, loaded at first use. Raises ModelError."""
         if self.classifier is None:
-            self.classifier = load_classifier(DEFAULT_ARTIFACT, extra_actors(self.settings.actors))
+            from classifiers.classifier import load_classifier
+
+            self.classifier = load_classifier(extra_actors=extra_actors(self.settings.actors))
         return self.classifier
 
     async def reload(self) -> bool:

@@ -57,6 +57,7 @@ def once(config: Config = None, database: DatabaseUrl = None) -> None:
 
 def demo(
     folder: Annotated[Path, typer.Option(help="Where the demo's database and charts go.")] = Path("var/demo"),
+    picture: Annotated[Path | None, typer.Option(help="Save the loudest alerts as an SVG picture.")] = None,
     config: Config = None,
     database: DatabaseUrl = None,
 ) -> None:
@@ -69,4 +70,4 @@ def demo(
     """
     from bot.demo.play import Stage, play_demo
 
-    asyncio.run(play_demo(console(), Stage(folder, config_folder(config), database)))
+    asyncio.run(play_demo(console(), Stage(folder, config_folder(config), database, picture)))

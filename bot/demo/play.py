@@ -4,6 +4,8 @@ Nothing here decides anything. The outlets' feeds are served as they stood at th
 judges and delivers with its own code, and the terminal shows what reached a subscriber.
 """
 
+import asyncio
+import io
 import json
 import shutil
 import tempfile
@@ -21,10 +23,12 @@ from sqlmodel import Session, col, func, select
 
 from bot.app import App, open_app
 from bot.demo.newsroom import SAMPLE, Newsroom, feeds_toml, read_sample
+from bot.messages.alert import alert_message
+from bot.outlet import Chat
 from bot.terminal import TerminalSender
 from config.errors import DatabaseError
 from config.load import DEFAULT_FOLDER
-from models import Alert, Article, Feed, Outlet, Story, Suppression, SuppressionReason
+from models import Alert, Article, Feed, Level, Outlet, Story, Suppression, SuppressionReason
 from models.database import open_database
 
 START = datetime(2026, 3, 1, 6, tzinfo=UTC)
@@ -46,11 +50,12 @@ class SimulatedClock:
 @dataclass(frozen=True, slots=True)
 class Stage:
     """Where the demo plays: a folder for charts and database, and, when they are not to be the shipped ones, the folder
-    of alerts.toml and digest.toml, and the database's URL."""
+    of alerts.toml and digest.toml, and the database's URL. The loudest alerts are drawn into `picture`, an SVG."""
 
     folder: Path
     config: Path = DEFAULT_FOLDER
     database_url: str | None = None
+    picture: Path | None = None
 
 
 async def play_demo(console: Console, stage: Stage, start: datetime = START, end: datetime = END) -> None:
@@ -59,6 +64,8 @@ async def play_demo(console: Console, stage: Stage, start: datetime = START, end
     async with demo_app(console, stage, clock) as app:
         await _live_through(app, clock, end, console)
         _show_summary(app, console, stage.folder)
+        if stage.picture is not None:
+            await _draw(app, stage.picture)
 
 
 @asynccontextmanager
@@ -130,6 +137,20 @@ def _show_summary(app: App, console: Console, folder: Path) -> None:
         f"Database and charts: {folder}\n"
         "Next: ./run.sh starts Tocsin on the feeds of config/feeds.toml; README.md shows how to connect Telegram."
     )
+
+
+async def _draw(app: App, picture: Path) -> None:
+    """The first critical alert and the first disputed one, as the terminal showed them."""
+    paper = Console(record=True, width=100, file=io.StringIO(), force_terminal=True, highlight=False)
+    with app.database.read() as session:
+        alerts = session.exec(select(Alert).order_by(col(Alert.id))).all()
+    critical = next((alert for alert in alerts if alert.level >= Level.CRITICAL), None)
+    disputed = next((alert for alert in alerts if alert.facts["status"] == "contested"), None)
+    for alert in (critical, disputed):
+        if alert is not None:
+            await TerminalSender(paper, picture.parent).send(Chat(0), alert_message(alert))
+    await asyncio.to_thread(picture.parent.mkdir, parents=True, exist_ok=True)
+    paper.save_svg(str(picture), title="Tocsin")
 
 
 def _suppressed_table(session: Session) -> Table:

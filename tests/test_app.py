@@ -1,0 +1,333 @@
+"""The whole way: feeds on loopback in, messages at a fake Bot API out, through restarts, reloads and a real process."""
+
+import asyncio
+import json
+import os
+import signal
+import sqlite3
+import sys
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+
+import pytest
+from fake_bot_api import TOKEN, FakeBotApi
+from rich.console import Console
+from sqlmodel import select
+
+from bot.app import App, open_app
+from bot.messages.message import Message
+from bot.outlet import Chat
+from bot.service import Place, run_once
+from models import Delivery, Outlet, Reading, Story, Subscriber
+from models.database import open_database
+from tests.feed_server import FeedServer, Reply, rss
+from tests.rows import add_subscriber
+
+ROOT = Path(__file__).resolve().parent.parent
+ATTACK = (
+    "Russian troops cross into Ukraine, missiles hit Kyiv",
+    "Russian armour crossed the Ukrainian border before dawn and missiles struck Kyiv, killing dozens, officials said.",
+)
+FOOTBALL = ("Rovers beat City in cup thriller", "A late header sent Rovers through to the semi-final on Saturday.")
+
+
+@dataclass
+class Collected:
+    """A sender that keeps what it is given."""
+
+    messages: list[Message] = field(default_factory=list)
+
+    async def send(self, chat: Chat, message: Message, photo: bytes | None = None) -> int | None:
+        self.messages.append(message)
+        return len(self.messages)
+
+
+def feed(*articles: tuple[str, str], at: datetime) -> Reply:
+    items = [
+        f"<title>{title}</title><description>{text}</description><link>https://news.example/{abs(hash(title))}</link>"
+        f"<guid>{title}</guid><pubDate>{format_datetime(at)}</pubDate>"
+        for title, text in articles
+    ]
+    return Reply(rss(*items))
+
+
+def write_config(folder: Path, *urls: str, **files: str) -> Path:
+    folder.mkdir(exist_ok=True)
+    feeds = "\n".join(f'[[feeds]]\nurl = "{url}"\npublisher = "P{number}"' for number, url in enumerate(urls))
+    texts = {
+        "feeds": feeds,
+        "service": '[fetch]\nallow_addresses = ["127.0.0.0/8"]\n[timetable]\nfetch_seconds = 1.0\nread_seconds = 1.0\n'
+        "reload_seconds = 1.0",
+    } | files
+    for name, text in texts.items():
+        (folder / f"{name}.toml").write_text(text, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[FeedServer]:
+    async with FeedServer() as running:
+        yield running
+
+
+async def test_one_round_brings_an_attack_from_feed_to_chat_and_leaves_football_alone(
+    server: FeedServer, database_url: str, now: datetime, tmp_path: Path
+) -> None:
+    server.script("/a", feed(ATTACK, FOOTBALL, at=now))
+    config = write_config(tmp_path / "config", server.url("/a"))
+    sender = Collected()
+    async with open_app(config, database_url, {Outlet.TERMINAL: sender}, lambda: now) as app:
+        summary = await app.once()
+    assert (summary.ingested.new, summary.read, summary.sent) == (2, 2, 1)
+    (message,) = sender.messages
+    assert ATTACK[0] in message.plain
+    assert "Russia" in message.title
+
+
+async def test_a_restart_repeats_nothing_and_goes_on(
+    server: FeedServer, database_url: str, now: datetime, tmp_path: Path
+) -> None:
+    server.script("/a", feed(ATTACK, at=now))
+    config = write_config(tmp_path / "config", server.url("/a"))
+    sender = Collected()
+    for hours in range(3):
+        moment = now + timedelta(hours=hours)
+        async with open_app(config, database_url, {Outlet.TERMINAL: sender}, lambda moment=moment: moment) as app:
+            await app.once()
+    assert len(sender.messages) == 1
+
+
+@pytest.mark.parametrize("stage", ["fetch", "read", "deliver"])
+async def test_a_stop_after_any_stage_loses_nothing(
+    server: FeedServer, sqlite_url: str, now: datetime, tmp_path: Path, stage: str
+) -> None:
+    server.script("/a", feed(ATTACK, at=now))
+    config = write_config(tmp_path / "config", server.url("/a"))
+    sender = Collected()
+    senders = {Outlet.TERMINAL: sender}
+    async with open_app(config, sqlite_url, senders, lambda: now) as app:
+        await app.fetch()
+        if stage != "fetch":
+            await app.read()
+        if stage == "deliver":
+            await app.deliver()
+    async with open_app(config, sqlite_url, senders, lambda: now) as app:
+        await app.once()
+        await app.once()
+    assert len(sender.messages) == 1
+
+
+async def test_ten_copies_of_one_wire_story_ring_once(
+    server: FeedServer, sqlite_url: str, now: datetime, tmp_path: Path
+) -> None:
+    paths = [f"/{number}" for number in range(10)]
+    for path in paths:
+        server.script(path, feed(ATTACK, at=now))
+    config = write_config(tmp_path / "config", *(server.url(path) for path in paths))
+    sender = Collected()
+    async with open_app(config, sqlite_url, {Outlet.TERMINAL: sender}, lambda: now) as app:
+        await app.once()
+        with app.database.read() as session:
+            assert len(session.exec(select(Story)).all()) == 1
+    assert len(sender.messages) == 1
+    assert "1 independent source" in sender.messages[0].plain
+
+
+async def test_a_non_english_article_is_stored_and_not_scored(
+    server: FeedServer, sqlite_url: str, now: datetime, tmp_path: Path
+) -> None:
+    text = ("Войска пересекли границу, ракеты ударили по столице", "Сообщается о десятках погибших и раненых в городе.")
+    server.script("/a", feed(text, at=now))
+    config = write_config(tmp_path / "config", server.url("/a"))
+    async with open_app(config, sqlite_url, {}, lambda: now) as app:
+        await app.once()
+        with app.database.read() as session:
+            reading = session.exec(select(Reading)).one()
+    assert (reading.language, reading.escalation, reading.deescalation) == ("ru", 0.0, 0.0)
+
+
+# Settings while running -----------------------------------------------------------------------------------------------
+
+
+async def reloading(app: App, config: Path, **files: str) -> bool:
+    for name, text in files.items():
+        (config / f"{name}.toml").write_text(text, encoding="utf-8")
+    return await app.reload()
+
+
+async def test_a_saved_change_is_taken_up_and_a_mistake_leaves_the_old_settings_and_is_told_once(
+    sqlite_url: str, now: datetime, tmp_path: Path
+) -> None:
+    config = write_config(tmp_path / "config")
+    sender = Collected()
+    async with open_app(config, sqlite_url, {Outlet.TERMINAL: sender}, lambda: now) as app:
+        assert await reloading(app, config, alerts="[levels]\nwatch = 30.0")
+        assert app.settings.alerts.levels.watch == 30
+        assert not await reloading(app, config, alerts="[levels]\nwatch = 300.0")
+        assert not await app.reload()
+        await app.deliver()
+        assert app.settings.alerts.levels.watch == 30
+        assert await reloading(app, config, alerts="[levels]\nwatch = 35.0")
+    assert len(sender.messages) == 1
+    assert "levels.watch" in sender.messages[0].plain
+
+
+async def test_a_feed_added_while_running_is_polled(
+    server: FeedServer, sqlite_url: str, now: datetime, tmp_path: Path
+) -> None:
+    server.script("/a", feed(ATTACK, at=now))
+    config = write_config(tmp_path / "config")
+    async with open_app(config, sqlite_url, {}, lambda: now) as app:
+        assert (await app.once()).ingested.polled == 0
+        write_config(config, server.url("/a"))
+        await app.reload()
+        assert (await app.once()).ingested.new == 1
+
+
+# Telegram -------------------------------------------------------------------------------------------------------------
+
+
+async def test_an_alert_reaches_a_telegram_chat_as_valid_html(
+    server: FeedServer, sqlite_url: str, tmp_path: Path
+) -> None:
+    now = datetime.now(UTC)
+    server.script("/a", feed(ATTACK, at=now))
+    config = write_config(tmp_path / "config", server.url("/a"))
+    database = open_database(sqlite_url, now)
+    with database.write() as session:
+        add_subscriber(session, now, chat_id=555)
+    database.close()
+    async with FakeBotApi() as telegram:
+        place = Place(config, sqlite_url, TOKEN, telegram.base_url, tmp_path)
+        summary, _app = await run_once(place, Console(file=(tmp_path / "out").open("w")))
+        (call,) = await telegram.sent(1)
+    assert summary.sent == 1
+    assert (call.chat_id, ATTACK[0] in call.text) == (555, True)
+
+
+async def test_with_a_token_the_terminal_is_no_subscriber(sqlite_url: str, now: datetime, tmp_path: Path) -> None:
+    config = write_config(tmp_path / "config")
+    async with open_app(config, sqlite_url, {Outlet.TERMINAL: Collected()}, lambda: now):
+        pass
+    async with open_app(config, sqlite_url, {Outlet.TELEGRAM: Collected()}, lambda: now) as app:
+        with app.database.read() as session:
+            assert session.exec(select(Subscriber)).one().state == "stopped"
+
+
+# A real process -------------------------------------------------------------------------------------------------------
+
+
+async def start(config: Path, url: str, *command: str, **environment: str) -> asyncio.subprocess.Process:
+    names = {key: value for key, value in os.environ.items() if not key.startswith("TOCSIN")}
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "bot", *(command or ("run",)), "--config", str(config), "--database", url),
+        cwd=ROOT,
+        env=names | environment,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+
+
+async def until(reached: Callable[[], bool], process: asyncio.subprocess.Process) -> None:
+    """Look again and again, as long as the process lives, for at most a minute."""
+    async with asyncio.timeout(60):
+        while not reached():
+            assert process.returncode is None, (await process.communicate())[0].decode()
+            await asyncio.sleep(0.05)
+
+
+def count(path: Path, query: str) -> int:
+    if not path.exists():
+        return 0
+    try:
+        with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as connection:
+            return int(connection.execute(query).fetchone()[0])
+    except sqlite3.OperationalError:  # no table yet
+        return 0
+
+
+SENT = "SELECT count(*) FROM delivery WHERE state = 'sent'"
+
+
+async def test_the_service_runs_rings_and_stops_within_seconds_of_ctrl_c(server: FeedServer, tmp_path: Path) -> None:
+    server.script("/a", feed(ATTACK, at=datetime.now(UTC)))
+    config = write_config(tmp_path / "config", server.url("/a"))
+    database = tmp_path / "tocsin.db"
+    process = await start(config, f"sqlite:///{database}")
+    await until(lambda: count(database, SENT) == 1, process)
+    process.send_signal(signal.SIGINT)
+    async with asyncio.timeout(15):
+        output = (await process.communicate())[0].decode()
+    assert process.returncode == 0, output
+    assert "No Telegram token" in output
+    assert ATTACK[0] in output
+    assert "Traceback" not in output
+    assert count(database, "SELECT count(*) FROM lease") == 0
+
+
+async def test_a_second_service_on_one_database_is_refused(server: FeedServer, tmp_path: Path) -> None:
+    config = write_config(tmp_path / "config")
+    database = tmp_path / "tocsin.db"
+    first = await start(config, f"sqlite:///{database}")
+    await until(lambda: count(database, "SELECT count(*) FROM lease") == 1, first)
+    second = await start(config, f"sqlite:///{database}", "once")
+    output = (await second.communicate())[0].decode()
+    first.terminate()
+    await first.communicate()
+    assert second.returncode == 1
+    assert "another Tocsin runs" in output
+
+
+async def test_after_a_sigkill_the_next_start_goes_on_at_once_and_the_chat_reads_each_alert_once(
+    server: FeedServer, tmp_path: Path
+) -> None:
+    """Killed while Telegram does not answer: the alert is uncertain, comes due when the lease ends, and arrives."""
+    now = datetime.now(UTC)
+    server.script("/a", feed(ATTACK, at=now))
+    config = write_config(tmp_path / "config", server.url("/a"))
+    path = tmp_path / "tocsin.db"
+    url = f"sqlite:///{path}"
+    database = open_database(url, now)
+    with database.write() as session:
+        add_subscriber(session, now, chat_id=555)
+    async with FakeBotApi() as telegram:
+        environment = {"TOCSIN_TELEGRAM_TOKEN": TOKEN, "TOCSIN_TELEGRAM_BASE_URL": telegram.base_url}
+        killed = await start(config, url, **environment)
+        await until(lambda: count(path, "SELECT count(*) FROM alert") == 1, killed)
+        killed.kill()
+        await killed.communicate()
+        with database.write() as session:  # five minutes pass
+            for row in session.exec(select(Delivery)):
+                row.send_after = now
+        next_start = await start(config, url, "once", **environment)
+        output = (await next_start.communicate())[0].decode()
+        calls = telegram.calls_of("sendMessage")
+    database.close()
+    assert next_start.returncode == 0, output
+    assert count(path, "SELECT count(*) FROM alert") == 1
+    assert count(path, SENT) == 1
+    assert 1 <= len(calls) <= 2
+    assert {call.chat_id for call in calls} == {555}
+
+
+async def test_once_on_no_network_says_what_failed_and_exits_well(server: FeedServer, tmp_path: Path) -> None:
+    server.script("/a", Reply(status=500))
+    config = write_config(tmp_path / "config", server.url("/a"))
+    process = await start(config, f"sqlite:///{tmp_path / 'tocsin.db'}", "once")
+    output = (await process.communicate())[0].decode()
+    assert process.returncode == 0, output
+    assert "feeds list" in output
+
+
+def test_scores_come_out_as_json_lines(tmp_path: Path) -> None:
+    from typer.testing import CliRunner
+
+    from bot.cli import app
+
+    done = CliRunner().invoke(app, ["score"], input=json.dumps({"id": "x", "title": ATTACK[0]}) + "\n")
+    result = json.loads(done.stdout)
+    assert result["id"] == "x"
+    assert result["escalation"] >= 60
