@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from benchmarks.headlines_seen import Fate, Lived, Rang, Verdict
-from models import Level, Outlet
+from models import Direction, Level, Outlet
 
 Row = tuple[str, ...]
 
@@ -58,6 +58,7 @@ def describe(lived: Lived) -> Report:
         _per_day(lived),
         _precision(lived),
         _kept_quiet(lived),
+        _fates(lived.fates),
         _scores(lived.fates),
         _cuts(lived.fates),
         _alerts(lived.rang),
@@ -118,6 +119,8 @@ def _per_day(lived: Lived) -> Section:
 
 def _precision(lived: Lived) -> Section:
     groups = {level.word: [rang for rang in lived.rang if rang.alert.level == level] for level in Level if level}
+    for direction in Direction:
+        groups[direction.value] = [rang for rang in lived.rang if rang.alert.direction == direction]
     groups["new chat heard"] = [rang for rang in lived.rang if Outlet.TELEGRAM in rang.delivered]
     rows = []
     for name, group in groups.items():
@@ -139,6 +142,23 @@ def _kept_quiet(lived: Lived) -> Section:
 
 def _label(fate: Fate) -> str:
     return f"{fate.headline.direction or 'not labelled'} {fate.headline.severity or 0}"
+
+
+def _fates(fates: Sequence[Fate]) -> Section:
+    """What became of the notable headlines, by the kind of fate (its words before the colon)."""
+    groups: dict[str, Counter[str]] = {}
+    for fate in fates:
+        if (fate.headline.severity or 0) >= 2:
+            groups.setdefault(fate.headline.direction or "", Counter())[_kind(fate)] += 1
+    kinds = sorted({kind for counts in groups.values() for kind in counts})
+    rows = tuple((kind, *(str(counts[kind]) for counts in groups.values())) for kind in kinds)
+    return Section("What became of the notable and critical headlines", ("", *groups), rows)
+
+
+def _kind(fate: Fate) -> str:
+    kind, _, how = fate.fate.partition(": ")
+    wrong = how.split(" ")[0] not in (fate.headline.direction, "scored")
+    return f"{kind} (other direction)" if wrong and how[:1].isalpha() else kind
 
 
 def _scores(fates: Sequence[Fate]) -> Section:
