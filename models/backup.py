@@ -3,6 +3,7 @@
 import sqlite3
 import tempfile
 from collections.abc import Callable
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
@@ -28,11 +29,15 @@ def backup(engine: Engine, path: Path, progress: Progress = _quiet) -> int:
     """
     if path.exists():
         raise DatabaseError(f"backup {path}: there is a file already; name another or move it away")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".backup-") as scratch:
-        unfinished = Path(scratch) / "copy.db"
-        rows = _write_copy(engine, unfinished, progress)
-        unfinished.rename(path)  # in one step: a half-written backup never has the name of a whole one
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".backup-") as scratch:
+            unfinished = Path(scratch) / "copy.db"
+            rows = _write_copy(engine, unfinished, progress)
+            unfinished.rename(path)  # in one step: a half-written backup never has the name of a whole one
+    except (OSError, sqlalchemy.exc.DBAPIError) as error:
+        reason = str(getattr(error, "orig", error)).partition("\n")[0]
+        raise DatabaseError(f"backup {path}: {reason}; is there room, and may it be written?") from error
     return rows
 
 
@@ -47,13 +52,14 @@ def restore(engine: Engine, path: Path, replace: bool = False, progress: Progres
     with tempfile.TemporaryDirectory(prefix="tocsin-restore-") as scratch:
         copy = Path(scratch) / "copy.db"
         _copy_file(path, copy)
-        source = db.connect(f"sqlite:///{copy}")
+        source = db.connect_file(str(copy))
         try:
             _bring_up_to_date(source, path)
             with source.connect() as reader, engine.begin() as writer:
                 return _replace_rows(reader, writer, replace, progress)
-        except sqlalchemy.exc.DatabaseError as error:
-            raise DatabaseError(f"restore {path}: {error.orig}; is it a backup of Tocsin?") from error
+        except (sqlalchemy.exc.StatementError, ValueError, LookupError) as error:  # the latter two: unreadable values
+            reason = str(getattr(error, "orig", error)).partition("\n")[0]
+            raise DatabaseError(f"restore {path}: {reason}; is it a backup of Tocsin?") from error
         finally:
             source.dispose()
 
@@ -78,7 +84,7 @@ def _write_copy(engine: Engine, path: Path, progress: Progress) -> int:
         copy = MetaData()
         for table in source_tables:
             _portable(table, copy)
-        target = db.connect(f"sqlite:///{path}")
+        target = db.connect_file(str(path))
         try:
             with target.begin() as writer:
                 copy.create_all(writer)
@@ -114,7 +120,8 @@ def _copy_table(reader: Connection, writer: Connection, table: Table, target: Me
 
 def _copy_file(path: Path, copy: Path) -> None:
     try:
-        with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as source, sqlite3.connect(copy) as target:
+        address = f"{path.resolve().as_uri()}?mode=ro"
+        with closing(sqlite3.connect(address, uri=True)) as source, closing(sqlite3.connect(copy)) as target:
             source.backup(target)
     except sqlite3.Error as error:
         raise DatabaseError(f"restore {path}: {error}; is it a backup of Tocsin?") from error
@@ -127,8 +134,7 @@ def _bring_up_to_date(source: Engine, path: Path) -> None:
         raise DatabaseError(f"restore {path}: it holds no Tocsin data")
     db.check_version(found, str(path))
     if found != db.newest_version():
-        with source.begin() as connection:
-            db.upgrade(connection)
+        db.upgrade(source)
 
 
 def _replace_rows(reader: Connection, writer: Connection, replace: bool, progress: Progress) -> int:

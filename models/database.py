@@ -16,7 +16,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlmodel import Session
 
 from config.errors import DatabaseError
@@ -34,7 +34,7 @@ class Database:
     @property
     def url(self) -> str:
         """The address with its password hidden."""
-        return self.engine.url.render_as_string(hide_password=True)
+        return shown(self.engine)
 
     @contextmanager
     def write(self) -> Iterator[Session]:
@@ -45,7 +45,9 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A session that sees one state of the database and does not wait for writers."""
-        options = {"tocsin_read_only": True}
+        options: dict[str, Any] = {"tocsin_read_only": True}
+        if self.engine.dialect.name == "postgresql":
+            options["isolation_level"] = "REPEATABLE READ"  # by default each statement would see another state
         with (
             _translated(self.url),
             self.engine.connect().execution_options(**options) as connection,
@@ -65,7 +67,7 @@ def open_database(url: str, now: datetime, backups: Path | None = None) -> Datab
     """
     engine = connect(url)
     try:
-        with _translated(engine.url.render_as_string(hide_password=True)):
+        with _translated(shown(engine)):
             _migrate(engine, now, backups)
     except DatabaseError:
         engine.dispose()
@@ -73,31 +75,39 @@ def open_database(url: str, now: datetime, backups: Path | None = None) -> Datab
     return Database(engine)
 
 
+def shown(engine: Engine) -> str:
+    """The address of `engine` without its secrets, fit for messages and logs."""
+    secrets = [key for key in engine.url.query if "password" in key]
+    return engine.url.difference_update_query(secrets).render_as_string(hide_password=True)
+
+
 def connect(url: str) -> Engine:
     """An engine for `url`, nothing read or written yet. Raises DatabaseError when the address is not usable."""
     try:
         address = make_url(url)
-    except sqlalchemy.exc.ArgumentError as error:
-        raise DatabaseError(
-            f"database {url!r}: not an address; write sqlite:///PATH or postgresql://HOST/NAME"
-        ) from error
+    except (sqlalchemy.exc.ArgumentError, ValueError):
+        # Neither quoted nor chained: what cannot be read may still hold a password.
+        raise DatabaseError("database: not an address; write sqlite:///PATH or postgresql://HOST/NAME") from None
     backend = address.get_backend_name()
     if backend == "sqlite":
-        return _sqlite(address.database)
+        return connect_file(address.database)
     if backend == "postgresql":
         options = {"connect_timeout": 10, "options": "-c timezone=utc -c lock_timeout=60s"}
         return create_engine(address.set(drivername="postgresql+psycopg"), pool_pre_ping=True, connect_args=options)
     raise DatabaseError(f"database {backend}: not supported; write sqlite:///PATH or postgresql://HOST/NAME")
 
 
-def _sqlite(path: str | None) -> Engine:
+def connect_file(path: str | None) -> Engine:
+    """An engine for the SQLite file at `path`, in a folder that is made where it is missing. Raises DatabaseError."""
     if not path or path == ":memory:":
         raise DatabaseError("database: an in-memory SQLite database would forget everything; write sqlite:///PATH")
     try:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DatabaseError(f"database {path}: its folder cannot be made: {error}") from error
-    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False})
+    engine = create_engine(
+        URL.create("sqlite", database=path), connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False}
+    )
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
@@ -124,10 +134,10 @@ def _begin_sqlite(connection: Connection) -> None:
 def _translated(where: str) -> Iterator[None]:
     try:
         yield
-    except (sqlalchemy.exc.OperationalError, sqlalchemy.exc.DatabaseError) as error:
-        if isinstance(error, sqlalchemy.exc.IntegrityError):
-            raise
-        reason = str(error.orig).strip().splitlines()[0] if error.orig else str(error)
+    except sqlalchemy.exc.IntegrityError:
+        raise
+    except (sqlalchemy.exc.DBAPIError, sqlalchemy.exc.TimeoutError) as error:
+        reason = str(getattr(error, "orig", error)).strip().partition("\n")[0]
         raise DatabaseError(f"database {where}: {reason}; check that it is there and may be written") from error
 
 
@@ -163,23 +173,47 @@ def check_version(found: str | None, where: str) -> None:
         ) from error
 
 
-def upgrade(connection: Connection) -> None:
-    """Apply the migrations that are missing, in the caller's transaction."""
+def upgrade(engine: Engine) -> None:
+    """Apply the migrations that are missing, in one transaction.
+
+    SQLite alters a table by copying it and dropping the old one, and a drop deletes the rows of every table that refers
+    to it; so its foreign keys rest meanwhile, and are checked before the commit.
+    """
+    rests = engine.dialect.name == "sqlite"
+    with engine.connect() as connection:
+        if rests:
+            _set_foreign_keys(connection, "OFF")
+        try:
+            with connection.begin():
+                _upgrade(connection)
+        finally:
+            if rests:
+                _set_foreign_keys(connection, "ON")
+
+
+def _upgrade(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(7401)"))  # two starters at once: the second waits
     alembic.command.upgrade(migrations_config(connection), "head")
+    if connection.dialect.name == "sqlite" and (lost := connection.execute(text("PRAGMA foreign_key_check")).first()):
+        raise DatabaseError(f"migration to {newest_version()}: a row of {lost[0]} lost the {lost[2]} it refers to")
+
+
+def _set_foreign_keys(connection: Connection, to: str) -> None:
+    """Past SQLAlchemy, which would begin a transaction, where SQLite ignores this."""
+    cursor = connection.connection.cursor()
+    cursor.execute(f"PRAGMA foreign_keys = {to}")
+    cursor.close()
 
 
 def _migrate(engine: Engine, now: datetime, backups: Path | None) -> None:
     from models.backup import copy_before_migration
 
-    where = engine.url.render_as_string(hide_password=True)
-    with engine.connect() as connection:
+    with engine.connect().execution_options(tocsin_read_only=True) as connection:
         found = schema_version(connection)
-    check_version(found, where)
+    check_version(found, shown(engine))
     if found == newest_version():
         return
     if found is not None:
         copy_before_migration(engine, found, now, backups)
-    with engine.begin() as connection:
-        if engine.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(7401)"))  # two starters at once: the second waits
-        upgrade(connection)
+    upgrade(engine)
