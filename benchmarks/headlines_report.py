@@ -74,9 +74,15 @@ def _overview(lived: Lived) -> Section:
         "stories": lived.stories,
         "headlines that joined a story": lived.joined,
         "alerts raised": len(lived.rang),
+        "hours from headline to alert, median": f"{_median_hours(lived):.1f}",
         "model": lived.model,
     }
     return Section("The run", ("", ""), tuple((name, str(value)) for name, value in facts.items()))
+
+
+def _median_hours(lived: Lived) -> float:
+    waits = [(one.alert.created_at - one.headline.published).total_seconds() for one in lived.rang if one.headline]
+    return median(waits) / 3600 if waits else 0.0
 
 
 def at_least(level: Level) -> Callable[[Rang], bool]:

@@ -111,7 +111,7 @@ def main() -> None:
     parser.add_argument("--out-of-scope", type=float, default=0.7, help="share of everyday articles, 0 to 1")
     given = parser.parse_args()
     documents = compose(min(given.articles, 20_000), given.out_of_scope)
-    table = Table("what", "figure", title_justify="left", title=f"{len(documents):,} articles; {machine()}")
+    table = Table("what", "figure", title_justify="left", title=f"{len(documents):,} articles")
     table.add_row("memory before the model is loaded", f"{peak_mb():.0f} MB")
     start = time.perf_counter()
     classifier = load_classifier()
@@ -130,7 +130,7 @@ def main() -> None:
     table.add_row("peak memory", f"{peak_mb():.0f} MB")
     screen = console()
     screen.print(table)
-    screen.print(f"model {first[0].model}")
+    screen.print(f"model {first[0].model}; {machine()}")
 
 
 if __name__ == "__main__":
