@@ -87,6 +87,8 @@ def claim_due(
 
 def settle(session: Session, delivery: Delivery, claim: str | None, **values: Any) -> bool:
     """Write the outcome of a claimed delivery; False when the claim was lost to somebody else meanwhile."""
+    if claim is None:  # in SQL that would match every row that nobody claims
+        return False
     settled = (
         update(Delivery)
         .where(col(Delivery.id) == delivery.id, col(Delivery.claim) == claim)

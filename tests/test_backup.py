@@ -150,9 +150,7 @@ def test_a_place_that_cannot_be_written_is_an_error(sqlite_database: Database, t
         backup(sqlite_database.engine, tmp_path / "file" / "saved.db")
 
 
-def test_a_database_with_data_is_replaced_only_when_told_so(
-    full: Database, tmp_path: Path, now: datetime, sqlite_url: str
-) -> None:
+def test_a_database_with_data_is_replaced_only_when_told_so(full: Database, tmp_path: Path, now: datetime) -> None:
     backup(full.engine, tmp_path / "saved.db")
     before = everything(full)
     with full.write() as session:
@@ -225,9 +223,10 @@ def _change(path: Path, statement: str) -> None:
     ids=lambda value: value.__name__.strip("_").replace("_", " ") if callable(value) else "",
 )
 def test_a_spoilt_file_is_refused_and_nothing_is_lost(
-    full: Database, tmp_path: Path, spoil: Callable[[Path], None], said: str
+    sqlite_database: Database, tmp_path: Path, now: datetime, spoil: Callable[[Path], None], said: str
 ) -> None:
-    path = tmp_path / "saved.db"
+    full, path = sqlite_database, tmp_path / "saved.db"
+    fill(full, now)
     if not spoil.__name__.startswith(("_garbage", "_empty", "_of")):
         backup(full.engine, path)
     spoil(path)
@@ -237,6 +236,15 @@ def test_a_spoilt_file_is_refused_and_nothing_is_lost(
     assert str(path) in str(caught.value)
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+    assert everything(full) == before
+
+
+def test_a_restore_that_fails_halfway_loses_nothing(full: Database, tmp_path: Path) -> None:
+    backup(full.engine, tmp_path / "saved.db")
+    _with_an_unknown_state(tmp_path / "saved.db")
+    before = everything(full)
+    with pytest.raises(DatabaseError):
+        restore(full.engine, tmp_path / "saved.db", replace=True)
     assert everything(full) == before
 
 
