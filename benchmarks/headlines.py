@@ -52,9 +52,11 @@ class Headline:
 
 
 def read_headlines(path: Path) -> list[Headline]:
-    """The file, oldest first."""
+    """The file, oldest first. Raises OSError, ValueError, KeyError or TypeError when it is none."""
     keys = ("id", "title", "source", "direction", "severity")
     rows = read_jsonl(path)
+    if not rows:
+        raise ValueError("it is empty")
     made = [Headline(published=datetime.fromisoformat(row["published"]), **_some(row, keys)) for row in rows]
     return sorted(made, key=lambda headline: (headline.published, headline.id))
 
@@ -143,7 +145,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="the report as Markdown")
     parser.add_argument("--try", dest="tries", action="append", default=[], metavar="KEY=VALUE[,KEY=VALUE]")
     given = parser.parse_args()
-    headlines = read_headlines(given.file)
+    try:
+        headlines = read_headlines(given.file)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        parser.error(f"{given.file} is not a file of headlines, see --help: {error!r}")
     shipped, classifier = asyncio.run(live(headlines, "", None))
     report: Report = describe(shipped)
     results = {"as shipped": shipped}
