@@ -107,11 +107,14 @@ def test_backlog_rings_nothing(database: Database, now: datetime) -> None:
 
 def test_a_told_story_that_becomes_contested_is_told_as_such_once(database: Database, now: datetime) -> None:
     claim = {"signal": "troop_withdrawal", "sentence": "..."}
-    story = tell(database, now, deescalation=70.0, claims=[claim | {"claimant": "Varnia", "stance": "affirm"}])
+    about = {"troop_withdrawal": 0.9}
+    affirmed = [claim | {"claimant": "Varnia", "stance": "affirm"}]
+    story = tell(database, now, deescalation=70.0, claims=affirmed, signals=about)
     judge(database, now)
     later = now + timedelta(hours=4)
     for _ in range(2):
-        tell(database, later, story, escalation=5.0, claims=[claim | {"claimant": "NATO", "stance": "deny"}])
+        denied = [claim | {"claimant": "NATO", "stance": "deny"}]
+        tell(database, later, story, escalation=5.0, claims=denied, signals=about)
         alerts = judge(database, later)
     assert [alert.kind for alert in alerts] == [AlertKind.NEW, AlertKind.CONTESTED]
     assert alerts[-1].facts["contested"] == ["troop_withdrawal"]

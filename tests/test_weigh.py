@@ -76,14 +76,30 @@ def test_parties_that_contradict_each_other_in_two_articles_make_the_story_conte
     def claim(who: str, stance: str) -> list[dict[str, str]]:
         return [{"claimant": who, "signal": "troop_withdrawal", "stance": stance, "sentence": "..."}]
 
-    rows = [row(now, claims=claim("Varnia", "affirm")), row(now, family="b", claims=claim("NATO", "deny"))]
+    signals = {"troop_withdrawal": 0.8}
+    rows = [
+        row(now, claims=claim("Varnia", "affirm"), signals=signals),
+        row(now, family="b", claims=claim("NATO", "deny"), signals=signals),
+    ]
     weight = weigh(rows, SETTINGS, now)
     assert (weight.status, weight.contested) == (StoryStatus.CONTESTED, ("troop_withdrawal",))
 
 
 def test_one_party_that_repeats_itself_contests_nothing(now: datetime) -> None:
-    claims = [{"claimant": "Varnia", "signal": "troop_withdrawal", "stance": "affirm", "sentence": "..."}]
-    assert weigh([row(now, claims=claims), row(now, claims=claims)], SETTINGS, now).contested == ()
+    claims = [
+        {"claimant": "Varnia", "signal": "troop_withdrawal", "stance": stance, "sentence": "..."}
+        for stance in ("affirm", "deny")
+    ]
+    rows = [row(now, claims=claims, signals={"troop_withdrawal": 0.8})] * 2
+    assert weigh(rows, SETTINGS, now).contested == ()
+
+
+def test_a_stray_denial_of_something_the_article_is_not_about_contests_nothing(now: datetime) -> None:
+    claims = [
+        {"claimant": who, "signal": "threat", "stance": stance, "sentence": "..."}
+        for who, stance in (("Varnia", "affirm"), ("NATO", "deny"))
+    ]
+    assert weigh([row(now, claims=claims, signals={"threat": 0.3, "sanctions": 0.9})], SETTINGS, now).contested == ()
 
 
 @pytest.mark.parametrize(

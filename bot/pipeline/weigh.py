@@ -102,17 +102,33 @@ def copy_keys(reading: Reading) -> list[str]:
 
 
 def contested_signals(readings: Sequence[Reading]) -> tuple[str, ...]:
-    """Signals that one party affirms and another denies, within one article or across the story's articles."""
-    stances: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
-    found = {signal for reading in readings for signal in reading.contested}
-    for reading in readings:
-        for claim in reading.claims:
-            stances[claim["signal"]][claim["stance"]].add(claim["claimant"])
-    for signal, sides in stances.items():
-        affirm, deny = sides["affirm"], sides["deny"]
-        if affirm and deny and (affirm - deny or deny - affirm):
-            found.add(signal)
-    return tuple(sorted(found))
+    """Signals about which parties contradict each other, within one article or across the story's articles.
+
+    A party that denies on balance must face one that affirms on balance, or a report that the classifier itself reads as
+    contested (authorship denied: the attack stands, nobody claims it). Only signals that an article is probably about
+    count: among many sentences a stray denial is sure to be found.
+    """
+    balance: dict[str, Counter[str]] = defaultdict(Counter)
+    for signal, claimant, stance, _sentence in _distinct_claims(readings):
+        balance[signal][claimant] += 1 if stance == "affirm" else -1
+    reported = {signal for reading in readings for signal in reading.contested}
+    return tuple(sorted(signal for signal, sides in balance.items() if _disputed(sides, signal in reported)))
+
+
+def _distinct_claims(readings: Sequence[Reading]) -> set[tuple[str, str, str, str]]:
+    """Each sentence once, however many printed it."""
+    return {
+        (claim["signal"], claim["claimant"], claim["stance"], claim["sentence"])
+        for reading in readings
+        for claim in reading.claims
+        if reading.signals.get(claim["signal"], 0.0) >= PROBABLE
+    }
+
+
+def _disputed(sides: Counter[str], reported: bool) -> bool:
+    denied = any(count < 0 for count in sides.values())
+    affirmed = any(count > 0 for count in sides.values())
+    return denied and (affirmed or reported)
 
 
 def _ranked(rows: Sequence[ReadingWithSource], direction: Direction) -> tuple[ReadingWithSource, ...]:
