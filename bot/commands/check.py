@@ -1,7 +1,6 @@
 """check, health: is everything as it must be, and if not, what to do."""
 
 import asyncio
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -140,9 +139,10 @@ async def _bot_name(token: str) -> str:
 
 
 def _show(findings: list[Finding]) -> None:
-    table = Table(show_header=False, width=min(110, max(80, int(os.environ.get("COLUMNS", "100")))))
+    out = console()
+    table = Table(show_header=False, width=min(110, max(80, out.width)))
     for finding in findings:
         colour = {OK: "green", WARNING: "yellow", FAILED: "red"}[finding.state]
         said = finding.said + (f"\n→ {finding.advice}" if finding.advice else "")
         table.add_row(Text(finding.state, style=colour), finding.what, Text(said))
-    console().print(table)
+    out.print(table)

@@ -7,7 +7,7 @@ import typer
 from rich.progress import Progress, TaskID
 
 from bot.app import utc_now
-from bot.commands.options import Config, DatabaseUrl, console, database_url
+from bot.commands.options import Config, DatabaseUrl, console, database_url, progress
 
 
 def backup(
@@ -25,8 +25,8 @@ def backup(
     path = file or Path("var/backups") / f"tocsin-{utc_now():%Y%m%dT%H%M%S}.db"
     opened = open_database(database_url(database), utc_now())
     out = console()
-    with Progress(console=out, transient=True) as progress:
-        rows = save(opened.engine, path, _Bars(progress))
+    with progress(out) as bars:
+        rows = save(opened.engine, path, _Bars(bars))
     opened.close()
     out.print(f"{rows} rows saved in {path}. To bring them back: python -m bot restore {path}")
 
@@ -46,8 +46,8 @@ def restore(
 
     opened = open_database(database_url(database), utc_now())
     out = console()
-    with Progress(console=out, transient=True) as progress:
-        rows = bring_back(opened.engine, file, replace, _Bars(progress))
+    with progress(out) as bars:
+        rows = bring_back(opened.engine, file, replace, _Bars(bars))
     opened.close()
     out.print(f"{rows} rows restored into {opened.url}. Start Tocsin: ./run.sh")
 
@@ -55,10 +55,10 @@ def restore(
 class _Bars:
     """One progress bar per table."""
 
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
+    def __init__(self, bars: Progress) -> None:
+        self._bars = bars
         self._tasks: dict[str, TaskID] = {}
 
     def __call__(self, table: str, done: int, total: int) -> None:
-        task = self._tasks.setdefault(table, self._progress.add_task(table, total=max(total, 1)))
-        self._progress.update(task, completed=done, total=max(total, 1))
+        task = self._tasks.setdefault(table, self._bars.add_task(table, total=max(total, 1)))
+        self._bars.update(task, completed=done, total=max(total, 1))

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import track
+from pydantic import ValidationError
 from rich.table import Table
 from rich.text import Text
 
 from bot.app import extra_actors, fetch_limits, utc_now
-from bot.commands.options import Config, DatabaseUrl, config_folder, console, database_url
+from bot.commands.options import Config, DatabaseUrl, config_folder, console, database_url, progress
 from bot.feeds.fetcher import Fetcher
 from bot.feeds.opml import OpmlFeed, read_opml, write_opml
 from bot.feeds.parser import ParsePool
@@ -167,8 +167,9 @@ def test(
 async def _try_all(urls: list[str], settings: Settings) -> list[Tried]:
     async with Fetcher(fetch_limits(settings.service.fetch)) as fetcher, ParsePool() as parser:
         waiting = [asyncio.create_task(_try(url, fetcher, parser)) for url in urls]
-        finished = track(asyncio.as_completed(waiting), "asking", total=len(urls), console=console(), transient=True)
-        results = {result.url: result for result in [await task for task in finished]}
+        with progress(console()) as bars:
+            finished = bars.track(asyncio.as_completed(waiting), total=len(urls), description="asking")
+            results = {result.url: result for result in [await task for task in finished]}
     return [results[url] for url in urls]
 
 
@@ -184,7 +185,8 @@ def _show_one(tried: Tried, settings: Settings) -> None:
     from classifiers.classifier import load_classifier
 
     if tried.parsed is None:
-        raise ConfigError(f"{tried.url}: {tried.error}")
+        said = str(tried.error)
+        raise ConfigError(said if tried.url in said else f"{tried.url}: {said}")
     feed = tried.parsed
     entries = feed.entries[:SHOWN]
     documents = [Document(entry.title, entry.summary, entry.text, entry.published_at) for entry in entries]
@@ -222,4 +224,8 @@ def _usable(url: str) -> str:
 
 
 def _entry(url: str, title: str = "", publisher: str = "", family: str = "") -> FeedEntry:
-    return FeedEntry(url=url, title=title[:200], publisher=publisher[:200], family=family)
+    try:
+        return FeedEntry(url=url, title=title[:200], publisher=publisher[:200], family=family)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise ConfigError(f"feeds: {first['loc'][0]}: {first['msg']}, got {str(first['input'])[:100]!r}") from error

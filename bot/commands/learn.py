@@ -1,5 +1,6 @@
 """score, train, evaluate: the classifier by itself."""
 
+import io
 import json
 import sys
 from collections.abc import Iterable
@@ -7,9 +8,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import Progress
 
-from bot.commands.options import Config, DatabaseUrl, config_folder, console
+from bot.commands.options import Config, DatabaseUrl, config_folder, console, progress
 from config.errors import ConfigError
 
 BAD_LINES = 3
@@ -32,6 +32,8 @@ def score(
     actors = extra_actors(load_settings(config_folder(config)).actors)
     classifier = load_classifier(extra_actors=actors)
     if file is None:
+        if isinstance(sys.stdin, io.TextIOWrapper):
+            sys.stdin.reconfigure(encoding="utf-8", errors="replace")
         bad = _score(sys.stdin, classifier)
     else:
         try:
@@ -54,7 +56,8 @@ def _score(lines: Iterable[str], classifier: object) -> int:
             bad += 1
             print(f"line {line.number}: skipped: {line.reason}", file=sys.stderr)
         else:
-            print(json.dumps(line.result, ensure_ascii=False))
+            # Half a surrogate pair cannot be written; as the escape it came in by, it can.
+            print(json.dumps(line.result, ensure_ascii=False).encode("utf-8", "backslashreplace").decode())
     return bad
 
 
@@ -75,13 +78,13 @@ def train(
     from classifiers.train import train as fit
 
     display = console()
-    with Progress(console=display, transient=True) as progress:
+    with progress(display) as bars:
         tasks = {}
 
         def tell(stage: str, done: int, total: int) -> None:
             if stage not in tasks:
-                tasks[stage] = progress.add_task(stage, total=total)
-            progress.update(tasks[stage], completed=done, total=total)
+                tasks[stage] = bars.add_task(stage, total=total)
+            bars.update(tasks[stage], completed=done, total=total)
 
         report = fit(corpus or CORPUS, out or DEFAULT_ARTIFACT, SEED if seed is None else seed, tell)
     display.print(f"model {report.model} in {report.artifact}; texts {report.texts}")
@@ -100,8 +103,7 @@ def evaluate(
 
     Example: python -m bot evaluate --external headlines.jsonl
     """
-    from classifiers.evaluate import evaluate as measure
-
     from classifiers.classifier import load_classifier
+    from classifiers.evaluate import evaluate as measure
 
     console().print(measure(load_classifier(), external or []))

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.progress import Progress
 
 from config.load import DEFAULT_FOLDER
 from config.secrets import CONFIG_FOLDER, DATABASE_URL, DEFAULT_DATABASE_URL, read_secret
@@ -28,6 +29,11 @@ def config_folder(given: Path | None) -> Path:
 def database_url(given: str | None) -> str:
     """The option, the environment (or its _FILE), or SQLite in var/."""
     return given or read_secret(DATABASE_URL) or DEFAULT_DATABASE_URL
+
+
+def progress(out: Console) -> Progress:
+    """Bars that vanish when done; nothing at all where output is piped."""
+    return Progress(console=out, transient=True, disable=not out.is_terminal)
 
 
 def console() -> Console:
