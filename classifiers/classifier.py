@@ -11,7 +11,7 @@ import numpy as np
 
 from classifiers.actors import Gazetteer
 from classifiers.artifact import DEFAULT_ARTIFACT, Parts, load_parts
-from classifiers.claims import Spoken, claims_of, contested_of
+from classifiers.claims import Spoken, claims_of, contested_of, speakers_of
 from classifiers.combiner import Floats
 from classifiers.features import join
 from classifiers.heads import Readings, quiet_readings
@@ -63,7 +63,7 @@ class Classifier:
         if len(passed):
             from scipy import sparse
 
-            rows = sparse.hstack([words[passed], join([parts.chars], [texts[i] for i in passed])], format="csr")
+            rows = sparse.hstack([words[passed], join(parts.others, [texts[int(i)] for i in passed])], format="csr")
             for name, values in _fields(parts.heads.read(rows)):
                 getattr(readings, name)[passed] = values
         return readings
@@ -88,7 +88,8 @@ class Classifier:
             return self._unread(ENGLISH)
         scores = read.shares.sum(axis=0)
         weights = _salience(read.shares)
-        claims = claims_of(_spoken(read), self._gazetteer)
+        spoken = _spoken(read)
+        speakers = speakers_of(spoken, self._gazetteer)
         actors, dyad = self._gazetteer.actors_of((p.text, _PLACE_WEIGHTS[p.place]) for p in read.passages)
         return Judgement(
             escalation=round(float(scores[0]), 1),
@@ -100,8 +101,8 @@ class Classifier:
             evidence=_evidence(read),
             actors=actors,
             dyad=dyad,
-            claims=claims,
-            contested=contested_of(claims),
+            claims=claims_of(spoken, speakers),
+            contested=contested_of(spoken, speakers),
             language=ENGLISH,
             model=self.version,
         )
@@ -121,8 +122,9 @@ class Classifier:
 
 def load_classifier(artifact: Path = DEFAULT_ARTIFACT, extra_actors: Sequence[ActorEntry] = ()) -> Classifier:
     """Load a trained model; raises ModelError naming the command that makes a good one."""
-    parts, manifest = load_parts(artifact)
-    return Classifier(parts, str(manifest["model"]), Gazetteer(extra_actors))
+    gazetteer = Gazetteer(extra_actors)
+    parts, manifest = load_parts(artifact, gazetteer)
+    return Classifier(parts, str(manifest["model"]), gazetteer)
 
 
 def _fields(readings: Readings) -> list[tuple[str, Floats]]:
@@ -144,7 +146,7 @@ def _spoken(read: _Read) -> list[Spoken]:
     denied = read.readings.status[:, STATUSES.index("denied")]
     out = []
     for passage, row, denial in zip(read.passages, read.readings.signals, denied, strict=True):
-        best = np.argsort(-row)[:2]
+        best = np.argsort(-row, kind="stable")[:3]
         out.append(Spoken(passage.text, tuple((SIGNALS[i], float(row[i])) for i in best), float(denial)))
     return out
 

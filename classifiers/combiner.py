@@ -2,8 +2,8 @@
 
 Two fitted steps. `Scale` turns the probabilities of one sentence into a score for one pole: an ordinal regression with
 non-negative weights, whose cut points fall on 12.5, 40 and 70, halfway between the anchors of severity. `Mix` joins the
-scores of a document's sentences: a non-negative sum of title, lead, strongest, mean of the three strongest, and mean. Both
-can only rise when a sentence reads as more severe, and both are sums, so that each sentence's share is exact.
+scores of a document's sentences: a non-negative sum of title, lead, strongest, mean of the three strongest, and mean.
+Both can only rise when a sentence reads as more severe, and the mix is a sum, so that each sentence's share is exact.
 """
 
 from collections.abc import Sequence
@@ -20,6 +20,7 @@ from classifiers.labels import CUTS, DIRECTIONS, POLES, STATUSES
 Floats = NDArray[np.float64]
 
 _LEAST = 1e-3
+_USUAL_LENGTH = 8
 _BACKGROUND = STATUSES.index("background")
 
 
@@ -31,7 +32,7 @@ class Scale:
     cuts: Floats
 
     def score(self, evidence: Floats) -> Floats:
-        """Evidence rows (see `evidence_for`) -> scores 0-100; exponential tails below the first and above the last cut."""
+        """Evidence rows (see `evidence_for`) -> scores 0-100, with exponential tails outside the first and last cut."""
         latent = evidence @ self.weights
         slopes = np.diff(CUTS) / np.diff(self.cuts)
         inner = np.interp(latent, self.cuts, CUTS)
@@ -48,7 +49,7 @@ class Mix:
     weights: Floats
 
     def shares(self, scores: Floats) -> Floats:
-        """Scores of a document's sentences in order -> points each adds to the document's score (their sum, at most 100)."""
+        """Scores of a document's sentences in order -> points each adds to its score (their sum, at most 100)."""
         if len(scores) == 1:
             return scores
         shares = _parts(scores) @ self.weights
@@ -80,7 +81,7 @@ def evidence_for(readings: Readings, pole: int) -> Floats:
     return np.column_stack([odds, 1.0 - readings.status[:, _BACKGROUND]])
 
 
-def fit_scale(evidence: Floats, severity: NDArray[np.int64]) -> Scale:
+def fit_scale(evidence: Floats, severity: NDArray[np.int64], importance: Floats) -> Scale:
     """Ordinal (cumulative) logistic regression with weights of at least 0; `severity` is 0-3 for this pole."""
     width = evidence.shape[1]
 
@@ -93,7 +94,8 @@ def fit_scale(evidence: Floats, severity: NDArray[np.int64]) -> Scale:
         edges = np.column_stack([np.ones(len(above)), above, np.zeros(len(above))])
         rows = np.arange(len(above))
         likelihood = edges[rows, severity] - edges[rows, severity + 1]
-        return float(-np.log(np.maximum(likelihood, 1e-9)).mean() + 1e-4 * (weights**2).sum())
+        surprise = -np.log(np.maximum(likelihood, 1e-9))
+        return float(np.average(surprise, weights=importance) + 1e-4 * (weights**2).sum())
 
     start = np.concatenate([np.full(width, 0.3), [0.5, 1.0, 1.0]])
     bounds = [(0.0, None)] * width + [(None, None), (0.3, None), (0.3, None)]
@@ -108,7 +110,10 @@ def fit_mix(documents: Sequence[Floats], targets: Floats) -> Mix:
 
 
 def _parts(scores: Floats) -> Floats:
-    """Each sentence's contribution (rows) to title, lead, strongest, mean of three strongest and mean (columns)."""
+    """Each sentence's contribution (rows) to title, lead, strongest, mean of three strongest and mean (columns).
+
+    The means of a shorter document are taken as if quiet sentences followed, so that one sentence counts about once.
+    """
     count = len(scores)
     order = np.argsort(-scores, kind="stable")
     parts = np.zeros((count, 5))
@@ -116,6 +121,6 @@ def _parts(scores: Floats) -> Floats:
     parts[min(1, count - 1), 1] = scores[min(1, count - 1)]
     parts[order[0], 2] = scores[order[0]]
     top = order[:3]
-    parts[top, 3] = scores[top] / len(top)
-    parts[:, 4] = scores / count
+    parts[top, 3] = scores[top] / 3
+    parts[:, 4] = scores / max(count, _USUAL_LENGTH)
     return parts

@@ -1,4 +1,4 @@
-"""classifiers/corpus/*.jsonl -> labelled sentences and whole articles, each in one of three splits that share no story."""
+"""classifiers/corpus/*.jsonl -> labelled sentences and whole articles, in three splits that share no story."""
 
 import hashlib
 import json
@@ -156,7 +156,7 @@ def _article_families(
 
 
 def _families(texts: Sequence[Labelled], topics: Sequence[str]) -> list[int]:
-    """Union of: near-copies anywhere, neighbours in a file that share a rare word (families stand adjacent), one topic."""
+    """Joins near-copies anywhere, neighbours in a file that share rare words (families stand adjacent), one topic."""
     parent = list(range(len(texts)))
 
     def root(index: int) -> int:

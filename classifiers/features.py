@@ -1,27 +1,21 @@
-"""sentences -> one sparse row each: TF-IDF of words and of characters, as blocks that can be joined by others.
+"""sentences -> one sparse row each: TF-IDF of words, of characters and of concepts, as blocks that others can join.
 
-A block is anything with `transform(texts) -> csr_matrix`; a sentence encoder is one more block. Blocks are kept as plain
-terms and weights, so that an artifact holds no code and loads fast.
+A block is anything with `transform(texts) -> csr_matrix`; a sentence encoder is one more block. Blocks are kept as
+plain terms and weights, so that an artifact holds no code and loads fast.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-Kind = Literal["word", "char"]
-
 _DIGITS = re.compile(r"\d+")
 _CURLY = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-"})
-_SETTINGS: dict[str, dict[str, Any]] = {
-    "word": {"analyzer": "word", "ngram_range": (1, 2), "token_pattern": r"(?u)\b\w+(?:'\w+)?\b|[#?!:\"]"},
-    "char": {"analyzer": "char_wb", "ngram_range": (2, 5)},
-}
 
 
 class Block(Protocol):
@@ -32,28 +26,41 @@ class Block(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a text becomes terms (settings of scikit-learn's TfidfVectorizer) and how long its row is made."""
+
+    settings: dict[str, Any]
+    length: float = 1.0
+
+
+WORDS = Recipe({"analyzer": "word", "ngram_range": (1, 2), "token_pattern": r"(?u)\b\w+(?:'\w+)?\b|[#?!:\"]"})
+CHARACTERS = Recipe({"analyzer": "char_wb", "ngram_range": (2, 5)})
+
+
+def concepts(terms: Callable[[str], list[str]]) -> Recipe:
+    """Concept terms as one more recipe; at full length they drown the words (chosen on validation)."""
+    return Recipe({"analyzer": terms}, length=0.5)
+
+
 @dataclass(frozen=True)
 class TfidfBlock:
     """TF-IDF over a fixed list of terms; `idf` has one weight a term."""
 
-    kind: Kind
+    recipe: Recipe
     terms: tuple[str, ...]
     idf: NDArray[np.float32] = field(repr=False)
 
     @cached_property
     def _vectorizer(self) -> Any:
-        from sklearn.feature_extraction.text import TfidfVectorizer
-
         vocabulary = {term: column for column, term in enumerate(self.terms)}
-        vectorizer = TfidfVectorizer(
-            vocabulary=vocabulary, sublinear_tf=True, dtype=np.float32, lowercase=False, **_SETTINGS[self.kind]
-        )
+        vectorizer = _vectorizer(self.recipe, vocabulary=vocabulary)
         vectorizer.idf_ = self.idf
         return vectorizer
 
     def transform(self, texts: Sequence[str]) -> sparse.csr_matrix:
-        """Rows of unit length over `terms`."""
-        return sparse.csr_matrix(self._vectorizer.transform([plain(text) for text in texts]))
+        """Rows of the recipe's length over `terms`; zero where a text has none of them."""
+        return sparse.csr_matrix(self._vectorizer.transform(texts) * np.float32(self.recipe.length))
 
 
 def plain(text: str) -> str:
@@ -61,15 +68,17 @@ def plain(text: str) -> str:
     return _DIGITS.sub("#", text.translate(_CURLY).casefold())
 
 
-def fit_block(kind: Kind, texts: Iterable[str], fewest: int, most: int) -> TfidfBlock:
+def fit_block(recipe: Recipe, texts: Sequence[str], fewest: int, most: int) -> TfidfBlock:
     """Choose the terms that stand in at least `fewest` texts (the `most` frequent ones) and weigh them."""
+    vectorizer = _vectorizer(recipe, min_df=fewest, max_features=most).fit(texts)
+    return TfidfBlock(recipe, tuple(vectorizer.get_feature_names_out()), vectorizer.idf_.astype(np.float32))
+
+
+def _vectorizer(recipe: Recipe, **more: Any) -> Any:
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    vectorizer = TfidfVectorizer(
-        min_df=fewest, max_features=most, sublinear_tf=True, dtype=np.float32, lowercase=False, **_SETTINGS[kind]
-    )
-    vectorizer.fit([plain(text) for text in texts])
-    return TfidfBlock(kind, tuple(vectorizer.get_feature_names_out()), vectorizer.idf_.astype(np.float32))
+    cleaned = {} if callable(recipe.settings["analyzer"]) else {"preprocessor": plain}
+    return TfidfVectorizer(sublinear_tf=True, dtype=np.float32, **cleaned, **recipe.settings, **more)
 
 
 def join(blocks: Sequence[Block], texts: Sequence[str]) -> sparse.csr_matrix:

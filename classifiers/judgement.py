@@ -9,7 +9,7 @@ from classifiers.labels import Stance
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One article as plain text; only the title is required. `published` is aware, `source` an outlet's name or host."""
+    """One article as plain text; only the title is required. `published` is aware; `source` is a name or host."""
 
     title: str
     summary: str = ""

@@ -7,13 +7,15 @@ import re
 from functools import cache
 from typing import Protocol, cast
 
+from classifiers.passages import well_formed
+
 ENGLISH = "en"
 UNKNOWN = "und"
 
 CANDIDATES = (
     "ar be bg bn cs da de el en es et fa fi fr he hi hr hu hy id it ja ka kk ko lt lv mk ms nl no pl ps pt ro ru sk sl "
     "sq sr sv sw ta th tr uk ur uz vi zh"
-).split()
+)
 """Languages that a world-news feed plausibly carries; a closed list keeps three-word headlines out of Quechua."""
 
 _LETTER = re.compile(r"[^\W\d_]")
@@ -24,7 +26,7 @@ _ENGLISH_WORDS = re.compile(
     re.IGNORECASE,
 )
 _SHORT = 60
-_SURE_WHEN_SHORT = 0.90
+_SURE_WHEN_SHORT = 0.75
 _SURE_WHEN_LONG = 0.60
 
 
@@ -37,13 +39,13 @@ def _identifier() -> _Identifier:
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
     identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-    identifier.set_languages(CANDIDATES)
+    identifier.set_languages(CANDIDATES.split())
     return cast(_Identifier, identifier)
 
 
 def language_of(text: str) -> str:
     """Language of a headline or article; reads the first thousand characters."""
-    sample = text[:1000].strip()
+    sample = well_formed(text[:1000]).strip()
     letters = len(_LETTER.findall(sample))
     if letters < 3:
         return UNKNOWN

@@ -16,16 +16,19 @@ _MOST_SENTENCE = 600
 _SPACE = re.compile(r"\s+")
 _SUFFIX = re.compile(r"^(?P<title>.+\S)\s+(?P<mark>[-–—|»·])\s+(?P<tail>[^-–—|»·]{2,40})$")
 _OUTLET = re.compile(
-    r"\b(?:news|times|post|daily|gazette|wire|herald|tribune|guardian|telegraph|reuters|bbc|cnn|npr|afp|ap|upi|dw|rfi|"
+    r"\b(?:news|times|post|daily|gazette|wire|herald|tribune|guardian|telegraph|reuters|bbc|cnn|npr|afp|ap|upi|dw|"
+    r"rfi|"
     r"journal|review|chronicle|observer|mirror|sun|mail|independent|standard|star|today|week|monitor|mercury|"
     r"online|tv|radio|press|agency|magazine|insider|report|bulletin|argus|echo|courier|tidende|zeitung|broadcasting|"
     r"bloomberg|politico|axios|euronews|euractiv|ukrinform|interfax|tass|ria|xinhua|kyodo|yonhap|al jazeera|anadolu|"
-    r"france 24|sky|fox|nbc|abc|cbs|cbc|rte|haaretz|asia|ledger|examiner|globe|world|eye)\b|\.(?:com|org|net|co|uk|ru)\b",
+    r"france 24|sky|fox|nbc|abc|cbs|cbc|rte|haaretz|asia|ledger|examiner|globe|world|eye)\b|"
+    r"\.(?:com|org|net|co|uk|ru)\b",
     re.IGNORECASE,
 )
 _SPEAKER = re.compile(
-    r"\b(?:kremlin|pentagon|white house|state dep\w*|ministry|minister|president|pm|nato|un|eu|idf|army|officials?|sources?|"
-    r"mediators?|police|monitors?|analysts?|experts?|source|poll|study|spokes\w+|intelligence|moscow|kyiv|kiev|beijing|"
+    r"\b(?:kremlin|pentagon|white house|state (?:dep\w*|tv|media)|ministry|minister|president|pm|nato|un|eu|idf|"
+    r"army|officials?|sources?|"
+    r"mediators?|police|monitors?|analysts?|experts?|poll|study|spokes\w+|intelligence|moscow|kyiv|kiev|beijing|"
     r"washington|tehran|ankara|seoul|pyongyang|tokyo|delhi|islamabad|says?|confirms?|denies|warns?)\b",
     re.IGNORECASE,
 )
@@ -33,8 +36,8 @@ _DATELINE = re.compile(
     r"^(?:[A-Z][A-Z'’.\-]+(?:[ /][A-Z][A-Z'’.\-]+){0,3})(?:,\s[^()–—-]{2,30})?\s?(?:\([^)]{2,30}\)\s*)?[-–—]{1,2}\s+"
 )
 _FURNITURE = re.compile(
-    r"^(?:sign up|subscribe|read (?:more|also|next|the full)|click here|watch(?: live)?:|listen:|follow us|share this|advert|"
-    r"related(?::| )|see also|more on this|also read|recommended|photo(?:graph)?s?:|picture:|image:|file photo|video:|"
+    r"^(?:sign up|subscribe|read (?:more|also|next|the full)|click here|watch(?: live)?:|listen:|follow us|share this|"
+    r"advert|related:|see also|more on this|also read|recommended|photo(?:graph)?s?:|picture:|image:|file photo|video:|"
     r"getty|reuters/|caption|copyright|©|all rights reserved|download (?:the|our)|join (?:us|our)|get (?:the|our) |"
     r"newsletter|this (?:article|story) (?:was|has been|is) |the post .* appeared first|continue reading|"
     r"reporting by|editing by|writing by|additional reporting|log in|create an account|support our|donate|"
@@ -53,9 +56,14 @@ class Passage:
     place: Place
 
 
+def well_formed(text: str) -> str:
+    """Text without lone surrogates, which JSON can carry and most libraries refuse."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
 def headline(title: str, source: str = "") -> str:
     """A title on one line, without the outlet's name that feeds and search engines append ("... - Example Post")."""
-    text = _SPACE.sub(" ", title[:_MOST_TITLE]).strip()
+    text = _SPACE.sub(" ", well_formed(title[:_MOST_TITLE])).strip()
     found = _SUFFIX.match(text)
     if not found or len(found["title"].split()) < 3:
         return text
@@ -82,7 +90,7 @@ def sentences_of(text: str) -> list[str]:
     from sentencex import segment
 
     out: list[str] = []
-    for line in text[:_MOST_TEXT].splitlines():
+    for line in well_formed(text[:_MOST_TEXT]).splitlines():
         for piece in segment("en", _SPACE.sub(" ", line)) if line.strip() else ():
             sentence = _DATELINE.sub("", piece.strip())[:_MOST_SENTENCE].strip()
             if not is_furniture(sentence):

@@ -37,9 +37,9 @@ class _Line:
 
 
 def score_lines(lines: Iterable[str], classifier: Classifier) -> Iterator[ScoredLine | BadLine]:
-    """Read `{"id","title","summary","text","published","source"}` a line (all but title optional); blank lines are skipped.
+    """Read one `{"id","title","summary","text","published","source"}` a line, all but title optional.
 
-    Streams: at most one batch is held at a time.
+    Blank lines are skipped. Streams: at most one batch is held at a time.
     """
     numbered = ((number, line) for number, line in enumerate(lines, 1) if line.strip())
     while batch := list(islice(numbered, BATCH)):
@@ -54,35 +54,47 @@ def score_lines(lines: Iterable[str], classifier: Classifier) -> Iterator[Scored
 
 
 def _parse(number: int, line: str) -> _Line | BadLine:
+    try:
+        record = _record(line)
+        identity = record.get("id", str(number))
+        if not isinstance(identity, str | int):
+            raise ValueError("id must be a string or a number")
+        return _Line(number, identity, _document(record))
+    except (ValueError, RecursionError) as error:
+        return BadLine(number, str(error))
+
+
+def _record(line: str) -> dict[str, object]:
     if len(line) > _LONGEST_LINE:
-        return BadLine(number, f"longer than {_LONGEST_LINE} characters")
+        raise ValueError(f"longer than {_LONGEST_LINE} characters")
     try:
         record = json.loads(line.removeprefix("\ufeff"))
-    except (ValueError, RecursionError) as error:
-        return BadLine(number, f"not JSON: {error}")
+    except ValueError as error:
+        raise ValueError(f"not JSON: {error}") from error
     if not isinstance(record, dict):
-        return BadLine(number, f"expected an object, got {type(record).__name__}")
-    identity = record.get("id", str(number))
-    if not isinstance(identity, str | int):
-        return BadLine(number, "id must be a string or a number")
-    for key in ("title", "summary", "text", "source"):
-        value = record.get(key) or ""
-        if not isinstance(value, str):
-            return BadLine(number, f"{key} must be a string, got {type(value).__name__}")
-    if not (record.get("title") or "").strip():
-        return BadLine(number, "title is missing or empty")
-    try:
-        published = _moment(record.get("published"))
-    except (TypeError, ValueError) as error:
-        return BadLine(number, f"published must be an ISO 8601 time: {error}")
-    text = {key: record.get(key) or "" for key in ("title", "summary", "text", "source")}
-    return _Line(number, identity, Document(**text, published=published))
+        raise ValueError(f"expected an object, got {type(record).__name__}")
+    return record
+
+
+def _document(record: dict[str, object]) -> Document:
+    texts = {key: _text(record, key) for key in ("title", "summary", "text", "source")}
+    if not texts["title"].strip():
+        raise ValueError("title is missing or empty")
+    return Document(**texts, published=_moment(record.get("published")))
+
+
+def _text(record: dict[str, object], key: str) -> str:
+    value = record.get(key)
+    if value is not None and not isinstance(value, str):
+        raise ValueError(f"{key} must be a string, got {type(value).__name__}")
+    return value or ""
 
 
 def _moment(value: object) -> datetime | None:
     if value is None or value == "":
         return None
-    if not isinstance(value, str):
-        raise TypeError(f"got {type(value).__name__}")
-    moment = datetime.fromisoformat(value)
+    try:
+        moment = datetime.fromisoformat(str(value))
+    except ValueError:
+        raise ValueError(f"published must be an ISO 8601 time, got {str(value)[:40]!r}") from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

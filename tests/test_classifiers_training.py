@@ -1,0 +1,223 @@
+"""Corpus in, artifact out; what is not the artifact its manifest describes is refused."""
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from classifiers.artifact import DEFAULT_ARTIFACT, MANIFEST_FILE, MODEL_FILE
+from classifiers.classifier import load_classifier
+from classifiers.corpus_files import CORPUS, SPLITS, Corpus, read_corpus, split_of
+from classifiers.evaluate import evaluate
+from classifiers.judgement import Document
+from classifiers.train import SEED, TrainReport, folds_of, train
+from config.errors import ModelError
+
+TITLES = ["Russian missiles strike Ukrainian port, kill four", "Truce signed at dawn", "Cup final goes to penalties"]
+
+
+@pytest.fixture(scope="module")
+def small_corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("corpus")
+    for name, every in (("wire.jsonl", 5), ("everyday.jsonl", 8), ("articles_b.jsonl", 8)):
+        lines = (CORPUS / name).read_text(encoding="utf-8").splitlines()[::every]
+        (folder / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return folder
+
+
+@dataclass
+class Trained:
+    folder: Path
+    report: TrainReport
+    told: list[tuple[str, int, int]]
+
+
+@pytest.fixture(scope="module")
+def trained(small_corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    out = tmp_path_factory.mktemp("model")
+    told: list[tuple[str, int, int]] = []
+    return Trained(out, train(small_corpus, out, seed=1, progress=lambda *step: told.append(step)), told)
+
+
+@pytest.fixture(scope="module")
+def corpus() -> Corpus:
+    return read_corpus()
+
+
+@pytest.fixture
+def artifact(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(DEFAULT_ARTIFACT, tmp_path / "model"))
+
+
+def test_training_reports_progress_and_figures(trained: Trained) -> None:
+    assert {stage for stage, _, _ in trained.told} >= {"corpus", "features", "heads", "combiner", "test"}
+    assert all(done <= total for _, done, total in trained.told)
+    assert trained.report.model == load_classifier(trained.folder).version
+    assert 0 < trained.report.figures["test_direction_f1"] <= 1
+
+
+def test_the_same_corpus_and_seed_give_the_same_readings(small_corpus: Path, trained: Trained, tmp_path: Path) -> None:
+    train(small_corpus, tmp_path, seed=1)
+    documents = [Document(title) for title in TITLES]
+    again = [judged.to_dict() | {"model": ""} for judged in load_classifier(tmp_path).judge(documents)]
+    assert again == [judged.to_dict() | {"model": ""} for judged in load_classifier(trained.folder).judge(documents)]
+
+
+def test_even_a_small_model_tells_the_directions(trained: Trained) -> None:
+    strike, truce, cup = load_classifier(trained.folder).judge([Document(title) for title in TITLES])
+    assert strike.escalation > strike.deescalation
+    assert truce.deescalation > truce.escalation
+    assert max(cup.escalation, cup.deescalation) < 40
+
+
+def test_no_family_straddles_two_splits(corpus: Corpus) -> None:
+    sizes = dict.fromkeys(SPLITS, 0)
+    topics: dict[str, set[str]] = {}
+    for article in corpus.articles:
+        topics.setdefault(article.topic, set()).add(split_of(article.family, SEED))
+    for text in corpus.texts:
+        sizes[split_of(text.family, SEED)] += 1
+    assert all(len(splits) == 1 for topic, splits in topics.items() if topic)
+    assert sizes["train"] > 3 * sizes["validation"] > 0
+    assert sizes["test"] > 1000
+    folds = folds_of([text.family for text in corpus.texts], SEED)
+    assert np.array_equal(np.sort(np.concatenate(folds)), np.arange(len(corpus.texts)))
+
+
+def test_contrast_families_stay_together(corpus: Corpus) -> None:
+    members = [text.family for text in corpus.texts if text.source == "contrast"]
+    assert all(len(set(members[start : start + 5])) == 1 for start in range(0, len(members), 5))
+
+
+def test_a_tampered_model_is_refused(artifact: Path) -> None:
+    with (artifact / MODEL_FILE).open("r+b") as file:
+        file.seek(1000)
+        file.write(b"\0\1\2\3")
+    with pytest.raises(ModelError, match=r"sha256 differs.*run\.sh train"):
+        load_classifier(artifact)
+
+
+@pytest.mark.parametrize("name", [MODEL_FILE, MANIFEST_FILE])
+def test_a_missing_file_is_refused(artifact: Path, name: str) -> None:
+    (artifact / name).unlink()
+    with pytest.raises(ModelError, match=r"missing.*run\.sh train"):
+        load_classifier(artifact)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"format": 999}, "format"),
+        ({"versions": {"scikit-learn": "0.1.0"}}, "scikit-learn 0.1.0"),
+        ({"lexicon": "0" * 64}, "concepts.toml"),
+        ({"files": {}}, "does not list"),
+        ({"files": "model.skops"}, "does not list"),
+    ],
+    ids=["format", "scikit-learn", "lexicon", "no-files", "files-no-table"],
+)
+def test_a_manifest_that_does_not_fit_is_refused(artifact: Path, change: dict[str, object], reason: str) -> None:
+    path = artifact / MANIFEST_FILE
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(ModelError, match=reason):
+        load_classifier(artifact)
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{", '"x"'], ids=["empty", "list", "cut", "text"])
+def test_an_unreadable_manifest_is_refused(artifact: Path, content: str) -> None:
+    (artifact / MANIFEST_FILE).write_text(content)
+    with pytest.raises(ModelError, match="train"):
+        load_classifier(artifact)
+
+
+def test_a_file_of_another_kind_is_refused_even_with_its_sha256(artifact: Path) -> None:
+    import hashlib
+
+    (artifact / MODEL_FILE).write_bytes(b"PK not a model")
+    path = artifact / MANIFEST_FILE
+    manifest = json.loads(path.read_text())
+    manifest["files"][MODEL_FILE] = hashlib.sha256(b"PK not a model").hexdigest()
+    path.write_text(json.dumps(manifest))
+    with pytest.raises(ModelError, match="cannot be loaded"):
+        load_classifier(artifact)
+
+
+def test_a_model_that_brings_its_own_code_is_refused(artifact: Path) -> None:
+    import hashlib
+    import os
+
+    import skops.io
+
+    model = artifact / MODEL_FILE
+    skops.io.dump({"blocks": os.system}, model)
+    path = artifact / MANIFEST_FILE
+    manifest = json.loads(path.read_text())
+    manifest["files"][MODEL_FILE] = hashlib.sha256(model.read_bytes()).hexdigest()
+    path.write_text(json.dumps(manifest))
+    with pytest.raises(ModelError, match="cannot be loaded"):
+        load_classifier(artifact)
+
+
+def test_a_broken_corpus_names_file_and_line(tmp_path: Path) -> None:
+    (tmp_path / "bad.jsonl").write_text('\n{"text": \n')
+    with pytest.raises(ModelError, match=r"bad\.jsonl:2"):
+        read_corpus(tmp_path)
+
+
+def test_an_empty_folder_is_no_corpus(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="corpus"):
+        read_corpus(tmp_path)
+
+
+def test_the_shipped_manifest_tells_how_it_was_made(corpus: Corpus) -> None:
+    manifest = json.loads((DEFAULT_ARTIFACT / MANIFEST_FILE).read_text())
+    assert manifest["corpus_sha256"] == corpus.sha256
+    assert manifest["seed"] == SEED
+    assert "train" in manifest["command"]
+    assert (DEFAULT_ARTIFACT / MODEL_FILE).stat().st_size < 25_000_000
+
+
+def test_evaluation_prints_model_and_keywords_side_by_side(tmp_path: Path) -> None:
+    records = [
+        {
+            "title": "Russia masses troops near Ukraine",
+            "direction": "escalation",
+            "severity": 2,
+            "status": "asserted",
+        },
+        {"title": "Truce signed at dawn", "direction": "deescalation", "severity": 2, "status": "asserted"},
+        {"title": "Cup final goes to penalties", "direction": "none", "severity": 0, "status": "asserted"},
+    ]
+    signals = [["troop_buildup"], ["ceasefire"], []]
+    path = tmp_path / "sample.jsonl"
+    lines = [json.dumps(record | {"signals": s}) for record, s in zip(records, signals, strict=True)]
+    path.write_text("\n".join(lines * 6))
+    table = evaluate(load_classifier(), [path], resamples=20)
+    model, keywords = table.rows
+    assert (model.records, keywords.system) == (18, "keywords")
+    assert model.figures["direction F1"].value == 1.0
+    assert model.figures["out of scope >=40"].value == 0.0
+    assert all(f.low <= f.value <= f.high for row in table.rows for f in row.figures.values())
+    assert "sample" in str(table)
+
+
+def test_a_file_without_negatives_is_a_forced_choice(tmp_path: Path) -> None:
+    path = tmp_path / "forced.jsonl"
+    rows = [
+        {"text": "Troops mass on the border", "direction": "escalation", "agree": True},
+        {"text": "Truce signed at dawn", "direction": "deescalation", "agree": True},
+        {"text": "They met", "direction": "escalation", "agree": False},
+    ]
+    path.write_text("\n".join(json.dumps(row) for row in rows))
+    row = evaluate(load_classifier(), [path], resamples=5).rows[0]
+    assert row.records == 2
+    assert set(row.figures) == {"direction F1", "pole flips"}
+
+
+def test_evaluation_refuses_a_file_without_labels(tmp_path: Path) -> None:
+    path = tmp_path / "plain.jsonl"
+    path.write_text('{"title": "x"}\n')
+    with pytest.raises(ModelError, match="direction"):
+        evaluate(load_classifier(), [path])
