@@ -16,7 +16,7 @@ COPY models/ models/
 COPY classifiers/ classifiers/
 COPY bot/ bot/
 
-RUN useradd --system --uid 10001 --home-dir /app tocsin \
+RUN useradd --system --uid 901 --home-dir /app tocsin \
     && mkdir -p /app/var \
     && chown tocsin /app/var
 USER tocsin

@@ -17,3 +17,5 @@ def set_up_logging(verbose: bool = False) -> None:
     )
     for name in CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)
+    # A round that is still under way when the next is due is normal (coalesced), and warned of every time.
+    logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)

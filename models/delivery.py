@@ -62,6 +62,12 @@ class Delivery(SQLModel, table=True):
 OPEN_STATES = (DeliveryState.WAITING, DeliveryState.SENDING)
 
 
+def anything_due(session: Session, now: datetime) -> bool:
+    """Whether some row waits for a claim; takes no lock."""
+    due = (col(Delivery.state).in_(OPEN_STATES)) & (col(Delivery.send_after) <= now)
+    return session.exec(select(Delivery.id).where(due).limit(1)).first() is not None
+
+
 def claim_due(
     session: Session, outlets: Sequence[str], now: datetime, lease: timedelta, limit: int
 ) -> Sequence[Delivery]:

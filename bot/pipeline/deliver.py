@@ -17,7 +17,7 @@ from bot.messages.message import Message
 from bot.outlet import Chat, Sender, SendFailure
 from models import Delivery, DeliveryState, Digest, Outlet, Priority, Subscriber
 from models.database import Database
-from models.delivery import claim_due, settle
+from models.delivery import anything_due, claim_due, settle
 from models.subscriber import block_chat, move_chat
 
 log = logging.getLogger(__name__)
@@ -50,6 +50,9 @@ async def drain_outbox(
 
 
 def _claim(database: Database, senders: Mapping[Outlet, Sender], now: datetime, batch: int) -> list[Parcel]:
+    with database.read() as session:  # nearly always nothing is due, and finding that out should make no writer wait
+        if not anything_due(session, now):
+            return []
     with database.write() as session:
         claimed = claim_due(session, [outlet.value for outlet in senders], now, LEASE, batch)
         return [_parcel(session, delivery) for delivery in claimed]
