@@ -57,12 +57,12 @@ def save_parts(parts: Parts, folder: Path, facts: dict[str, Any]) -> dict[str, A
 
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / MODEL_FILE
-    skops.io.dump(_to_plain(parts), path, compression=zipfile.ZIP_DEFLATED, compresslevel=9)
-    digest = _sha256(path)
+    plain = _to_plain(parts)
+    skops.io.dump(plain, path, compression=zipfile.ZIP_DEFLATED, compresslevel=9)
     manifest = {
         "format": FORMAT,
-        "model": digest[:12],
-        "files": {MODEL_FILE: digest},
+        "model": _fingerprint(plain)[:12],
+        "files": {MODEL_FILE: _sha256(path)},
         "lexicon": lexicon_sha256(),
         "versions": _versions(),
         **facts,
@@ -132,6 +132,21 @@ def _versions() -> dict[str, str]:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _fingerprint(plain: dict[str, Any]) -> str:
+    """Digest of what was fitted, free of the archive's time stamps: the same training gives the same model version."""
+    digest = hashlib.sha256()
+
+    def feed(value: Any) -> None:
+        if isinstance(value, dict | list):
+            for item in value.items() if isinstance(value, dict) else value:
+                feed(list(item) if isinstance(item, tuple) else item)
+        else:
+            digest.update(value.tobytes() if isinstance(value, np.ndarray) else repr(value).encode())
+
+    feed(plain)
+    return digest.hexdigest()
 
 
 def _to_plain(parts: Parts) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from classifiers.combiner import Floats
 from classifiers.features import join
 from classifiers.heads import Readings, quiet_readings
 from classifiers.judgement import ActorEntry, Document, Evidence, Judgement
-from classifiers.labels import DIRECTIONS, POLES, SIGNALS, STATUSES, severity_of
+from classifiers.labels import DIRECTIONS, LIKELY_SIGNAL, POLES, SIGNALS, STATUSES, severity_of
 from classifiers.language import ENGLISH, language_of
 from classifiers.passages import Passage, passages_of
 
@@ -25,7 +25,6 @@ __all__ = ["DEFAULT_ARTIFACT", "Classifier", "load_classifier"]
 _PLACE_WEIGHTS = {"title": 3.0, "lead": 2.0, "body": 1.0}
 _MOST_EVIDENCE = 3
 _LEAST_EVIDENCE = 2.0
-_LEAST_SIGNAL = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +161,6 @@ def _evidence(read: _Read) -> tuple[Evidence, ...]:
             continue
         row = read.readings.signals[index]
         best = int(row.argmax())
-        signal = SIGNALS[best] if row[best] >= _LEAST_SIGNAL else None
+        signal = SIGNALS[best] if row[best] >= LIKELY_SIGNAL else None
         found.append(Evidence(read.passages[index].text, signal, POLES[pole], round(points, 1)))
     return tuple(found)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from classifiers.baselines import keyword_judgements
 from classifiers.classifier import Classifier
 from classifiers.judgement import Document, Judgement
-from classifiers.labels import DIRECTIONS, POLES, SIGNALS, STATUSES
+from classifiers.labels import DIRECTIONS, LIKELY_SIGNAL, POLES, SIGNALS, STATUSES
 from config.errors import ModelError
 
 RESAMPLES = 500
@@ -124,7 +124,7 @@ def _sample(records: Sequence[dict[str, Any]], judged: Sequence[Judgement]) -> _
         signals=np.array([[s in record["signals"] for s in SIGNALS] for record in records])
         if "signals" in labelled
         else None,
-        read_signals=np.array([[each.signals[s] >= 0.5 for s in SIGNALS] for each in judged]),
+        read_signals=np.array([[each.signals[s] >= LIKELY_SIGNAL for s in SIGNALS] for each in judged]),
     )
 
 

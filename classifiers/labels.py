@@ -42,6 +42,9 @@ ANCHORS: tuple[float, ...] = (0.0, 25.0, 55.0, 85.0)
 CUTS: tuple[float, ...] = (12.5, 40.0, 70.0)
 """Scores halfway between two anchors: where a text is as likely above a severity as below it."""
 
+LIKELY_SIGNAL = 0.3
+"""Probability from which a signal counts as reported: rare signals are found late by one half (held-out texts)."""
+
 
 def severity_of(score: float) -> int:
     """Severity 0-3 whose anchor is nearest to a score of 0-100."""

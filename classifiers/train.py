@@ -19,7 +19,7 @@ from classifiers.corpus_files import CORPUS, Corpus, Labelled, LabelledArticle, 
 from classifiers.features import WORDS, TfidfBlock, fit_block, join
 from classifiers.heads import COLUMNS, Readings, fit_heads, fit_one, targets_of
 from classifiers.judgement import Document
-from classifiers.labels import POLES
+from classifiers.labels import LIKELY_SIGNAL, POLES
 
 Progress = Callable[[str, int, int], None]
 
@@ -183,7 +183,7 @@ def _figures(
             poled = truth < len(POLES)
             figures["test_pole_flips"] = float(((guess != truth) & (guess < len(POLES)))[poled].mean())
     figures["test_signals_f1"] = f1_score(
-        targets[:, COLUMNS["signals"]], readings.signals >= 0.5, average="macro", zero_division=0
+        targets[:, COLUMNS["signals"]], readings.signals >= LIKELY_SIGNAL, average="macro", zero_division=0
     )
     return {name: round(float(value), 4) for name, value in figures.items()} | _article_figures(classifier, articles)
 

@@ -59,11 +59,12 @@ def test_training_reports_progress_and_figures(trained: Trained) -> None:
     assert 0 < trained.report.figures["test_direction_f1"] <= 1
 
 
-def test_the_same_corpus_and_seed_give_the_same_readings(small_corpus: Path, trained: Trained, tmp_path: Path) -> None:
-    train(small_corpus, tmp_path, seed=1)
+def test_the_same_corpus_and_seed_give_the_same_model(small_corpus: Path, trained: Trained, tmp_path: Path) -> None:
+    again = train(small_corpus, tmp_path, seed=1)
+    assert again.model == trained.report.model
+    assert again.figures == trained.report.figures
     documents = [Document(title) for title in TITLES]
-    again = [judged.to_dict() | {"model": ""} for judged in load_classifier(tmp_path).judge(documents)]
-    assert again == [judged.to_dict() | {"model": ""} for judged in load_classifier(trained.folder).judge(documents)]
+    assert load_classifier(tmp_path).judge(documents) == load_classifier(trained.folder).judge(documents)
 
 
 def test_even_a_small_model_tells_the_directions(trained: Trained) -> None:
