@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 MAX_SOURCES = 5
 MAX_CLAIMS = 4
 MAX_EVIDENCE = 2
+NAME_LIMIT, TITLE_LIMIT = 60, 500
 MARKS = {Level.WATCH: "🟡", Level.WARNING: "🟠", Level.CRITICAL: "🔴"}
 EASING_MARK = "🟢"
 SIGNAL_NAMES = {
@@ -67,7 +68,7 @@ def alert_message(alert: Alert) -> Message:
     head = headline_of(alert)
     blocks = [
         (f"<b>{escape(head, quote=False)}</b>", head),
-        _paragraph(facts["title"], bold=True),
+        _paragraph(clip(facts["title"], TITLE_LIMIT), bold=True),
         _paragraph(facts["summary"]),
         *_dispute_lines(facts),
         *_facts_lines(alert, facts),
@@ -93,7 +94,7 @@ def headline_of(alert: Alert) -> str:
     if alert.kind is AlertKind.RAISED:
         words.append("raised")
     disputed = alert.kind is AlertKind.CONTESTED or alert.facts["status"] == "contested"
-    pair = " – ".join(alert.facts["dyad"])
+    pair = " – ".join(clip(name, NAME_LIMIT) for name in alert.facts["dyad"])
     return f"{mark} {' · '.join(words)}{' · DISPUTED' if disputed else ''}{f' · {pair}' if pair else ''}"
 
 
@@ -152,7 +153,7 @@ def _dispute_lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
     contested = [claim for claim in facts["claims"] if claim["signal"] in facts["contested"]]
     by_stance = sorted(contested, key=lambda claim: (claim["signal"], claim["stance"]))[:MAX_CLAIMS]
     return [
-        _paragraph(f"⚖ {claim['claimant']} {_stance_words(claim)}: “{clip(claim['sentence'], 160)}”")
+        _paragraph(f"⚖ {clip(claim['claimant'], NAME_LIMIT)} {_stance_words(claim)}: “{clip(claim['sentence'], 160)}”")
         for claim in by_stance
     ]
 
@@ -187,8 +188,9 @@ def _source_lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
 
 def _source_line(source: dict[str, str]) -> tuple[str, str]:
     at = f"{datetime.fromisoformat(source['at']):%d %b %H:%M} UTC"
-    plain = f"• {source['publisher']}, {at}"
-    name = escape(source["publisher"], quote=False)
+    publisher = clip(source["publisher"], NAME_LIMIT)
+    plain = f"• {publisher}, {at}"
+    name = escape(publisher, quote=False)
     if not source["url"]:
         return escape(plain, quote=False), plain
     return f'• <a href="{escape(source["url"])}">{name}</a>, {at}', f"{plain}  {source['url']}"

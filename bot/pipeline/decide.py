@@ -220,7 +220,7 @@ def _withheld(
     if alert.level < chosen:
         return SuppressionReason.THRESHOLD
     budget = subscriber.daily_budget or settings.telling.daily_budget
-    spent = alerts_sent_since(session, subscriber.id, now - BUDGET_WINDOW)
+    spent = alerts_sent_since(session, subscriber.id, now - BUDGET_WINDOW, alert.level)
     if spent >= budget and not _breaks_budget(alert):
         return SuppressionReason.BUDGET
     return None

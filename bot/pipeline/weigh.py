@@ -104,9 +104,9 @@ def copy_keys(reading: Reading) -> list[str]:
 def contested_signals(readings: Sequence[Reading]) -> tuple[str, ...]:
     """Signals about which parties contradict each other, within one article or across the story's articles.
 
-    A party that denies on balance must face one that affirms on balance, or a report that the classifier itself reads as
-    contested (authorship denied: the attack stands, nobody claims it). Only signals that an article is probably about
-    count: among many sentences a stray denial is sure to be found.
+    A party that denies on balance must face one that affirms on balance, or a report that the classifier itself reads
+    as contested (authorship denied: the attack stands, nobody claims it). Only signals that an article is probably
+    about count: among many sentences a stray denial is sure to be found.
     """
     balance: dict[str, Counter[str]] = defaultdict(Counter)
     for signal, claimant, stance, _sentence in _distinct_claims(readings):
