@@ -57,7 +57,7 @@ def alert_facts(story: Story, weight: "Weight", direction: Direction) -> dict[st
         "signals": list(weight.signals)[:4],
         "contested": list(weight.contested),
         "sources": _sources(rows),
-        "claims": _claims(rows),
+        "claims": _claims(rows, weight),
         "evidence": _evidence(rows, direction),
     }
 
@@ -129,12 +129,13 @@ def _sources(rows: "tuple[ReadingWithSource, ...]") -> list[dict[str, str]]:
     return lines
 
 
-def _claims(rows: "tuple[ReadingWithSource, ...]") -> list[dict[str, str]]:
-    """Who says what, each party and stance once per signal."""
-    found: dict[tuple[str, str, str], dict[str, str]] = {}
+def _claims(rows: "tuple[ReadingWithSource, ...]", weight: "Weight") -> list[dict[str, str]]:
+    """Who says what: each party once per signal, in words that show where it stands on balance."""
+    found: dict[tuple[str, str], dict[str, str]] = {}
     for reading, _article, _feed in rows:
         for claim in reading.claims:
-            found.setdefault((claim["signal"], claim["claimant"], claim["stance"]), dict(claim))
+            if weight.stances.get(claim["signal"], {}).get(claim["claimant"]) == claim["stance"]:
+                found.setdefault((claim["signal"], claim["claimant"]), dict(claim))
     return list(found.values())
 
 
@@ -150,12 +151,15 @@ def _paragraph(text: str, bold: bool = False) -> tuple[str, str]:
 
 
 def _dispute_lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
-    contested = [claim for claim in facts["claims"] if claim["signal"] in facts["contested"]]
-    by_stance = sorted(contested, key=lambda claim: (claim["signal"], claim["stance"]))[:MAX_CLAIMS]
     return [
         _paragraph(f"⚖ {clip(claim['claimant'], NAME_LIMIT)} {_stance_words(claim)}: “{clip(claim['sentence'], 160)}”")
-        for claim in by_stance
+        for claim in _shown_claims(facts)
     ]
+
+
+def _shown_claims(facts: dict[str, Any]) -> list[dict[str, str]]:
+    contested = [claim for claim in facts["claims"] if claim["signal"] in facts["contested"]]
+    return sorted(contested, key=lambda claim: (claim["signal"], claim["stance"]))[:MAX_CLAIMS]
 
 
 def _stance_words(claim: dict[str, str]) -> str:
@@ -167,7 +171,7 @@ def _facts_lines(alert: Alert, facts: dict[str, Any]) -> list[tuple[str, str]]:
     signals = ", ".join(signal_name(signal) for signal in facts["signals"])
     scores = f"escalation {facts['escalation']} · easing {facts['deescalation']} · {facts['status']}"
     evidence = next((item["sentence"] for item in facts["evidence"] if item["sentence"] != facts["title"]), "")
-    if evidence and evidence in facts["summary"]:
+    if evidence in facts["summary"] or any(evidence == claim["sentence"] for claim in _shown_claims(facts)):
         evidence = ""
     return [
         _paragraph(f"Signals: {signals}") if signals else ("", ""),
