@@ -112,7 +112,12 @@ def _store_failures(database: Database, failed: Sequence[Poll], asked: int, sett
     errors = [poll.error.failure for poll in failed if poll.error]
     outage = is_own_outage([*errors, *[None] * (asked - len(failed))])
     if outage:
-        log.warning("own_outage feeds=%s: every feed failed at once; their health is left as it was", asked)
+        log.warning(
+            "own_outage feeds=%s minutes=%s: every feed failed at once, so no feed is blamed; is there a connection? "
+            "Trying again then",
+            asked,
+            settings.service.fetch.min_interval_minutes,
+        )
     for poll in failed:
         with database.write() as session:
             feed = session.get_one(Feed, poll.feed.id)
