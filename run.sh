@@ -65,7 +65,7 @@ download_and_count() {
     "$venv/bin/python" -m pip install --disable-pip-version-check --require-hashes --only-binary :all: -r "$lock" |
         while read -r line; do
             case "$line" in
-            Collecting*) count=$((count + 1)) && printf '\r  %d packages fetched' "$count" >&2 ;;
+            Collecting*) count=$((count + 1)) && printf '\r  packages fetched: %d' "$count" >&2 ;;
             Installing*) printf '\r  unpacking %d packages ...        \n' "$count" >&2 ;;
             esac
         done
