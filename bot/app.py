@@ -9,7 +9,7 @@ import logging
 import threading
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +27,7 @@ from bot.pipeline.digest import send_due_digests
 from bot.pipeline.ingest import Ingested, fetch_due_feeds
 from bot.pipeline.retain import forget_old
 from bot.pipeline.story_index import StoryIndex
-from bot.subscribers import settle_terminal
+from bot.subscribers import replan_digests, settle_terminal
 from classifiers.judgement import ActorEntry
 from config.errors import ConfigError
 from config.load import fingerprint, load_settings
@@ -73,6 +73,7 @@ class App:
         self.classifier: Classifier | None = None
         self._index: StoryIndex | None = None
         self._fetcher: Fetcher | None = None
+        self._fetcher_is_old = False
         self._parser = ParsePool()
         self._fingerprint = fingerprint(folder)
         self._reading = threading.Lock()
@@ -82,7 +83,11 @@ class App:
 
     async def fetch(self) -> Ingested:
         """feeds -> articles"""
+        if self._fetcher is not None and self._fetcher_is_old:
+            await self._fetcher.__aexit__(None, None, None)
+            self._fetcher = None
         if self._fetcher is None:
+            self._fetcher_is_old = False
             self._fetcher = await Fetcher(fetch_limits(self.settings.service.fetch), self.clock).__aenter__()
         done = await fetch_due_feeds(self.database, self._fetcher, self._parser, self.settings, self.clock)
         if done.polled:
@@ -99,7 +104,8 @@ class App:
 
     async def deliver(self) -> int:
         """deliveries -> messages"""
-        return await drain_outbox(self.database, self.senders, self.clock)
+        max_age = timedelta(hours=self.settings.alerts.telling.max_age_hours)
+        return await drain_outbox(self.database, self.senders, self.clock, max_age=max_age)
 
     async def digest(self) -> int:
         """a week -> digests that are due"""
@@ -178,16 +184,16 @@ class App:
             self.classifier = None
         if settings.alerts.stories != former.alerts.stories:
             self._index = None
-        if settings.service.fetch != former.service.fetch and self._fetcher is not None:
-            fetcher, self._fetcher = self._fetcher, None
-            await fetcher.__aexit__(None, None, None)
+        if settings.service.fetch != former.service.fetch:
+            self._fetcher_is_old = True  # replaced at the next round: requests may be under way in this one
         await asyncio.to_thread(self.sync)
 
     def sync(self) -> None:
-        """Make the database match the settings: feeds, and who hears when there is no Telegram."""
+        """Make the database match the settings: feeds, who hears when there is no Telegram, when digests are due."""
         with self.database.write() as session:
             sync_feeds(session, self.settings.feeds, self.clock())
             settle_terminal(session, self.settings, Outlet.TERMINAL in self.senders, self.clock())
+            replan_digests(session, self.settings.digest, self.clock())
 
     def _tell_refused(self, found: str, error: ConfigError) -> None:
         text = f"A change of the settings was refused; the old ones go on.\n{error}"

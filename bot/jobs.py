@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 DIGEST_S, TIDY_S = 60.0, 3600.0
 
 
-def start_timetable(app: App, alive: Callable[[], Awaitable[Any]], alive_s: float) -> AsyncIOScheduler:
+def start_timetable(app: App) -> AsyncIOScheduler:
     """Start every job; the caller shuts the scheduler down."""
     scheduler = AsyncIOScheduler(
         timezone="UTC", job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1}
@@ -37,7 +37,6 @@ def start_timetable(app: App, alive: Callable[[], Awaitable[Any]], alive_s: floa
         ("reload", reload, pace.reload_seconds),
         ("digest", app.digest, DIGEST_S),
         ("tidy", app.tidy, TIDY_S),
-        ("alive", alive, alive_s),
     ]
     now = app.clock()
     for name, job, seconds in jobs:

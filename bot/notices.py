@@ -20,11 +20,11 @@ def tell_admins(session: Session, settings: Settings, key: str, message: Message
 
 
 def admins(session: Session, settings: Settings, now: datetime) -> list[Subscriber]:
-    """Admins as chats (a user id is also the id of the private chat with them), else the terminal if it is active."""
-    if settings.telegram.admins:
-        return [_admin_chat(session, user_id, now) for user_id in settings.telegram.admins]
+    """The terminal where it is the outlet, else admins' chats (a user id is also the id of the private chat)."""
     terminal = find_subscriber(session, TERMINAL_CHAT, outlet=Outlet.TERMINAL)
-    return [terminal] if terminal and terminal.state == SubscriberState.ACTIVE else []
+    if terminal is not None and terminal.state == SubscriberState.ACTIVE:  # it is active while there is no Telegram
+        return [terminal]
+    return [_admin_chat(session, user_id, now) for user_id in settings.telegram.admins]
 
 
 def enqueue(

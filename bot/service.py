@@ -9,7 +9,7 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -39,6 +39,7 @@ log = logging.getLogger(__name__)
 LEASE_NAME = "service"
 LEASE = timedelta(seconds=90)
 RENEW_S = 30.0
+RENEWING = "renew-lease"
 STOP_S = 5.0
 NOT_CONNECTED = (
     "No Telegram token: alerts are printed here. "
@@ -67,9 +68,9 @@ async def run_service(place: Place, console: Console, clock: Clock = utc_now) ->
     stop = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
-    async with _opened(place, console, clock) as (app, limiter), _only_one(app.database, clock) as renew:
+    async with _opened(place, console, clock) as (app, limiter), _only_one(app.database, clock, stop.set):
         _greet(app, place, console)
-        scheduler = start_timetable(app, renew, RENEW_S)
+        scheduler = start_timetable(app)
         poller = asyncio.create_task(_answer_people(place, app, limiter)) if limiter else None
         await stop.wait()
         console.print("Stopping; the next start goes on from here.")
@@ -79,8 +80,8 @@ async def run_service(place: Place, console: Console, clock: Clock = utc_now) ->
 
 
 async def run_once(place: Place, console: Console, clock: Clock = utc_now) -> tuple[Summary, App]:
-    """One round of every stage."""
-    async with _opened(place, console, clock) as (app, _limiter), _only_one(app.database, clock):
+    """One round of every stage, cut short when another process takes the database over. Raises TocsinError."""
+    async with _opened(place, console, clock) as (app, _limiter), _only_one(app.database, clock, app.stop):
         return await app.once(), app
 
 
@@ -119,7 +120,8 @@ async def _finish(poller: "asyncio.Task[None] | None") -> None:
     """Give what is under way a few seconds; what is cut off is claimed by nobody and done by the next start."""
     if poller is not None:
         poller.cancel()
-    rest = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+    ours = asyncio.current_task()
+    rest = [task for task in asyncio.all_tasks() if task is not ours and task.get_name() != RENEWING]
     _done, late = await asyncio.wait(rest, timeout=STOP_S) if rest else (set(), set())
     for task in late:
         task.cancel()
@@ -130,24 +132,39 @@ async def _finish(poller: "asyncio.Task[None] | None") -> None:
 
 
 @asynccontextmanager
-async def _only_one(database: Database, clock: Clock) -> AsyncIterator[Callable[[], Awaitable[None]]]:
-    """Hold the database's lease; raises TocsinError while another process runs on it."""
+async def _only_one(database: Database, clock: Clock, lost: Callable[[], object]) -> AsyncIterator[None]:
+    """Hold the database's lease, renewed in the background; `lost` is called when another process took it over.
+
+    Raises TocsinError while another process runs on the database.
+    """
     holder = f"{socket.gethostname()[:50]}:{os.getpid()}"
-
-    async def renew() -> None:
-        if not await asyncio.to_thread(_take, database, holder, clock):
-            raise TocsinError("another process took over this database; stop one of the two")
-
     if not await asyncio.to_thread(_take, database, holder, clock):
         raise TocsinError(
             f"another Tocsin runs on {database.url} ({await asyncio.to_thread(_holder, database)}); stop it first, or, "
             f"if its machine died, try again in {LEASE.seconds} seconds"
         )
+    renewing = asyncio.create_task(_renew(database, holder, clock, lost), name=RENEWING)
     try:
-        yield renew
+        yield
     finally:
+        renewing.cancel()
+        await asyncio.gather(renewing, return_exceptions=True)
         with contextlib.suppress(TocsinError):  # it runs out by itself
             await asyncio.to_thread(_drop, database, holder)
+
+
+async def _renew(database: Database, holder: str, clock: Clock, lost: Callable[[], object]) -> None:
+    while True:
+        await asyncio.sleep(RENEW_S)
+        try:
+            held = await asyncio.to_thread(_take, database, holder, clock)
+        except TocsinError as error:  # busy or away for a moment: the lease outlasts two more tries
+            log.warning("lease_not_renewed error=%s", error)
+            continue
+        if not held:
+            log.error("lease_lost: another process works on this database now; this one stops")
+            lost()
+            return
 
 
 def _take(database: Database, holder: str, clock: Clock) -> bool:

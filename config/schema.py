@@ -36,9 +36,11 @@ def _network(text: str) -> str:
 
 def _web_address(text: str) -> str:
     try:
-        _HTTP_URL.validate_python(text)
+        parsed = _HTTP_URL.validate_python(text)
     except ValueError:
         raise ValueError('must be a web address such as "https://example.org/rss.xml"') from None
+    if parsed.username is not None or parsed.password is not None:
+        raise ValueError("must not carry a user name or password; such an address is never asked")
     return text
 
 

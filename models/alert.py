@@ -44,7 +44,7 @@ class SuppressionReason(StrEnum):
     REPEAT = "repeat"  #: more coverage of what was told already
     QUIET = "quiet period"  #: the story rang shortly before; looked at again when the period is over
     OLD = "old"  #: the news was no longer news when it was read
-    BUDGET = "budget"  #: the subscriber had their alerts of the day; it is in the digest
+    BUDGET = "budget"  #: the subscriber had their alerts of the day; the digest counts it
     THRESHOLD = "subscriber threshold"  #: below the level this subscriber chose
 
 

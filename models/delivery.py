@@ -63,10 +63,11 @@ class Delivery(SQLModel, table=True):
 OPEN_STATES = (DeliveryState.WAITING, DeliveryState.SENDING)
 
 
-def anything_due(session: Session, now: datetime) -> bool:
-    """Whether some row waits for a claim; takes no lock."""
+def anything_due(session: Session, outlets: Sequence[str], now: datetime) -> bool:
+    """Whether some row for `outlets` waits for a claim; takes no lock."""
     due = (col(Delivery.state).in_(OPEN_STATES)) & (col(Delivery.send_after) <= now)
-    return session.exec(select(Delivery.id).where(due).limit(1)).first() is not None
+    waiting = select(Delivery.id).join(Subscriber).where(due, col(Subscriber.outlet).in_(outlets))
+    return session.exec(waiting.limit(1)).first() is not None
 
 
 def claim_due(

@@ -1,14 +1,16 @@
 """A source of articles and how fetching it stands. Which feeds exist is config's word; this is what we know of each."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from sqlalchemy import JSON
-from sqlmodel import Field, Session, SQLModel, col, select
+from sqlmodel import Field, Session, SQLModel, col, func, select
 
 from config.schema import FeedEntry, Feeds
 from models.columns import text_enum
+
+LONGEST_WAIT = timedelta(days=8)
 
 
 class FeedHealth(StrEnum):
@@ -47,6 +49,7 @@ class Feed(SQLModel, table=True):
     last_new_at: datetime | None = None
     failures: int = 0
     last_error: str | None = None
+    failed_at: datetime | None = None
 
     @property
     def address(self) -> str:
@@ -68,13 +71,14 @@ def sync_feeds(session: Session, feeds: Feeds, now: datetime) -> None:
             feed.enabled = False
     for url, entry in wanted.items():
         feed = known.get(url) or Feed(url=url, next_fetch_at=now)
-        _describe(feed, entry, feeds)
+        _describe(feed, entry, feeds, now)
         session.add(feed)
 
 
-def _describe(feed: Feed, entry: FeedEntry, feeds: Feeds) -> None:
+def _describe(feed: Feed, entry: FeedEntry, feeds: Feeds, now: datetime) -> None:
     family = feeds.families.get(entry.family)
-    feed.enabled = True
+    if not feed.enabled:  # added again: what was learned of it may be long out of date
+        feed.enabled, feed.moved_to, feed.next_fetch_at = True, None, min(feed.next_fetch_at, now)
     feed.title = entry.title or feed.title
     feed.publisher = entry.publisher or (family.name if family else "")
     feed.family = entry.family
@@ -87,8 +91,19 @@ def _describe(feed: Feed, entry: FeedEntry, feeds: Feeds) -> None:
 
 def due_feeds(session: Session, now: datetime, limit: int) -> Sequence[Feed]:
     """Enabled feeds whose time has come, longest overdue first."""
-    due = select(Feed).where(col(Feed.enabled), col(Feed.next_fetch_at) <= now)
+    # No wait is longer than a week: a later date was set by a clock that was ahead.
+    time_has_come = (col(Feed.next_fetch_at) <= now) | (col(Feed.next_fetch_at) > now + LONGEST_WAIT)
+    due = select(Feed).where(col(Feed.enabled), time_has_come)
     return session.exec(due.order_by(col(Feed.next_fetch_at)).limit(limit)).all()
+
+
+def failing_since_last_answer(session: Session) -> set[int]:
+    """Ids of enabled feeds whose last try failed after any feed last answered."""
+    answered = session.exec(select(func.max(col(Feed.last_read_at))).where(col(Feed.enabled))).one()
+    failing = select(Feed.id).where(col(Feed.enabled), col(Feed.failed_at).is_not(None))
+    if answered is not None:
+        failing = failing.where(col(Feed.failed_at) > answered)
+    return set(session.exec(failing).all())
 
 
 def feeds_by_url(session: Session) -> dict[str, Feed]:

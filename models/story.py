@@ -47,6 +47,7 @@ class Story(SQLModel, table=True):
 
     id: int = Field(default=None, primary_key=True)
     title: str
+    url: str = ""
     first_seen_at: datetime
     last_seen_at: datetime = Field(index=True)
     escalation: float = 0.0

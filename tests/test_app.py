@@ -18,11 +18,12 @@ from rich.console import Console
 from sqlmodel import select
 
 from bot.app import App, open_app
+from bot.demo.play import SimulatedClock
 from bot.messages.message import Message
 from bot.outlet import Chat
 from bot.service import Place, run_once
-from models import Delivery, Outlet, Reading, Story, Subscriber
-from models.database import open_database
+from models import Delivery, Lease, Outlet, Reading, Story, Subscriber
+from models.database import Database, open_database
 from tests.feed_server import FeedServer, Reply, rss
 from tests.rows import add_subscriber
 
@@ -212,6 +213,69 @@ async def test_a_feed_added_while_running_is_polled(
         write_config(config, server.url("/a"))
         await app.reload()
         assert (await app.once()).ingested.new == 1
+
+
+async def test_new_fetch_settings_wait_for_the_round_under_way(
+    server: FeedServer, sqlite_url: str, now: datetime, tmp_path: Path
+) -> None:
+    hold = asyncio.Event()
+    server.script("/a", Reply(feed(ATTACK, at=now).body, hold=hold))
+    config = write_config(tmp_path / "config", server.url("/a"))
+    async with open_app(config, sqlite_url, {}, lambda: now) as app:
+        round_under_way = asyncio.create_task(app.fetch())
+        await server.until_busy(1)
+        assert await reloading(
+            app, config, service='[fetch]\nallow_addresses = ["127.0.0.0/8"]\nconcurrency = 3\ncontact = "me"'
+        )
+        hold.set()
+        assert (await round_under_way).new == 1
+        write_config(config, server.url("/a"), server.url("/b"), service=(config / "service.toml").read_text())
+        await app.reload()
+        await app.fetch()
+    assert "me" in server.seen[-1].headers["user-agent"]
+
+
+async def test_a_new_day_for_the_digest_is_taken_up(sqlite_url: str, now: datetime, tmp_path: Path) -> None:
+    config = write_config(tmp_path / "config")
+    async with open_app(config, sqlite_url, {Outlet.TERMINAL: Collected()}, lambda: now) as app:
+        await reloading(app, config, digest='weekday = "friday"\nat = "06:30"')
+        with app.database.read() as session:
+            due = session.exec(select(Subscriber)).one().digest_due_at
+    assert due is not None
+    assert f"{due:%A %H:%M}" == "Friday 06:30"
+
+
+async def test_without_telegram_the_terminal_is_the_admin_whoever_is_configured(
+    sqlite_url: str, now: datetime, tmp_path: Path
+) -> None:
+    config = write_config(tmp_path / "config", telegram="admins = [4242]")
+    sender = Collected()
+    async with open_app(config, sqlite_url, {Outlet.TERMINAL: sender}, lambda: now) as app:
+        await reloading(app, config, alerts="[levels]\nwatch = 300.0")
+        await app.deliver()
+    assert len(sender.messages) == 1
+
+
+async def test_a_held_database_is_renewed_and_given_up_when_it_was_taken_over(
+    sqlite_database: Database, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from bot import service
+
+    monkeypatch.setattr(service, "RENEW_S", 0.01)
+    clock = SimulatedClock(now)
+    lost = asyncio.Event()
+    async with service._only_one(sqlite_database, clock, lost.set):
+        clock.now += service.LEASE - timedelta(seconds=1)
+        async with asyncio.timeout(20):
+            while True:
+                with sqlite_database.read() as session:
+                    if session.get_one(Lease, service.LEASE_NAME).until > clock.now + timedelta(seconds=60):
+                        break
+                await asyncio.sleep(0.01)
+        with sqlite_database.write() as session:
+            session.get_one(Lease, service.LEASE_NAME).holder = "elsewhere:1"
+        async with asyncio.timeout(20):
+            await lost.wait()
 
 
 # Telegram -------------------------------------------------------------------------------------------------------------

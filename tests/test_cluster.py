@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlmodel import select
@@ -63,12 +64,25 @@ def test_two_headlines_without_text_must_be_more_alike_than_two_articles() -> No
     assert least_similarity("", SETTINGS) > least_similarity("A summary.", SETTINGS) == SETTINGS.similarity
 
 
-def test_the_same_page_in_two_feeds_is_one_story_whatever_its_title(sqlite_database: Database, now: datetime) -> None:
+@pytest.mark.parametrize(
+    ("feeds", "hours", "together"),
+    [(2, 0, True), (2, SETTINGS.window_hours + 1, False), (1, 0, False)],
+    ids=["in two feeds", "in two feeds, long after", "another entry of one feed: a live page"],
+)
+def test_one_page_is_one_story_in_two_feeds_within_the_window(
+    sqlite_database: Database, now: datetime, feeds: int, hours: float, together: bool
+) -> None:
     page = "https://news.example/one"
-    first, second = stories_of(
-        sqlite_database, "Shells fall on Havrin", "UPDATE 2: truce in doubt", at=[now, now], canonical_url=page
-    )
-    assert first == second is not None
+    with sqlite_database.write() as session:
+        first = add_feed(session, now)
+        second = add_feed(session, now) if feeds == 2 else first
+        add_reading(session, first, now, "Shells fall on Havrin", 60.0, canonical_url=page)
+        later = now + timedelta(hours=hours)
+        add_reading(session, second, later, "Envoys discuss grain exports", 60.0, canonical_url=page)
+    with sqlite_database.write() as session:
+        gather_stories(session, StoryIndex(), SETTINGS)
+        stories = {reading.story_id for reading in session.exec(select(Reading))}
+    assert (len(stories) == 1) is together
 
 
 def test_text_that_bears_on_nothing_opens_no_story(sqlite_database: Database, now: datetime) -> None:

@@ -11,7 +11,7 @@ from sqlmodel import Session, select
 from bot.pipeline.decide import Silence, Telling, raise_alerts, update_story, worth_telling
 from bot.pipeline.weigh import Weight
 from config.schema import Alerts
-from models import Alert, AlertKind, Delivery, Direction, Level, Story, Suppression, SuppressionReason
+from models import Alert, AlertKind, Delivery, Direction, Level, Reading, Story, Suppression, SuppressionReason
 from models.database import Database
 from models.delivery import DeliveryState
 from models.story import StoryStatus
@@ -196,6 +196,25 @@ def test_a_failure_in_the_middle_leaves_neither_alert_nor_delivery(
     with database.read() as session:
         assert session.exec(select(Alert)).all() == []
     assert len(judge(database, now)) == 1
+
+
+def test_a_told_story_stands_at_its_level_until_margin_and_dwell_are_past(database: Database, now: datetime) -> None:
+    story = tell(database, now, escalation=75.0)
+    judge(database, now)
+
+    def level_at(minutes: int, score: float) -> int:
+        with database.write() as session:
+            for reading in session.exec(select(Reading)):
+                reading.escalation = score
+            session.get_one(Story, story).changed = True
+        judge(database, now + timedelta(minutes=minutes))
+        with database.read() as session:
+            return session.get_one(Story, story).level_escalation
+
+    factor = SETTINGS.stories.single_source_factor
+    assert level_at(30, 20.0) == Level.WARNING  # the dwell holds it
+    assert level_at(90, 55.0 / factor) == Level.WARNING  # the margin holds it
+    assert level_at(120, 45.0 / factor) == Level.WATCH
 
 
 # Properties -----------------------------------------------------------------------------------------------------------

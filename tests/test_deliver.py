@@ -16,7 +16,7 @@ from sqlmodel import Session, select
 from bot.messages.message import Message
 from bot.outlet import Chat, SendFailure
 from bot.pipeline.deliver import FIRST_RETRY_S, LEASE, MOST_ATTEMPTS, drain_outbox, outcome_of, retry_delay
-from models import Delivery, DeliveryState, Outlet, Priority, Subscriber, SubscriberState
+from models import Alert, Delivery, DeliveryState, Outlet, Priority, Story, Subscriber, SubscriberState
 from models.database import Database
 from models.delivery import claim_due
 from tests.rows import add_subscriber
@@ -143,6 +143,37 @@ def test_a_chat_that_moved_gets_its_message_at_its_new_id(database: Database, no
     sender = ScriptedSender(SendFailure("moved", moved_to=-100777))
     assert drain(database, sender, now) == 1
     assert sender.accepted[0][0].chat_id == -100777
+
+
+def test_an_error_nobody_foresaw_counts_as_an_attempt(database: Database, now: datetime) -> None:
+    class Broken:
+        async def send(self, chat: Chat, message: Message, photo: bytes | None = None) -> int | None:
+            raise UnicodeEncodeError("ascii", "☮", 0, 1, "not in range")
+
+    one_waiting(database, now)
+    assert asyncio.run(drain_outbox(database, {Outlet.TELEGRAM: Broken()}, lambda: now)) == 0
+    row = only(database)
+    assert (row.state, row.attempts) == (DeliveryState.WAITING, 1)
+    assert row.send_after > now
+
+
+def test_an_alert_that_waited_too_long_is_no_longer_news_and_a_notice_is(
+    sqlite_database: Database, now: datetime
+) -> None:
+    with sqlite_database.write() as session:
+        subscriber = add_subscriber(session, now)
+        story = Story(title="s", first_seen_at=now, last_seen_at=now)
+        session.add(story)
+        session.flush()
+        alert = Alert(story_id=story.id, kind="new", direction="escalation", level=2, score=70, rule="", created_at=now)
+        session.add(alert)
+        session.flush()
+        queue(session, subscriber, now, "alert:1", alert_id=alert.id)
+        queue(session, subscriber, now, "notice:1", priority=Priority.NOTICE)
+    assert drain(sqlite_database, ScriptedSender(), now + timedelta(hours=25)) == 1
+    with sqlite_database.read() as session:
+        states = {row.key: row.state for row in session.exec(select(Delivery))}
+    assert states == {"alert:1": DeliveryState.FAILED, "notice:1": DeliveryState.SENT}
 
 
 def test_a_row_for_an_outlet_that_is_not_connected_waits(database: Database, now: datetime) -> None:

@@ -4,9 +4,10 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from typing import Any
 
 import pytest
-from sqlmodel import select
+from sqlmodel import Session, select
 
 from bot.feeds.fetcher import Fetcher
 from bot.feeds.parser import ParsePool
@@ -200,6 +201,78 @@ async def test_a_bad_feed_costs_only_itself(polling: Polling, reply: Reply) -> N
     result = await polling.poll()
     assert (result.failed, result.new) == (1, 1)
     assert polling.feed().last_error
+
+
+async def test_headers_that_are_no_text_harm_nobody(polling: Polling) -> None:
+    raw = b'HTTP/1.1 200 OK\r\nETag: "\xff\xfe"\r\nLast-Modified: \xff\r\nConnection: close\r\n\r\n'
+    polling.server.script("/odd", Reply(raw=raw + rss(item("Odd", polling.now))))
+    polling.server.script("/good", Reply(rss(item("Good", polling.now))))
+    polling.follow("/odd", "/good")
+    assert (await polling.poll()).new == 2
+    await polling.poll_when_due()
+    assert "if-none-match" not in polling.server.seen[-1].headers
+
+
+async def test_an_answer_that_cannot_be_stored_costs_only_its_feed(
+    polling: Polling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from bot.pipeline import ingest
+
+    for path in ("/a", "/b"):
+        polling.server.script(path, Reply(rss(item(path, polling.now))))
+    polling.follow("/a", "/b")
+    store = ingest.store_entries
+
+    def fail_for_a(session: Session, feed: Feed, *rest: Any) -> tuple[int, int]:
+        if feed.publisher == "/a":
+            raise ValueError("surrogates not allowed")
+        return store(session, feed, *rest)
+
+    monkeypatch.setattr(ingest, "store_entries", fail_for_a)
+    result = await polling.poll()
+    assert (result.new, result.failed) == (1, 1)
+    assert "cannot be stored" in (polling.feed().last_error or "")
+
+
+async def test_an_undated_entry_after_long_silence_is_backlog(polling: Polling) -> None:
+    polling.server.script("/a", Reply(rss(item("One", None))), Reply(rss(item("Two", None), item("One", None))))
+    polling.follow("/a")
+    await polling.poll()
+    await polling.poll(timedelta(days=21))
+    assert [(article.title, article.backlog) for article in polling.articles()] == [("One", True), ("Two", True)]
+
+
+async def test_an_outage_of_our_line_is_known_though_feeds_are_polled_one_by_one(polling: Polling) -> None:
+    paths = [f"/{number}" for number in range(12)]
+    for path in paths:
+        polling.server.script(path, Reply(rss(item(path, polling.now))), *[Reply(raw=b"")] * 30)
+    polling.follow(*paths)
+    await polling.poll()
+    for _ in range(120):
+        await polling.poll(timedelta(minutes=10))
+    with polling.database.read() as session:
+        feeds = session.exec(select(Feed)).all()
+    assert polling.told() == []
+    assert sum(feed.failures for feed in feeds) < len(feeds)
+
+
+async def test_a_permanent_redirect_that_leads_nowhere_is_undone(polling: Polling) -> None:
+    polling.server.script("/old", redirect("/new", 301), Reply(rss(item("Two", polling.now))))
+    polling.server.script("/new", Reply(rss(item("One", polling.now))), *[Reply(status=404)] * 9)
+    polling.follow("/old")
+    for _ in range(5):
+        await polling.poll_when_due()
+    assert [article.title for article in polling.articles()] == ["One", "Two"]
+    assert polling.feed().health is FeedHealth.HEALTHY
+
+
+async def test_a_clock_that_was_ahead_does_not_silence_the_feeds(polling: Polling) -> None:
+    polling.server.script("/a", Reply(rss(item("One", polling.now))))
+    polling.follow("/a")
+    right = polling.now
+    await polling.poll(timedelta(days=400))
+    polling.now = right
+    assert (await polling.poll(timedelta(days=1))).polled == 1
 
 
 async def test_hostile_markup_is_stored_as_plain_text(polling: Polling) -> None:

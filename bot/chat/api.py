@@ -29,12 +29,19 @@ def bot_url(base_url: str | None) -> str:
     if not base_url:
         return OFFICIAL_URL
     prefix = base_url.rstrip("/").removesuffix("/bot")
-    parts = urlsplit(prefix)
-    if parts.scheme not in ("http", "https") or not parts.netloc:
+    if not _is_address(prefix):
         raise ConfigError(
             f"environment: {TELEGRAM_BASE_URL}={base_url}: must be an address such as http://127.0.0.1:8081/bot"
         )
     return f"{prefix}/bot"
+
+
+def _is_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.netloc)
 
 
 def make_request(connections: int) -> HTTPXRequest:

@@ -111,10 +111,15 @@ def _feeds(settings: Settings, url: str) -> Finding:
     with opened.read() as session:
         bad = select(Feed).where(col(Feed.enabled), col(Feed.health).in_((FeedHealth.BROKEN, FeedHealth.GONE)))
         broken = session.exec(bad).all()
+        asked = session.exec(select(Feed.id).where(col(Feed.first_read_at).is_not(None)).limit(1)).first()
     opened.close()
     if broken:
         names = ", ".join(feed.title or feed.url for feed in broken[:5])
         return Finding("feeds", WARNING, f"{len(broken)} broken: {names}", "`python -m bot feeds list` says why")
+    if asked is None:
+        return Finding(
+            "feeds", OK, f"{len(settings.feeds.feeds)} configured, none read yet", "./run.sh feeds test tries them"
+        )
     return Finding("feeds", OK, f"{len(settings.feeds.feeds)} configured, none broken")
 
 

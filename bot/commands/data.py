@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 from rich.progress import Progress, TaskID
+from rich.text import Text
 
 from bot.app import utc_now
 from bot.commands.options import Config, DatabaseUrl, console, database_url, progress
@@ -31,7 +32,7 @@ def backup(
     with progress(out) as bars:
         rows = save(opened.engine, path, _Bars(bars))
     opened.close()
-    out.print(f"{rows} rows saved in {path}. To bring them back: python -m bot restore {path}")
+    out.print(Text(f"{rows} rows saved in {path}. To bring them back: python -m bot restore {path}"))
 
 
 def restore(

@@ -22,7 +22,7 @@ def send_test(
 ) -> None:
     """Send one test message to a chat, and say what became of it.
 
-    Example: python -m bot send-test 123456789 (for a group, whose id is negative: send-test -- -100123456789)
+    Example: python -m bot send-test 123456789
     """
     from bot.service import place_of
 
@@ -75,6 +75,8 @@ async def _print_digest(until: datetime | None, pictures: Path, folder: Path, ur
 
     now = utc_now()
     end = until.replace(tzinfo=UTC) if until else now
+    if end.year < 1990:
+        raise ConfigError(f"digest: --until {end:%Y-%m-%d}: there were no feeds then; name a day like {now:%Y-%m-%d}")
     settings = load_settings(folder)
     opened = open_database(url, now)
     with opened.read() as session:

@@ -114,7 +114,7 @@ class Fetcher:
         if self._session is None:
             raise RuntimeError("use Fetcher in `async with`")
         async with self._session.get(url, headers=_validators(request), allow_redirects=False) as response:
-            headers = {name.lower(): value for name, value in response.headers.items()}
+            headers = {_storable(name).lower(): _storable(value) for name, value in response.headers.items()}
             # The body of an error or a redirect says nothing we use; not reading it also spares its size and its traps.
             body = b""
             if response.status // 100 == 2:
@@ -141,6 +141,11 @@ class Fetcher:
         )
 
 
+def _storable(text: str) -> str:
+    """Bytes of a header that are no UTF-8 arrive as half surrogates, which no database and no log can write."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
 def _checked(url: str) -> URL:
     try:
         parsed = URL(url)
@@ -156,7 +161,7 @@ def _checked(url: str) -> URL:
 
 def _validators(request: FetchRequest) -> dict[str, str]:
     asked = {"If-None-Match": request.etag, "If-Modified-Since": request.last_modified}
-    return {name: value for name, value in asked.items() if value}
+    return {name: value for name, value in asked.items() if value and value.isascii()}
 
 
 def _next_hop(url: str, answer: _Answer) -> str:

@@ -122,13 +122,14 @@ def worth_telling(before: FeedHealth, after: FeedHealth) -> bool:
     return before is not after and (before, after) != (FeedHealth.NEW, FeedHealth.HEALTHY)
 
 
-def is_own_outage(results: Sequence[FetchFailure | None]) -> bool:
-    """Whether a round of polls (None: succeeded) says that our own line is down: 5 or more, and nothing came through.
+def is_own_outage(results: Sequence[FetchFailure | None], silent: int = 0) -> bool:
+    """Whether a round of polls (None: succeeded) says that our own line is down: nothing came through, from 5 or more.
 
-    Such a round should not count as a failure of any feed.
+    Polls are spread out, so a round may be small: `silent` counts the other feeds that failed since any feed last
+    answered. Such a round should not count as a failure of any feed.
     """
     ours = {FetchFailure.NETWORK, FetchFailure.TIMEOUT}
-    return len(results) >= _OUTAGE_FEEDS and all(result in ours for result in results)
+    return len(results) + silent >= _OUTAGE_FEEDS and bool(results) and all(result in ours for result in results)
 
 
 def spread(feed_id: int, interval_s: int) -> int:

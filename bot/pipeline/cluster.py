@@ -43,7 +43,11 @@ def gather_stories(session: Session, index: StoryIndex, settings: Stories, limit
         reading.gathered = True
         if max(reading.escalation, reading.deescalation) < WORTH_A_STORY:
             continue
-        story = _earlier_story(session, reading, article) or _similar_story(session, index, reading, settings)
+        story = (
+            _story_of_earlier_version(session, reading)
+            or _story_of_same_page(session, reading, article, settings)
+            or _similar_story(session, index, reading, settings)
+        )
         if story is None:
             story = _open_story(session, reading, feed)
         _join(story, reading, feed)
@@ -53,15 +57,33 @@ def gather_stories(session: Session, index: StoryIndex, settings: Stories, limit
     return len(rows)
 
 
-def _earlier_story(session: Session, reading: Reading, article: Article) -> Story | None:
-    """The story of this article's former version, or of the same page as another feed has it."""
-    same_page = select(Reading.story_id).join(Article).where(col(Reading.story_id).is_not(None))
-    if article.canonical_url:
-        same_page = same_page.where(
-            (col(Article.id) == reading.article_id) | (col(Article.canonical_url) == article.canonical_url)
+def _story_of_earlier_version(session: Session, reading: Reading) -> Story | None:
+    earlier = select(Reading.story_id).where(
+        Reading.article_id == reading.article_id, col(Reading.story_id).is_not(None)
+    )
+    story_id = session.exec(earlier.order_by(col(Reading.id).desc()).limit(1)).first()
+    return session.get(Story, story_id) if story_id is not None else None
+
+
+def _story_of_same_page(session: Session, reading: Reading, article: Article, settings: Stories) -> Story | None:
+    """The story of the same page in another feed, within the window.
+
+    Another entry of the same feed is another article whatever its link: live pages and briefings keep one address.
+    """
+    if not article.canonical_url:
+        return None
+    window = timedelta(hours=settings.window_hours)
+    same_page = (
+        select(Reading.story_id)
+        .join(Article)
+        .where(
+            col(Article.canonical_url) == article.canonical_url,
+            col(Article.feed_id) != article.feed_id,
+            col(Reading.story_id).is_not(None),
+            col(Reading.news_at) >= reading.news_at - window,
+            col(Reading.news_at) <= reading.news_at + window,
         )
-    else:
-        same_page = same_page.where(col(Article.id) == reading.article_id)
+    )
     story_id = session.exec(same_page.order_by(col(Reading.id).desc()).limit(1)).first()
     return session.get(Story, story_id) if story_id is not None else None
 

@@ -159,7 +159,7 @@ def update_story(story: Story, weight: Weight, settings: Alerts, now: datetime) 
     story.signals, story.contested = dict(weight.signals), list(weight.contested)
     leading = Direction.ESCALATION if weight.escalation >= weight.deescalation else Direction.DEESCALATION
     if rows := weight.top.get(leading):
-        story.title = rows[0][0].title
+        story.title, story.url = rows[0][0].title, rows[0][1].url
     for direction in Direction:
         held = story.level(direction)
         since = story.level_deescalation_since if direction is Direction.DEESCALATION else story.level_escalation_since

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlmodel import Session, col, update
+from sqlmodel import Session, col, select, update
 
 from bot.messages.message import Message
 from bot.outlet import Chat, Sender, SendFailure
@@ -39,10 +39,15 @@ class Parcel:
 
 
 async def drain_outbox(
-    database: Database, senders: Mapping[Outlet, Sender], clock: Callable[[], datetime], batch: int = BATCH
+    database: Database,
+    senders: Mapping[Outlet, Sender],
+    clock: Callable[[], datetime],
+    batch: int = BATCH,
+    max_age: timedelta = timedelta(hours=24),
 ) -> int:
-    """Send everything that is due; returns how many messages were accepted."""
+    """Send everything that is due; returns how many messages were accepted. Alerts older than `max_age` end failed."""
     sent = 0
+    await asyncio.to_thread(_give_up_old_news, database, clock(), max_age)
     while parcels := await asyncio.to_thread(_claim, database, senders, clock(), batch):
         outcomes = await asyncio.gather(*(_send(database, senders, parcel, clock) for parcel in parcels))
         sent += sum(outcomes)
@@ -51,11 +56,26 @@ async def drain_outbox(
 
 def _claim(database: Database, senders: Mapping[Outlet, Sender], now: datetime, batch: int) -> list[Parcel]:
     with database.read() as session:  # nearly always nothing is due, and finding that out should make no writer wait
-        if not anything_due(session, now):
+        if not anything_due(session, list(senders), now):
             return []
     with database.write() as session:
         claimed = claim_due(session, [outlet.value for outlet in senders], now, LEASE, batch)
         return [_parcel(session, delivery) for delivery in claimed]
+
+
+def _give_up_old_news(database: Database, now: datetime, max_age: timedelta) -> None:
+    """After hours without Telegram people should not be flooded with what was news then."""
+    old = (
+        col(Delivery.alert_id).is_not(None)
+        & (col(Delivery.state) == DeliveryState.WAITING)
+        & (col(Delivery.created_at) < now - max_age)
+    )
+    with database.read() as session:
+        if session.exec(select(Delivery.id).where(old).limit(1)).first() is None:
+            return
+    reason = f"not delivered within {max_age.total_seconds() / 3600:g} h: no longer news"
+    with database.write() as session:
+        session.execute(update(Delivery).where(old).values(state=DeliveryState.FAILED, error=reason))
 
 
 def _parcel(session: Session, delivery: Delivery) -> Parcel:
@@ -72,7 +92,8 @@ async def _send(
     try:
         message = Message.from_json(parcel.delivery.message)
         message_id = await senders[subscriber.outlet].send(chat, message, parcel.photo)
-    except SendFailure as failure:
+    except Exception as error:  # noqa: BLE001 - whatever it is, the row must not come due for ever without a count
+        failure = error if isinstance(error, SendFailure) else SendFailure(f"cannot be sent: {error!r}")
         await asyncio.to_thread(_record_failure, database, parcel, failure, clock())
         return False
     await asyncio.to_thread(_record_success, database, parcel, message_id, clock())

@@ -166,7 +166,7 @@ def _near_misses(session: Session, since: datetime, until: datetime, limit: int)
     )
     best: dict[int, StoryLine] = {}
     for row, story in session.exec(near):
-        best.setdefault(story.id, StoryLine(row.score, story.title, sources=story.publishers))
+        best.setdefault(story.id, StoryLine(row.score, story.title, story.url, story.publishers))
     return tuple(best.values())[:limit]
 
 
@@ -201,4 +201,4 @@ def _peak(story: Story, direction: Direction) -> float:
 
 def _line(story: Story, direction: Direction) -> StoryLine:
     note = f"disputed: {', '.join(signal_name(signal) for signal in story.contested)}" if story.contested else ""
-    return StoryLine(_peak(story, direction), story.title, sources=story.publishers, note=note)
+    return StoryLine(_peak(story, direction), story.title, story.url, story.publishers, note)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
 
 from bot.feeds.fetcher import Fetcher
@@ -23,16 +24,18 @@ from bot.feeds.schedule import (
     spread,
     worth_telling,
 )
-from bot.feeds.types import FetchError, FetchRequest, FetchResult, ParsedFeed
+from bot.feeds.types import FetchError, FetchFailure, FetchRequest, FetchResult, ParsedFeed
 from bot.messages.message import notice
 from bot.notices import tell_admins
 from bot.pipeline.store import store_entries
 from config.schema import Fetching, Settings
 from models import Feed, FeedHealth
 from models.database import Database
-from models.feed import due_feeds
+from models.feed import due_feeds, failing_since_last_answer
 
 log = logging.getLogger(__name__)
+
+FAILURES_BEFORE_OLD_ADDRESS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,13 @@ async def fetch_due_feeds(
             if poll.error is not None:
                 failed.append(poll)  # whose fault it was shows when all have answered
                 continue
-            stored = await asyncio.to_thread(_store, database, poll, settings, clock())
+            try:
+                stored = await asyncio.to_thread(_store, database, poll, settings, clock())
+            except (ValueError, DBAPIError) as error:  # what cannot be stored must not stop the feeds after it
+                log.exception("feed_not_stored feed=%s", poll.feed.url)
+                reason = FetchError(FetchFailure.UNREADABLE, f"cannot be stored: {type(error).__name__}")
+                failed.append(Poll(poll.feed, error=reason))
+                continue
             new, edited = new + stored[0], edited + stored[1]
         await asyncio.to_thread(_store_failures, database, failed, len(feeds), settings, clock())
     finally:
@@ -110,7 +119,9 @@ def _store(database: Database, poll: Poll, settings: Settings, now: datetime) ->
 
 def _store_failures(database: Database, failed: Sequence[Poll], asked: int, settings: Settings, now: datetime) -> None:
     errors = [poll.error.failure for poll in failed if poll.error]
-    outage = is_own_outage([*errors, *[None] * (asked - len(failed))])
+    with database.read() as session:
+        silent = len(failing_since_last_answer(session) - {poll.feed.id for poll in failed})
+    outage = is_own_outage([*errors, *[None] * (asked - len(failed))], silent)
     if outage:
         log.warning(
             "own_outage feeds=%s minutes=%s: every feed failed at once, so no feed is blamed; is there a connection? "
@@ -177,10 +188,13 @@ def _bounds(feed: Feed, fetching: Fetching) -> IntervalBounds:
 
 def _record_failure(feed: Feed, error: FetchError, fetching: Fetching, outage: bool, now: datetime) -> None:
     feed.last_error = str(error)
+    feed.failed_at = now
     if outage:
         feed.next_fetch_at = now + timedelta(minutes=fetching.min_interval_minutes)
         return
     feed.failures += 1
+    if feed.failures >= FAILURES_BEFORE_OLD_ADDRESS:  # a permanent redirect can be a mistake of a day
+        feed.moved_to = None
     feed.health = next_health(feed.health, feed.failures, error.failure)
     jitter = random.Random(f"{feed.url} {feed.failures}")  # noqa: S311 - spreads load, guards nothing
     bounds = _bounds(feed, fetching)

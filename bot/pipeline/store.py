@@ -56,13 +56,13 @@ def _store_new(session: Session, feed: Feed, entry: ParsedEntry, articles: Artic
 def date_of_news(entry: ParsedEntry, feed: Feed, articles: Articles, now: datetime) -> tuple[datetime, bool]:
     """When an entry counts as news, and whether it is backlog that must ring nothing. Pure.
 
-    A believable date counts. Without one, an entry that turns up in a feed we already follow is news from now, because
-    it was not there at the last look; at first contact it is backlog, because it may be of any age.
+    A believable date counts. Without one, an entry that turns up in a feed we follow is news from now, because it was
+    not there at the last look; at first contact, or when that look was long ago, it may be of any age: backlog.
     """
-    first_contact = feed.first_read_at is None
-    if entry.published_at is None:
-        return now, first_contact
     horizon = timedelta(hours=articles.horizon_hours)
+    if entry.published_at is None:
+        following = feed.last_read_at is not None and now - feed.last_read_at <= horizon
+        return now, not following
     return entry.published_at, now - entry.published_at > horizon
 
 
