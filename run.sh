@@ -39,16 +39,21 @@ wanted() { # what .venv/installed says when nothing is left to do
 }
 
 install() {
-    local python
-    if [ -x "$venv/bin/python" ] && "$venv/bin/python" -c '' 2>/dev/null; then python="$venv/bin/python"; else python=$(find_python); fi
-    if [ -f "$venv/installed" ] && [ "$(cat "$venv/installed")" = "$(wanted "$python")" ]; then return; fi
+    local python clear=--clear # what is left of an environment whose Python is gone is of no use
+    if [ -x "$venv/bin/python" ] && "$venv/bin/python" -c '' 2>/dev/null; then
+        python="$venv/bin/python" clear=
+        if [ -f "$venv/installed" ] && [ "$(cat "$venv/installed")" = "$(wanted "$python")" ]; then return; fi
+    else
+        python=$(find_python)
+    fi
     echo "Installing into $venv (once, a minute or two; about 800 MB):" >&2
-    "$python" -m venv "$venv" || {
+    "$python" -m venv $clear "$venv" || {
         echo "Python cannot make a virtual environment. On Debian and Ubuntu: apt install python3-venv" >&2
         exit 1
     }
     rm -f "$venv/installed"
     download_and_count "$(grep -c '^[a-z0-9].*==' "$lock")" || {
+        echo >&2
         echo "Installing failed; the lines above say why. Is there a connection? Then start ./run.sh again." >&2
         exit 1
     }

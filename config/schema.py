@@ -69,7 +69,7 @@ class Fetching(Table):
 
     interval_minutes: int = Field(default=30, ge=1, le=1440)
     min_interval_minutes: int = Field(default=5, ge=1, le=1440)
-    max_interval_minutes: int = Field(default=360, ge=5, le=10080)
+    max_interval_minutes: int = Field(default=120, ge=5, le=10080)
     concurrency: int = Field(default=20, ge=1, le=200)
     per_host: int = Field(default=2, ge=1, le=20)
     connect_seconds: float = Field(default=10, gt=0, le=120)
@@ -96,7 +96,7 @@ class Articles(Table):
 
     horizon_hours: float = Field(default=24, gt=0, le=720)
     max_edits: int = Field(default=3, ge=0, le=24)
-    retention_days: int = Field(default=120, ge=7, le=3650)
+    retention_days: int = Field(default=120, ge=30, le=3650)
 
 
 class Timetable(Table):

@@ -65,12 +65,16 @@ def restore(engine: Engine, path: Path, replace: bool = False, progress: Progres
 
 
 def copy_before_migration(engine: Engine, version: str, now: datetime, folder: Path | None) -> Path:
-    """Save the database as it is before its schema changes; returns the file."""
+    """Save the database as it is before its schema changes; returns the file.
+
+    A migration that fails leaves the database as it was; tried again by every restart, it makes one copy a day.
+    """
     if folder is None:
         beside = engine.url.database if engine.dialect.name == "sqlite" else None
         folder = Path(beside).parent if beside else Path("var")
-    path = folder / f"tocsin-before-migration-{version}-{now:%Y%m%dT%H%M%S}.db"
-    backup(engine, path)
+    path = folder / f"tocsin-before-migration-{version}-{now:%Y%m%d}.db"
+    if not path.exists():
+        backup(engine, path)
     return path
 
 

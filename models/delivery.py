@@ -13,6 +13,7 @@ from uuid import uuid4
 from sqlalchemy import JSON, CursorResult, UniqueConstraint, update
 from sqlmodel import Field, Session, SQLModel, col, func, select
 
+from models.alert import Alert
 from models.columns import text_enum
 from models.subscriber import Subscriber
 
@@ -104,13 +105,18 @@ def settle(session: Session, delivery: Delivery, claim: str | None, **values: An
     return result.rowcount == 1
 
 
-def alerts_sent_since(session: Session, subscriber_id: int, since: datetime) -> int:
-    """How many alerts a subscriber was given (sent or about to be) since a moment."""
-    given = select(func.count()).where(
-        Delivery.subscriber_id == subscriber_id,
-        col(Delivery.alert_id).is_not(None),
-        col(Delivery.created_at) > since,
-        Delivery.state != DeliveryState.FAILED,
+def alerts_sent_since(session: Session, subscriber_id: int, since: datetime, level: int) -> int:
+    """How many alerts of at least `level` a subscriber was given (sent or about to be) since a moment."""
+    given = (
+        select(func.count())
+        .select_from(Delivery)
+        .join(Alert)
+        .where(
+            Delivery.subscriber_id == subscriber_id,
+            Alert.level >= level,
+            col(Delivery.created_at) > since,
+            Delivery.state != DeliveryState.FAILED,
+        )
     )
     return session.exec(given).one()
 

@@ -175,7 +175,7 @@ class FakeBotApi:
         await self._notify()
         return self._next_update
 
-    async def until(self, reached: Callable[[], bool], timeout_s: float = 10) -> None:
+    async def until(self, reached: Callable[[], bool], timeout_s: float = 60) -> None:
         """Wait until `reached()` holds; it is asked after every request. Raises TimeoutError."""
         async with asyncio.timeout(timeout_s), self._changed:
             await self._changed.wait_for(reached)

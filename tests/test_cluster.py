@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlmodel import select
 
-from bot.pipeline.cluster import gather_stories, load_index
+from bot.pipeline.cluster import gather_stories, least_similarity, load_index
 from bot.pipeline.story_index import Entry, StoryIndex, story_words
 from config.schema import Stories
 from models import Reading, Story
@@ -57,6 +57,10 @@ def test_the_same_words_after_the_window_are_a_new_story(sqlite_database: Databa
     later = now + timedelta(hours=SETTINGS.window_hours + 1)
     first, second = stories_of(sqlite_database, title, title, at=[now, later])
     assert first != second
+
+
+def test_two_headlines_without_text_must_be_more_alike_than_two_articles() -> None:
+    assert least_similarity("", SETTINGS) > least_similarity("A summary.", SETTINGS) == SETTINGS.similarity
 
 
 def test_the_same_page_in_two_feeds_is_one_story_whatever_its_title(sqlite_database: Database, now: datetime) -> None:

@@ -73,7 +73,7 @@ FEED = '[[feeds]]\nurl = "https://example.org/a"\n'
         (
             "service",
             "[fetch]\ninterval_minutes = 400",
-            "fetch.interval_minutes: must be between min_interval_minutes (5) and max_interval_minutes (360), got 400",
+            "fetch.interval_minutes: must be between min_interval_minutes (5) and max_interval_minutes (120), got 400",
         ),
         (
             "service",

@@ -135,7 +135,7 @@ def test_an_older_database_is_copied_and_then_migrated_without_loss(
             )
         )
     opened.close()
-    copy = tmp_path / "copies" / f"tocsin-before-migration-{former}-20260312T093000.db"
+    copy = tmp_path / "copies" / f"tocsin-before-migration-{former}-20260312.db"
     assert [path.name for path in copy.parent.iterdir()] == [copy.name]
     with sqlite3.connect(copy) as saved:
         assert saved.execute("SELECT version_num FROM alembic_version").fetchall() == [(former,)]

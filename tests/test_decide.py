@@ -147,6 +147,17 @@ def test_the_daily_budget_holds_back_the_fourth_alert_but_never_a_critical_one(
         assert len(session.exec(select(Delivery)).all()) == 4
 
 
+def test_lesser_alerts_use_up_no_budget_of_greater_ones(database: Database, now: datetime) -> None:
+    with database.write() as session:
+        add_subscriber(session, now)
+    for minute, score in enumerate((50.0, 50.0, 50.0, 75.0, 50.0)):
+        tell(database, now + timedelta(minutes=minute), escalation=score)
+        judge(database, now + timedelta(minutes=minute))
+    with database.read() as session:
+        told = session.exec(select(Alert.level).join(Delivery).order_by(Alert.id)).all()  # type: ignore[arg-type]
+    assert told == [Level.WATCH] * 3 + [Level.WARNING]
+
+
 def test_the_budget_is_free_again_a_day_later(database: Database, now: datetime) -> None:
     with database.write() as session:
         add_subscriber(session, now)

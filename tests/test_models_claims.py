@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlmodel import Session, select
 
-from models import Delivery, DeliveryState, Lease, Outlet, Priority, Subscriber
+from models import Alert, Delivery, DeliveryState, Lease, Outlet, Priority, Subscriber
 from models.database import Database
 from models.delivery import alerts_sent_since, claim_due, open_deliveries, settle
 from models.lease import drop_lease, take_lease
@@ -158,11 +158,13 @@ def test_alerts_given_are_counted_by_subscriber_and_time_without_failures(
 
     fill(sqlite_database, now)  # subscriber 2 has an alert that waits, 11 a digest
     with sqlite_database.write() as session:
-        assert alerts_sent_since(session, 2, now - SECOND) == 1
-        assert alerts_sent_since(session, 2, now) == 0
-        assert alerts_sent_since(session, 11, now - SECOND) == 0
+        level = session.exec(select(Alert.level)).one()
+        assert alerts_sent_since(session, 2, now - SECOND, level) == 1
+        assert alerts_sent_since(session, 2, now - SECOND, level + 1) == 0
+        assert alerts_sent_since(session, 2, now, level) == 0
+        assert alerts_sent_since(session, 11, now - SECOND, level) == 0
         session.exec(select(Delivery).where(Delivery.subscriber_id == 2)).one().state = DeliveryState.FAILED
-        assert alerts_sent_since(session, 2, now - SECOND) == 0
+        assert alerts_sent_since(session, 2, now - SECOND, level) == 0
 
 
 # Leases ---------------------------------------------------------------------------------------------------------------

@@ -109,7 +109,6 @@ def test_another_python_installs_again(checkout: Checkout) -> None:
     assert checkout.noted()[:2] == INSTALLED
 
 
-@pytest.mark.xfail(strict=True, reason="run.sh trusts .venv/installed although .venv/bin/python does not start")
 def test_an_environment_whose_python_is_gone_is_made_again(checkout: Checkout) -> None:
     checkout.run()
     checkout.noted()

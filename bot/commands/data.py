@@ -8,6 +8,9 @@ from rich.progress import Progress, TaskID
 
 from bot.app import utc_now
 from bot.commands.options import Config, DatabaseUrl, console, database_url, progress
+from config.errors import DatabaseError
+from models import Lease
+from models.database import Database
 
 
 def backup(
@@ -45,11 +48,20 @@ def restore(
     from models.database import open_database
 
     opened = open_database(database_url(database), utc_now())
+    _refuse_while_running(opened)
     out = console()
     with progress(out) as bars:
         rows = bring_back(opened.engine, file, replace, _Bars(bars))
     opened.close()
     out.print(f"{rows} rows restored into {opened.url}. Start Tocsin: ./run.sh")
+
+
+def _refuse_while_running(database: Database) -> None:
+
+    with database.read() as session:
+        lease = session.get(Lease, "service")
+    if lease is not None and lease.until > utc_now():
+        raise DatabaseError(f"restore: Tocsin runs on {database.url} ({lease.holder}); stop it first")
 
 
 class _Bars:

@@ -28,7 +28,7 @@ from bot.outlet import Chat
 from bot.terminal import TerminalSender
 from config.errors import DatabaseError
 from config.load import DEFAULT_FOLDER
-from models import Alert, Article, Feed, Level, Outlet, Story, Suppression, SuppressionReason
+from models import Alert, Article, Direction, Feed, Level, Outlet, Story, Suppression, SuppressionReason
 from models.database import open_database
 
 START = datetime(2026, 3, 1, 6, tzinfo=UTC)
@@ -140,15 +140,14 @@ def _show_summary(app: App, console: Console, folder: Path) -> None:
 
 
 async def _draw(app: App, picture: Path) -> None:
-    """The first critical alert and the first disputed one, as the terminal showed them."""
+    """The critical alert with most sources and the disputed easing, as the terminal showed them."""
     paper = Console(record=True, width=100, file=io.StringIO(), force_terminal=True, highlight=False)
     with app.database.read() as session:
         alerts = session.exec(select(Alert).order_by(col(Alert.id))).all()
-    critical = next((alert for alert in alerts if alert.level >= Level.CRITICAL), None)
-    disputed = next((alert for alert in alerts if alert.facts["status"] == "contested"), None)
-    for alert in (critical, disputed):
-        if alert is not None:
-            await TerminalSender(paper, picture.parent).send(Chat(0), alert_message(alert))
+    plain = [alert for alert in alerts if alert.level >= Level.CRITICAL and not alert.facts["contested"]]
+    disputed = [alert for alert in alerts if alert.facts["contested"] and alert.direction is Direction.DEESCALATION]
+    for alert in (*sorted(plain, key=lambda alert: -alert.facts["independent"])[:1], *disputed[:1]):
+        await TerminalSender(paper, picture.parent).send(Chat(0), alert_message(alert))
     await asyncio.to_thread(picture.parent.mkdir, parents=True, exist_ok=True)
     paper.save_svg(str(picture), title="Tocsin")
 

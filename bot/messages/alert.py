@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 MAX_SOURCES = 5
 MAX_CLAIMS = 4
 MAX_EVIDENCE = 2
+NAME_LIMIT, TITLE_LIMIT = 60, 500
 MARKS = {Level.WATCH: "🟡", Level.WARNING: "🟠", Level.CRITICAL: "🔴"}
 EASING_MARK = "🟢"
 SIGNAL_NAMES = {
@@ -56,7 +57,7 @@ def alert_facts(story: Story, weight: "Weight", direction: Direction) -> dict[st
         "signals": list(weight.signals)[:4],
         "contested": list(weight.contested),
         "sources": _sources(rows),
-        "claims": _claims(rows),
+        "claims": _claims(rows, weight),
         "evidence": _evidence(rows, direction),
     }
 
@@ -67,7 +68,7 @@ def alert_message(alert: Alert) -> Message:
     head = headline_of(alert)
     blocks = [
         (f"<b>{escape(head, quote=False)}</b>", head),
-        _paragraph(facts["title"], bold=True),
+        _paragraph(clip(facts["title"], TITLE_LIMIT), bold=True),
         _paragraph(facts["summary"]),
         *_dispute_lines(facts),
         *_facts_lines(alert, facts),
@@ -93,7 +94,7 @@ def headline_of(alert: Alert) -> str:
     if alert.kind is AlertKind.RAISED:
         words.append("raised")
     disputed = alert.kind is AlertKind.CONTESTED or alert.facts["status"] == "contested"
-    pair = " – ".join(alert.facts["dyad"])
+    pair = " – ".join(clip(name, NAME_LIMIT) for name in alert.facts["dyad"])
     return f"{mark} {' · '.join(words)}{' · DISPUTED' if disputed else ''}{f' · {pair}' if pair else ''}"
 
 
@@ -128,12 +129,13 @@ def _sources(rows: "tuple[ReadingWithSource, ...]") -> list[dict[str, str]]:
     return lines
 
 
-def _claims(rows: "tuple[ReadingWithSource, ...]") -> list[dict[str, str]]:
-    """Who says what, each party and stance once per signal."""
-    found: dict[tuple[str, str, str], dict[str, str]] = {}
+def _claims(rows: "tuple[ReadingWithSource, ...]", weight: "Weight") -> list[dict[str, str]]:
+    """Who says what: each party once per signal, in words that show where it stands on balance."""
+    found: dict[tuple[str, str], dict[str, str]] = {}
     for reading, _article, _feed in rows:
         for claim in reading.claims:
-            found.setdefault((claim["signal"], claim["claimant"], claim["stance"]), dict(claim))
+            if weight.stances.get(claim["signal"], {}).get(claim["claimant"]) == claim["stance"]:
+                found.setdefault((claim["signal"], claim["claimant"]), dict(claim))
     return list(found.values())
 
 
@@ -149,12 +151,15 @@ def _paragraph(text: str, bold: bool = False) -> tuple[str, str]:
 
 
 def _dispute_lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
-    contested = [claim for claim in facts["claims"] if claim["signal"] in facts["contested"]]
-    by_stance = sorted(contested, key=lambda claim: (claim["signal"], claim["stance"]))[:MAX_CLAIMS]
     return [
-        _paragraph(f"⚖ {claim['claimant']} {_stance_words(claim)}: “{clip(claim['sentence'], 160)}”")
-        for claim in by_stance
+        _paragraph(f"⚖ {clip(claim['claimant'], NAME_LIMIT)} {_stance_words(claim)}: “{clip(claim['sentence'], 160)}”")
+        for claim in _shown_claims(facts)
     ]
+
+
+def _shown_claims(facts: dict[str, Any]) -> list[dict[str, str]]:
+    contested = [claim for claim in facts["claims"] if claim["signal"] in facts["contested"]]
+    return sorted(contested, key=lambda claim: (claim["signal"], claim["stance"]))[:MAX_CLAIMS]
 
 
 def _stance_words(claim: dict[str, str]) -> str:
@@ -166,7 +171,7 @@ def _facts_lines(alert: Alert, facts: dict[str, Any]) -> list[tuple[str, str]]:
     signals = ", ".join(signal_name(signal) for signal in facts["signals"])
     scores = f"escalation {facts['escalation']} · easing {facts['deescalation']} · {facts['status']}"
     evidence = next((item["sentence"] for item in facts["evidence"] if item["sentence"] != facts["title"]), "")
-    if evidence and evidence in facts["summary"]:
+    if evidence in facts["summary"] or any(evidence == claim["sentence"] for claim in _shown_claims(facts)):
         evidence = ""
     return [
         _paragraph(f"Signals: {signals}") if signals else ("", ""),
@@ -187,8 +192,9 @@ def _source_lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
 
 def _source_line(source: dict[str, str]) -> tuple[str, str]:
     at = f"{datetime.fromisoformat(source['at']):%d %b %H:%M} UTC"
-    plain = f"• {source['publisher']}, {at}"
-    name = escape(source["publisher"], quote=False)
+    publisher = clip(source["publisher"], NAME_LIMIT)
+    plain = f"• {publisher}, {at}"
+    name = escape(publisher, quote=False)
     if not source["url"]:
         return escape(plain, quote=False), plain
     return f'• <a href="{escape(source["url"])}">{name}</a>, {at}', f"{plain}  {source['url']}"

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
-from bot.messages.alert import alert_facts, alert_message
+from bot.messages.alert import alert_facts, alert_message, signal_name
 from bot.notices import enqueue
 from bot.pipeline.levels import level_of, next_level, threshold
 from bot.pipeline.weigh import Weight, weigh
@@ -119,7 +119,7 @@ def _dispute(story: Story, settings: Alerts, now: datetime) -> Telling | Silence
     quiet_until = _quiet_until(story, settings)
     if quiet_until is not None and now < quiet_until:
         return Silence(direction, level, score, SuppressionReason.QUIET, until=quiet_until)
-    what = ", ".join(signal.replace("_", " ") for signal in story.contested)
+    what = ", ".join(signal_name(signal) for signal in story.contested)
     return Telling(AlertKind.CONTESTED, direction, level, score, f"parties contradict each other: {what}")
 
 
@@ -220,7 +220,7 @@ def _withheld(
     if alert.level < chosen:
         return SuppressionReason.THRESHOLD
     budget = subscriber.daily_budget or settings.telling.daily_budget
-    spent = alerts_sent_since(session, subscriber.id, now - BUDGET_WINDOW)
+    spent = alerts_sent_since(session, subscriber.id, now - BUDGET_WINDOW, alert.level)
     if spent >= budget and not _breaks_budget(alert):
         return SuppressionReason.BUDGET
     return None

@@ -10,6 +10,7 @@ from datetime import date, datetime, timedelta
 from sqlmodel import Session, col, func, select
 
 from bot.calendar import next_digest
+from bot.messages.alert import signal_name
 from bot.messages.chart import Day, week_chart
 from bot.messages.digest import PairLine, StoryLine, WeekFacts, digest_message
 from bot.messages.message import Message
@@ -199,5 +200,5 @@ def _peak(story: Story, direction: Direction) -> float:
 
 
 def _line(story: Story, direction: Direction) -> StoryLine:
-    note = f"disputed: {', '.join(story.contested)}".replace("_", " ") if story.contested else ""
+    note = f"disputed: {', '.join(signal_name(signal) for signal in story.contested)}" if story.contested else ""
     return StoryLine(_peak(story, direction), story.title, sources=story.publishers, note=note)

@@ -60,17 +60,22 @@ async def fetch_due_feeds(
 ) -> Ingested:
     """Poll every feed whose time has come and store what is new."""
     feeds = await asyncio.to_thread(_due, database, clock())
-    polls = await asyncio.gather(*(ask(feed, fetcher, parser, settings, clock()) for feed in feeds))
-    outage = is_own_outage([poll.error.failure if poll.error else None for poll in polls])
-    counts = [await asyncio.to_thread(_store, database, poll, settings, outage, clock()) for poll in polls]
-    if outage:
-        log.warning("own_outage feeds=%s: every feed failed at once; their health is left as it was", len(polls))
-    return Ingested(
-        polled=len(polls),
-        failed=sum(poll.error is not None for poll in polls),
-        new=sum(new for new, _ in counts),
-        edited=sum(edited for _, edited in counts),
-    )
+    asking = [asyncio.create_task(ask(feed, fetcher, parser, settings, clock())) for feed in feeds]
+    failed: list[Poll] = []
+    new = edited = 0
+    try:
+        for finished in asyncio.as_completed(asking):
+            poll = await finished
+            if poll.error is not None:
+                failed.append(poll)  # whose fault it was shows when all have answered
+                continue
+            stored = await asyncio.to_thread(_store, database, poll, settings, clock())
+            new, edited = new + stored[0], edited + stored[1]
+        await asyncio.to_thread(_store_failures, database, failed, len(feeds), settings, clock())
+    finally:
+        for task in asking:
+            task.cancel()
+    return Ingested(polled=len(feeds), failed=len(failed), new=new, edited=edited)
 
 
 async def ask(feed: Feed, fetcher: Fetcher, parser: ParsePool, settings: Settings, now: datetime) -> Poll:
@@ -92,19 +97,30 @@ def _due(database: Database, now: datetime) -> Sequence[Feed]:
         return due_feeds(session, now, limit=500)
 
 
-def _store(database: Database, poll: Poll, settings: Settings, outage: bool, now: datetime) -> tuple[int, int]:
+def _store(database: Database, poll: Poll, settings: Settings, now: datetime) -> tuple[int, int]:
     """One feed, one transaction; returns how many articles are new and how many were edited."""
     with database.write() as session:
         feed = session.get_one(Feed, poll.feed.id)
         before = feed.health
-        if poll.error is not None:
-            _record_failure(feed, poll.error, settings.service.fetch, outage, now)
-            new, edited = 0, 0
-        else:
-            new, edited = _record_answer(session, feed, poll, settings, now)
+        counts = _record_answer(session, feed, poll, settings, now)
         if worth_telling(before, feed.health):
             _tell_health(session, feed, settings, now)
-    return new, edited
+    return counts
+
+
+def _store_failures(database: Database, failed: Sequence[Poll], asked: int, settings: Settings, now: datetime) -> None:
+    errors = [poll.error.failure for poll in failed if poll.error]
+    outage = is_own_outage([*errors, *[None] * (asked - len(failed))])
+    if outage:
+        log.warning("own_outage feeds=%s: every feed failed at once; their health is left as it was", asked)
+    for poll in failed:
+        with database.write() as session:
+            feed = session.get_one(Feed, poll.feed.id)
+            before = feed.health
+            if poll.error is not None:
+                _record_failure(feed, poll.error, settings.service.fetch, outage, now)
+            if worth_telling(before, feed.health):
+                _tell_health(session, feed, settings, now)
 
 
 def _record_answer(session: Session, feed: Feed, poll: Poll, settings: Settings, now: datetime) -> tuple[int, int]:

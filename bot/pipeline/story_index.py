@@ -22,6 +22,7 @@ HALF_LIFE = timedelta(hours=30)
 SAME_KIND = 0.07
 OTHER_KIND = 0.6
 OTHER_PARTIES = 0.5
+CANDIDATES, MEMBERS = 40, 30  # stories compared with an article, and articles of each, at most
 COMMON_SHARE = 0.2  # a word in more than this share of the articles tells no story from another
 _WORD = re.compile(r"[^\W_]+(?:[.’'-][^\W_]+)*")
 _OUTLET_SUFFIX = re.compile(r"\s+[-–—|]\s+[^-–—|]{2,40}$")
@@ -61,6 +62,7 @@ class StoryIndex:
         self._entries: dict[int, Entry] = {}
         self._holders: dict[str, set[int]] = defaultdict(set)
         self._of_story: dict[int, set[int]] = defaultdict(set)
+        self._rarities: dict[int, float] = {}
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -69,6 +71,7 @@ class StoryIndex:
         """Index an article; an edited one replaces its former words."""
         self.remove(article_id)
         self._entries[article_id] = entry
+        self._rarities.clear()
         self._of_story[entry.story_id].add(article_id)
         for word in entry.words:
             self._holders[word].add(article_id)
@@ -78,6 +81,7 @@ class StoryIndex:
         entry = self._entries.pop(article_id, None)
         if entry is None:
             return
+        self._rarities.clear()
         self._of_story[entry.story_id].discard(article_id)
         for word in entry.words:
             self._holders[word].discard(article_id)
@@ -92,26 +96,37 @@ class StoryIndex:
     def best_match(self, new: Entry, window: timedelta) -> Match | None:
         """The story most similar to `new` among those with news within `window`, None when nothing shares a telling
         word. `new.story_id` is not looked at."""
-        matches = [self._match(story_id, new, window) for story_id in self._candidates(new.words)]
+        rarity = {word: self._rarity(word) for word in new.words}
+        norm = _norm(new.words, rarity)
+        matches = [self._match(story_id, new, window, norm) for story_id in self._candidates(rarity)]
         # The lower id wins a tie, so that the same articles in the same order always give the same stories.
         return max(matches, key=lambda match: (match.similarity, -match.story_id), default=None)
 
-    def _candidates(self, words: Mapping[str, float]) -> set[int]:
+    def _candidates(self, rarity: Mapping[str, float]) -> list[int]:
+        """Stories that share the most telling words, at most CANDIDATES: what bounds the cost of a look-up."""
         most = max(10.0, COMMON_SHARE * len(self._entries))
-        telling = [self._holders[word] for word in words if word in self._holders and len(self._holders[word]) <= most]
-        return {self._entries[article_id].story_id for holders in telling for article_id in holders}
+        shared: defaultdict[int, float] = defaultdict(float)
+        for word in sorted(rarity):
+            holders = self._holders.get(word, ())
+            if len(holders) <= most:
+                for story_id in {self._entries[article_id].story_id for article_id in holders}:
+                    shared[story_id] += rarity[word]
+        return sorted(shared, key=lambda story_id: (-shared[story_id], story_id))[:CANDIDATES]
 
-    def _match(self, story_id: int, new: Entry, window: timedelta) -> Match:
-        members = [self._entries[article_id] for article_id in sorted(self._of_story[story_id])]
-        values = [self._likeness(new, member) for member in members if abs(new.news_at - member.news_at) <= window]
+    def _match(self, story_id: int, new: Entry, window: timedelta, norm: float) -> Match:
+        newest_first = sorted(self._of_story[story_id], reverse=True)[:MEMBERS]
+        members = [self._entries[article_id] for article_id in newest_first]
+        values = [
+            self._likeness(new, member, norm) for member in members if abs(new.news_at - member.news_at) <= window
+        ]
         if not values:
             return Match(story_id, 0.0)
         # Between single link, which chains neighbouring events together, and average link, which splits long stories.
         return Match(story_id, 0.6 * max(values) + 0.4 * sum(values) / len(values))
 
-    def _likeness(self, new: Entry, member: Entry) -> float:
+    def _likeness(self, new: Entry, member: Entry, norm: float) -> float:
         """Likeness of words, moved by what kind of event both are, between whom, and how far apart in time."""
-        likeness = self._cosine(new.words, member.words)
+        likeness = self._cosine(new.words, member.words, norm)
         if likeness == 0.0:
             return 0.0
         if new.signals and member.signals:
@@ -120,18 +135,31 @@ class StoryIndex:
             likeness *= OTHER_PARTIES
         return float(likeness * 0.5 ** (abs(new.news_at - member.news_at) / HALF_LIFE))
 
-    def _cosine(self, left: Mapping[str, float], right: Mapping[str, float]) -> float:
-        shared = left.keys() & right.keys()
-        dot = sum(left[word] * right[word] * self._rarity(word) ** 2 for word in sorted(shared))
-        return dot / (self._norm(left) * self._norm(right)) if dot else 0.0
-
-    def _norm(self, words: Mapping[str, float]) -> float:
-        return math.sqrt(sum((weight * self._rarity(word)) ** 2 for word, weight in words.items()))
+    def _cosine(self, new: Mapping[str, float], member: Mapping[str, float], norm: float) -> float:
+        shared = sorted(new.keys() & member.keys())
+        if not shared:
+            return 0.0
+        dot = sum(new[word] * member[word] * self._rarity(word) ** 2 for word in shared)
+        return dot / (norm * _norm(member, {word: self._rarity(word) for word in member}))
 
     def _rarity(self, word: str) -> float:
+        holders = self._holders.get(word)
+        return self._rarity_of(len(holders) if holders else 0)
+
+    def _rarity_of(self, held: int) -> float:
+        # Ten thousand articles are compared; the number of holders takes few values, so its logarithm is remembered.
+        known = self._rarities.get(held)
+        if known is None:
+            known = self._rarities[held] = math.log((1 + self._size()) / (1 + held)) + 0.1
+        return known
+
+    def _size(self) -> int:
         # At least 200 articles are assumed, so that the first stories of a fresh database are not judged by noise.
-        total = max(len(self._entries), 200)
-        return math.log((1 + total) / (1 + len(self._holders.get(word, ())))) + 0.1
+        return max(len(self._entries), 200)
+
+
+def _norm(words: Mapping[str, float], rarity: Mapping[str, float]) -> float:
+    return math.sqrt(sum((weight * rarity[word]) ** 2 for word, weight in words.items()))
 
 
 def story_words(title: str, lead: str) -> dict[str, float]:

@@ -14,6 +14,8 @@ from models import Direction, Reading, StoryStatus
 from models.reading import ReadingWithSource
 
 PROBABLE = 0.5
+#: Events whose author may be denied while the event stands (codebook, settled question 17).
+AUTHORED = frozenset({"armed_attack", "cyberattack", "covert_action"})
 _COPY_WORDS = 25
 _DATELINE = re.compile(
     r"^\W*[A-Z][A-Z .,/'-]{2,40}(?:,? \w+ \d{1,2})?(?: \([^)]{2,30}\))?\s*[-–—:]+\s*|\([^)]{2,30}\)\s*[-–—]\s*"
@@ -33,6 +35,7 @@ class Weight:
     actors: tuple[tuple[str, str], ...] = ()
     signals: dict[str, float] = field(default_factory=dict)
     contested: tuple[str, ...] = ()
+    stances: dict[str, dict[str, str]] = field(default_factory=dict)
     fades_at: datetime | None = None
 
     def score(self, direction: Direction) -> float:
@@ -62,6 +65,7 @@ def weigh(readings: Sequence[ReadingWithSource], settings: Stories, now: datetim
         actors=_actors(readings),
         signals=_signals(fresh or readings),
         contested=contested,
+        stances=stances([row[0] for row in readings]),
         fades_at=min((row[0].news_at + memory for row in fresh), default=None),
     )
 
@@ -104,31 +108,36 @@ def copy_keys(reading: Reading) -> list[str]:
 def contested_signals(readings: Sequence[Reading]) -> tuple[str, ...]:
     """Signals about which parties contradict each other, within one article or across the story's articles.
 
-    A party that denies on balance must face one that affirms on balance, or a report that the classifier itself reads as
-    contested (authorship denied: the attack stands, nobody claims it). Only signals that an article is probably about
-    count: among many sentences a stray denial is sure to be found.
+    A party that denies on balance must face one that affirms on balance. Of an attack, which stands though nobody
+    claims it, a denial of authorship is enough where the classifier reads the article as contested. Only signals that
+    an article is probably about count: among many sentences a stray denial is sure to be found.
     """
-    balance: dict[str, Counter[str]] = defaultdict(Counter)
-    for signal, claimant, stance, _sentence in _distinct_claims(readings):
-        balance[signal][claimant] += 1 if stance == "affirm" else -1
-    reported = {signal for reading in readings for signal in reading.contested}
-    return tuple(sorted(signal for signal, sides in balance.items() if _disputed(sides, signal in reported)))
+    sides = stances(readings)
+    reported = {signal for reading in readings for signal in reading.contested} & AUTHORED
+    return tuple(
+        sorted(
+            signal
+            for signal, parties in sides.items()
+            if "deny" in parties.values() and ("affirm" in parties.values() or signal in reported)
+        )
+    )
 
 
-def _distinct_claims(readings: Sequence[Reading]) -> set[tuple[str, str, str, str]]:
-    """Each sentence once, however many printed it."""
-    return {
+def stances(readings: Sequence[Reading]) -> dict[str, dict[str, str]]:
+    """signal -> party -> "affirm" or "deny" on balance; each sentence once, however many printed it."""
+    distinct = {
         (claim["signal"], claim["claimant"], claim["stance"], claim["sentence"])
         for reading in readings
         for claim in reading.claims
         if reading.signals.get(claim["signal"], 0.0) >= PROBABLE
     }
-
-
-def _disputed(sides: Counter[str], reported: bool) -> bool:
-    denied = any(count < 0 for count in sides.values())
-    affirmed = any(count > 0 for count in sides.values())
-    return denied and (affirmed or reported)
+    balance: dict[str, Counter[str]] = defaultdict(Counter)
+    for signal, claimant, stance, _sentence in sorted(distinct):
+        balance[signal][claimant] += 1 if stance == "affirm" else -1
+    return {
+        signal: {party: "affirm" if count > 0 else "deny" for party, count in parties.items() if count}
+        for signal, parties in balance.items()
+    }
 
 
 def _ranked(rows: Sequence[ReadingWithSource], direction: Direction) -> tuple[ReadingWithSource, ...]:

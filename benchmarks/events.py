@@ -1,0 +1,139 @@
+"""The bundled month, whose articles name their event -> how well stories match events (B-cubed), beside simpler rules.
+
+B-cubed precision, recall and F1 are those of Bagga and Baldwin, "Entity-based cross-document coreferencing" (1998): for
+each article, the share of its story that is of its event, and the share of its event that is in its story.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from rich.console import Console
+from rich.table import Table
+
+from bot.app import extra_actors
+from bot.demo.newsroom import SAMPLE
+from bot.pipeline.cluster import PROBABLE, WORTH_A_STORY, least_similarity
+from bot.pipeline.story_index import Entry, StoryIndex, story_words
+from classifiers.classifier import load_classifier
+from classifiers.judgement import Document, Judgement
+from config.load import load_settings
+from config.schema import Stories
+
+DESCRIPTION = "how well stories match the events of the bundled month"
+SWEEP = (0.12, 0.16, 0.20, 0.24, 0.28, 0.32)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One article, the event it tells of, and what the classifier makes of it."""
+
+    event: str
+    title: str
+    summary: str
+    text: str
+    at: datetime
+    judged: Judgement
+
+
+def main() -> None:
+    """Print the table."""
+    told = read_month()
+    shipped = Stories().similarity
+    table = Table(title=f"{len(told)} articles worth a story, {len({one.event for one in told})} events")
+    for heading in ("rule", "precision", "recall", "B-cubed F1", "stories"):
+        table.add_column(heading, justify="left" if heading == "rule" else "right")
+    rules: dict[str, Callable[[Sequence[Told]], list[Hashable]]] = {
+        "same title": lambda articles: [one.title.casefold() for one in articles],
+        "words of title and summary only": lambda articles: best_of(articles, bare),
+        **{f"shipped, similarity {value:.2f}{' *' if value == shipped else ''}": by(value) for value in SWEEP},
+        "headlines alone, same similarity": lambda articles: gather(articles, headline, shipped),
+        "headlines alone, shipped": lambda articles: gather(articles, headline, least_similarity("", Stories())),
+    }
+    for name, rule in rules.items():
+        stories = rule(told)
+        precision, recall = b_cubed([one.event for one in told], stories)
+        f1 = 2 * precision * recall / (precision + recall)
+        table.add_row(name, f"{precision:.3f}", f"{recall:.3f}", f"{f1:.3f}", str(len(set(stories))))
+    Console(width=100).print(table)
+
+
+def read_month() -> list[Told]:
+    """The sample's articles that open stories, first versions, in the order of their time."""
+    records = [json.loads(line) for path in sorted(SAMPLE.glob("*.jsonl")) for line in path.read_text().splitlines()]
+    records = sorted((r for r in records if r["kind"] != "edit"), key=lambda r: (r["at"], r["id"]))
+    actors = extra_actors(load_settings(SAMPLE).actors)
+    documents = [Document(r["title"], r.get("summary", ""), r.get("text", "")) for r in records]
+    judged = load_classifier(extra_actors=actors).judge(documents)
+    return [
+        Told(r["event"], d.title, d.summary, d.text, datetime.fromisoformat(r["at"]), j)
+        for r, d, j in zip(records, documents, judged, strict=True)
+        if max(j.escalation, j.deescalation) >= WORTH_A_STORY
+    ]
+
+
+def entry_of(one: Told) -> Entry:
+    """As bot.pipeline.cluster indexes a reading."""
+    return Entry(
+        0,
+        one.at,
+        story_words(one.title, f"{one.summary[:400]} {one.text[:300]}"),
+        frozenset(actor.code for actor in one.judged.actors),
+        frozenset(signal for signal, probability in one.judged.signals.items() if probability >= PROBABLE),
+    )
+
+
+def bare(one: Told) -> Entry:
+    """Words of title and summary, nothing else."""
+    return Entry(0, one.at, story_words(one.title, one.summary))
+
+
+def headline(one: Told) -> Entry:
+    """As it would be indexed if its feed gave headlines only."""
+    return replace(entry_of(one), words=story_words(one.title, ""))
+
+
+def gather(articles: Sequence[Told], entries: Callable[[Told], Entry], similarity: float) -> list[Hashable]:
+    """The story of each article, in order."""
+    index, stories = StoryIndex(), list[Hashable]()
+    for number, one in enumerate(articles, 1):
+        entry = entries(one)
+        match = index.best_match(entry, timedelta(hours=Stories().window_hours))
+        story = match.story_id if match and match.similarity >= similarity else number
+        index.add(number, replace(entry, story_id=story))
+        stories.append(story)
+    return stories
+
+
+def by(similarity: float) -> Callable[[Sequence[Told]], list[Hashable]]:
+    """The shipped rule at another similarity."""
+    return lambda articles: gather(articles, entry_of, similarity)
+
+
+def best_of(articles: Sequence[Told], entries: Callable[[Told], Entry]) -> list[Hashable]:
+    """The best a rule can do on this month at any similarity of the sweep: a comparison that favours it."""
+    events = [one.event for one in articles]
+
+    def f1(stories: Sequence[Hashable]) -> float:
+        precision, recall = b_cubed(events, stories)
+        return 2 * precision * recall / (precision + recall)
+
+    return max((gather(articles, entries, value) for value in SWEEP), key=f1)
+
+
+def b_cubed(events: Sequence[Hashable], stories: Sequence[Hashable]) -> tuple[float, float]:
+    """Precision and recall, 0-1."""
+    of_event, of_story = defaultdict(set), defaultdict(set)
+    for article, (event, story) in enumerate(zip(events, stories, strict=True)):
+        of_event[event].add(article)
+        of_story[story].add(article)
+    shared = [len(of_event[event] & of_story[story]) for event, story in zip(events, stories, strict=True)]
+    precision = sum(both / len(of_story[story]) for both, story in zip(shared, stories, strict=True)) / len(events)
+    recall = sum(both / len(of_event[event]) for both, event in zip(shared, events, strict=True)) / len(events)
+    return precision, recall
+
+
+if __name__ == "__main__":
+    main()
