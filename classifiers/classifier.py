@@ -63,9 +63,9 @@ class Classifier:
             from scipy import sparse
 
             kept = [texts[int(index)] for index in passed]
+            vectors = parts.encoder.start(kept) if parts.encoder else lambda: np.zeros((len(kept), 0), dtype=np.float32)
             rows = sparse.hstack([words[passed], join(parts.others, kept)], format="csr")
-            vectors = parts.encoder.embed(kept) if parts.encoder else np.zeros((len(kept), 0), dtype=np.float32)
-            for name, values in _fields(parts.heads.read(rows, vectors)):
+            for name, values in _fields(parts.heads.read(rows, vectors())):
                 getattr(readings, name)[passed] = values
         return readings
 

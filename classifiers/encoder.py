@@ -4,7 +4,7 @@ Each text is read by itself. In a batch the quantised model would scale all text
 article would read differently with the company it came in; several threads make up for the batch.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -35,19 +35,26 @@ class SentenceEncoder:
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """One row a text, `width` columns; a text of more than 64 tokens is read as far as these go."""
+        return self.start(texts)()
+
+    def start(self, texts: Sequence[str]) -> Callable[[], Vectors]:
+        """Begin to read in threads of its own; the function that comes back waits for the rows of `embed`."""
         out = np.zeros((len(texts), self.width), dtype=np.float32)
 
         def read(start: int) -> None:
             for row in range(start, min(start + _PIECE, len(texts))):
                 out[row] = self._one(texts[row])
 
-        starts = range(0, len(texts), _PIECE)
-        if len(starts) > 1:
-            with ThreadPoolExecutor(THREADS) as threads:
-                list(threads.map(read, starts))
-        else:
-            list(map(read, starts))
-        return out
+        threads = ThreadPoolExecutor(THREADS)
+        pieces = [threads.submit(read, start) for start in range(0, len(texts), _PIECE)]
+        threads.shutdown(wait=False)  # what was submitted is still done
+
+        def finish() -> Vectors:
+            for piece in pieces:
+                piece.result()
+            return out
+
+        return finish
 
     def _one(self, text: str) -> Vectors:
         encoded = self._tokenizer.encode(well_formed(text[:_MOST_CHARACTERS]))

