@@ -79,6 +79,8 @@ def train(
         tell("test", 1, 1)
         sizes = {name: len(texts) for name, texts in split.items()}
         facts = {"seed": seed, "corpus_sha256": data.sha256, "texts": sizes, "figures": figures}
+        if encoder:
+            facts["encoder_command"] = _command(seed, True)
         files = [encoder / name for name in ENCODER_FILES] if encoder else []
         manifest = save_parts(parts, out, facts | {"command": _command(seed, fine_tune)}, files)
     return TrainReport(manifest["model"], out, sizes, figures)
