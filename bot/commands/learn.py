@@ -72,7 +72,7 @@ def train(
     config: Config = None,
     database: DatabaseUrl = None,
 ) -> None:
-    """Train the classifier on the corpus; minutes, with --encoder half an hour. Prints figures of the frozen test.
+    """Train the classifier on the corpus; minutes, with --encoder twenty more. Prints figures of the frozen test.
 
     Example: python -m bot train --out /tmp/model
     """
