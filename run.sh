@@ -52,7 +52,7 @@ install() {
         exit 1
     }
     rm -f "$venv/installed"
-    download_and_count "$(grep -c '^[a-z0-9].*==' "$lock")" || {
+    download_and_count || {
         echo >&2
         echo "Installing failed; the lines above say why. Is there a connection? Then start ./run.sh again." >&2
         exit 1
@@ -65,7 +65,7 @@ download_and_count() {
     "$venv/bin/python" -m pip install --disable-pip-version-check --require-hashes --only-binary :all: -r "$lock" |
         while read -r line; do
             case "$line" in
-            Collecting*) count=$((count + 1)) && printf '\r  package %d of about %d' "$count" "$1" >&2 ;;
+            Collecting*) count=$((count + 1)) && printf '\r  packages fetched: %d' "$count" >&2 ;;
             Installing*) printf '\r  unpacking %d packages ...        \n' "$count" >&2 ;;
             esac
         done

@@ -76,6 +76,7 @@ class App:
         self._parser = ParsePool()
         self._fingerprint = fingerprint(folder)
         self._reading = threading.Lock()
+        self._stopping = threading.Event()
 
     # Stages -----------------------------------------------------------------------------------------------------------
 
@@ -119,16 +120,17 @@ class App:
     def _read_all(self, summary: Summary) -> None:
         with self._reading:  # a stop may leave a round behind in its thread; the next waits for it
             classifier = self.load_model()
-            while count := read_new_articles(self.database, classifier, self.clock()):
+            while not self._stopping.is_set() and (count := read_new_articles(self.database, classifier, self.clock())):
                 summary.read += count
-            self._gather_and_decide(summary)
+            if not self._stopping.is_set():
+                self._gather_and_decide(summary)
 
     def _gather_and_decide(self, summary: Summary) -> None:
         if self._index is None:
             with self.database.read() as session:
                 self._index = load_index(session, self.settings.alerts.stories)
         try:
-            while count := self._gather(self._index):
+            while not self._stopping.is_set() and (count := self._gather(self._index)):
                 summary.gathered += count
         except Exception:
             self._index = None  # what it learned of the lost transaction is wrong: rebuild it at the next round
@@ -192,8 +194,13 @@ class App:
         with self.database.write() as session:
             tell_admins(session, self.settings, f"config:{found[:40]}", notice(text, "Settings"), self.clock())
 
+    def stop(self) -> None:
+        """Ask rounds that are under way to end at their next step; what is left waits in the tables."""
+        self._stopping.set()
+
     async def close(self) -> None:
         """Let go of everything that was opened."""
+        self.stop()
         if self._fetcher is not None:
             await self._fetcher.__aexit__(None, None, None)
         await self._parser.__aexit__(None, None, None)

@@ -73,6 +73,7 @@ async def run_service(place: Place, console: Console, clock: Clock = utc_now) ->
         poller = asyncio.create_task(_answer_people(place, app, limiter)) if limiter else None
         await stop.wait()
         console.print("Stopping; the next start goes on from here.")
+        app.stop()
         scheduler.shutdown(wait=False)
         await _finish(poller)
 

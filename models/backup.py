@@ -12,7 +12,8 @@ from sqlalchemy import Connection, Engine, MetaData, Table, func, insert, select
 from sqlmodel import SQLModel
 
 from config.errors import DatabaseError
-from models import database as db
+from models.engines import connect_file
+from models.schema import check_version, newest_version, schema_version, upgrade
 
 BATCH = 1000
 Progress = Callable[[str, int, int], None]
@@ -52,7 +53,7 @@ def restore(engine: Engine, path: Path, replace: bool = False, progress: Progres
     with tempfile.TemporaryDirectory(prefix="tocsin-restore-") as scratch:
         copy = Path(scratch) / "copy.db"
         _copy_file(path, copy)
-        source = db.connect_file(str(copy))
+        source = connect_file(str(copy))
         try:
             _bring_up_to_date(source, path)
             with source.connect() as reader, engine.begin() as writer:
@@ -88,7 +89,7 @@ def _write_copy(engine: Engine, path: Path, progress: Progress) -> int:
         copy = MetaData()
         for table in source_tables:
             _portable(table, copy)
-        target = db.connect_file(str(path))
+        target = connect_file(str(path))
         try:
             with target.begin() as writer:
                 copy.create_all(writer)
@@ -133,12 +134,12 @@ def _copy_file(path: Path, copy: Path) -> None:
 
 def _bring_up_to_date(source: Engine, path: Path) -> None:
     with source.connect() as connection:
-        found = db.schema_version(connection)
+        found = schema_version(connection)
     if found is None:
         raise DatabaseError(f"restore {path}: it holds no Tocsin data")
-    db.check_version(found, str(path))
-    if found != db.newest_version():
-        db.upgrade(source)
+    check_version(found, str(path))
+    if found != newest_version():
+        upgrade(source)
 
 
 def _replace_rows(reader: Connection, writer: Connection, replace: bool, progress: Progress) -> int:

@@ -91,6 +91,6 @@ def due_feeds(session: Session, now: datetime, limit: int) -> Sequence[Feed]:
     return session.exec(due.order_by(col(Feed.next_fetch_at)).limit(limit)).all()
 
 
-def all_feeds(session: Session) -> Sequence[Feed]:
-    """Enabled feeds by title."""
-    return session.exec(select(Feed).where(col(Feed.enabled)).order_by(col(Feed.title))).all()
+def feeds_by_url(session: Session) -> dict[str, Feed]:
+    """Enabled feeds under the address that config has."""
+    return {feed.url: feed for feed in session.exec(select(Feed).where(col(Feed.enabled)))}

@@ -100,6 +100,33 @@ async def test_a_restart_repeats_nothing_and_goes_on(
     assert len(sender.messages) == 1
 
 
+async def test_a_clock_that_jumps_back_and_forth_rings_nothing_twice(
+    server: FeedServer, sqlite_url: str, now: datetime, tmp_path: Path
+) -> None:
+    server.script("/a", feed(ATTACK, at=now))
+    config = write_config(tmp_path / "config", server.url("/a"))
+    sender = Collected()
+    for hours in (0, 30, -2, 0, -48, 31):
+        moment = now + timedelta(hours=hours)
+        async with open_app(config, sqlite_url, {Outlet.TERMINAL: sender}, lambda moment=moment: moment) as app:
+            await app.once()
+    alerts = [message for message in sender.messages if ATTACK[0] in message.plain and message.tone == "critical"]
+    assert len(alerts) == 1
+
+
+async def test_a_stop_ends_a_long_round_early_and_the_next_start_finishes_it(
+    server: FeedServer, sqlite_url: str, now: datetime, tmp_path: Path
+) -> None:
+    server.script("/a", feed(*[(f"{ATTACK[0]} ({n})", ATTACK[1]) for n in range(300)], at=now))
+    config = write_config(tmp_path / "config", server.url("/a"))
+    async with open_app(config, sqlite_url, {}, lambda: now) as app:
+        assert (await app.fetch()).new == 300
+        app.stop()
+        assert (await app.read()).read == 0
+    async with open_app(config, sqlite_url, {}, lambda: now) as app:
+        assert (await app.read()).read == 300
+
+
 @pytest.mark.parametrize("stage", ["fetch", "read", "deliver"])
 async def test_a_stop_after_any_stage_loses_nothing(
     server: FeedServer, sqlite_url: str, now: datetime, tmp_path: Path, stage: str

@@ -19,8 +19,8 @@ from models import (
     Suppression,
     SuppressionReason,
 )
+from models.chats import block_chat, move_chat
 from models.database import Database, open_database
-from models.subscriber import block_chat, move_chat
 
 NOW = datetime(2022, 2, 17, 12, 0, tzinfo=UTC)
 OLD, NEW = -5, -1005

@@ -16,9 +16,10 @@ from sqlalchemy.exc import IntegrityError, StatementError
 from sqlmodel import SQLModel, select
 
 from config.errors import DatabaseError
-from models import Alert, AlertKind, Article, Direction, Feed, Lease, Story
-from models import database as database_module
-from models.database import Database, newest_version, open_database
+from models import Alert, AlertKind, Article, Direction, Feed, Lease, Story, schema
+from models.database import Database, open_database
+from models.engines import connect
+from models.schema import newest_version
 from tests.full_database import everything, fill
 
 LATER = timedelta(minutes=1)
@@ -93,13 +94,13 @@ def next_migration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
 
     def install(body: str) -> None:
         folder = tmp_path / "migrations"
-        shutil.copytree(database_module.MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(schema.MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
         (folder / "versions" / "9999_next.py").write_text(
             "import sqlalchemy as sa\nfrom alembic import op\n"
             f'revision = "9999"\ndown_revision = "{newest_version()}"\n\n\ndef upgrade() -> None:{body}',
             encoding="utf-8",
         )
-        monkeypatch.setattr(database_module, "MIGRATIONS", folder)
+        monkeypatch.setattr(schema, "MIGRATIONS", folder)
 
     return install
 
@@ -187,7 +188,7 @@ def test_a_newer_database_is_refused_and_not_touched(
         caught.value
     )
     assert not (tmp_path / "copies").exists()
-    engine = database_module.connect(database_url)
+    engine = connect(database_url)
     with engine.connect() as connection:
         assert connection.execute(text("SELECT colour FROM story")).all() == [("red",)]
         assert connection.execute(text("SELECT version_num FROM alembic_version")).all() == [("9999",)]

@@ -158,6 +158,17 @@ def test_lesser_alerts_use_up_no_budget_of_greater_ones(database: Database, now:
     assert told == [Level.WATCH] * 3 + [Level.WARNING]
 
 
+def test_what_comes_at_once_spends_the_budget_loudest_first(database: Database, now: datetime) -> None:
+    with database.write() as session:
+        add_subscriber(session, now)
+    for score in (61.0, 62.0, 79.0, 63.0, 75.0):
+        tell(database, now, escalation=score / SETTINGS.stories.single_source_factor)
+    judge(database, now)
+    with database.read() as session:
+        told = session.exec(select(Alert.score).join(Delivery)).all()
+    assert sorted(round(score) for score in told) == [63, 75, 79]
+
+
 def test_the_budget_is_free_again_a_day_later(database: Database, now: datetime) -> None:
     with database.write() as session:
         add_subscriber(session, now)

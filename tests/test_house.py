@@ -65,10 +65,13 @@ def test_every_command_the_documents_name_exists() -> None:
 
     known = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
     known |= {group.name for group in app.registered_groups}
-    documents = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-    for document in documents:
-        for name in re.findall(r"python -m bot ([a-z][a-z-]*)", document.read_text(encoding="utf-8")):
+    own = set(re.findall(r"^([a-z]+)(?: \|.*)?\)", (ROOT / "run.sh").read_text(), re.M))
+    for document in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
+        text = document.read_text(encoding="utf-8")
+        for name in re.findall(r"python -m bot ([a-z][a-z-]*)", text):
             assert name in known, f"{document.name}: {name}"
+        for name in re.findall(r"\./run\.sh ([a-z][a-z-]*)", text):
+            assert name in known | own, f"{document.name}: {name}"
 
 
 def test_links_between_documents_lead_somewhere() -> None:

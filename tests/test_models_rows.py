@@ -11,7 +11,7 @@ from models import Direction, Feed, FeedHealth, Seen, Story, Suppression, Suppre
 from models.alert import suppress
 from models.article import seen_entries
 from models.database import Database
-from models.feed import all_feeds, due_feeds, sync_feeds
+from models.feed import due_feeds, feeds_by_url, sync_feeds
 from tests.rows import add_feed
 
 A, B, C = (f"https://{name}.example/rss" for name in "abc")
@@ -51,7 +51,7 @@ def test_a_dropped_feed_rests_and_comes_back_where_it_stood(database: Database, 
     assert not sync(database, now, FeedEntry(url=B))[A].enabled
     with database.read() as session:
         assert [feed.url for feed in due_feeds(session, later, 9)] == [B]
-        assert [feed.url for feed in all_feeds(session)] == [B]
+        assert list(feeds_by_url(session)) == [B]
     feed = sync(database, later, *both)[A]
     assert (feed.id, feed.enabled, feed.etag, feed.health) == (feed_id, True, '"v1"', FeedHealth.SHAKY)
     assert feed.next_fetch_at == later

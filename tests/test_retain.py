@@ -8,8 +8,8 @@ import pytest
 from sqlmodel import Session, SQLModel, func, select
 
 from bot.feeds.types import ParsedEntry
-from bot.pipeline.ingest import store_entries
 from bot.pipeline.retain import BATCH, forget_old
+from bot.pipeline.store import store_entries
 from config.schema import Articles
 from models import (
     Alert,

@@ -78,7 +78,7 @@ def test_the_first_start_installs_and_runs(checkout: Checkout) -> None:
     assert done.returncode == 0, done.stderr
     assert checkout.noted() == [*INSTALLED, checkout.started("-m", "bot", "run")]
     assert "Installing into .venv (once" in done.stderr
-    assert "package 1 of about 2" in done.stderr
+    assert "packages fetched: 1" in done.stderr
     assert done.stdout == ""
 
 

@@ -18,7 +18,8 @@ from bot.notices import enqueue, tell_admins
 from bot.outlet import Chat
 from config.schema import Settings
 from models import Direction, Level, Subscriber, SubscriberState
-from models.subscriber import find_subscriber, withdraw_deliveries
+from models.chats import withdraw_deliveries
+from models.subscriber import find_subscriber
 
 REQUESTS_A_DAY = 20  # questions to the admins; a crowd of made-up groups must not drown them
 WRONG_CODES = Limit(5, 3600)

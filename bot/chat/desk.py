@@ -18,9 +18,9 @@ from bot.chat.sender import TelegramSender
 from bot.messages.message import Message
 from bot.outlet import Chat, SendFailure
 from config.schema import Settings
+from models.chats import block_chat, move_chat
 from models.database import Database
 from models.delivery import Priority
-from models.subscriber import block_chat, move_chat
 
 log = logging.getLogger(__name__)
 

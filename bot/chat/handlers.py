@@ -25,8 +25,8 @@ from bot.messages import replies
 from bot.messages.message import Message
 from bot.outlet import Chat
 from config.errors import TocsinError
+from models.chats import block_chat, move_chat
 from models.delivery import Priority
-from models.subscriber import block_chat, move_chat
 
 log = logging.getLogger(__name__)
 

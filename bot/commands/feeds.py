@@ -22,6 +22,7 @@ from config.edit import add_feeds, remove_feed
 from config.errors import ConfigError
 from config.load import load_settings
 from config.schema import FeedEntry, Settings
+from models import Feed
 
 app = typer.Typer(help="The feeds Tocsin reads: list, add, remove, test, import, export.", no_args_is_help=True)
 SHOWN = 15
@@ -34,24 +35,29 @@ def list_feeds(config: Config = None, database: DatabaseUrl = None) -> None:
     Example: python -m bot feeds list
     """
     from models.database import open_database
-    from models.feed import all_feeds, sync_feeds
+    from models.feed import feeds_by_url
 
-    settings = load_settings(config_folder(config))
+    entries = sorted(load_settings(config_folder(config)).feeds.feeds, key=lambda entry: entry.title.casefold())
     opened = open_database(database_url(database), utc_now())
-    with opened.write() as session:
-        sync_feeds(session, settings.feeds, utc_now())
-        session.flush()
-        feeds = all_feeds(session)
+    with opened.read() as session:
+        known = feeds_by_url(session)
     opened.close()
-    table = Table(title=f"{len(feeds)} feeds", title_justify="left")
+    table = Table(title=f"{len(entries)} feeds", title_justify="left")
     for heading in ("health", "title", "every", "last read", "address and last error"):
         table.add_column(heading, overflow="fold")
-    for feed in feeds:
-        every = f"{feed.interval_s // 60} min" if feed.interval_s else "-"
-        read = f"{feed.last_read_at:%d %b %H:%M}" if feed.last_read_at else "never"
-        address = Text(feed.address + (f"\n{feed.last_error}" if feed.last_error else ""))
-        table.add_row(feed.health.value, Text(feed.title), every, read, address)
+    for entry in entries:
+        table.add_row(*_row(entry, known.get(entry.url)))
     console().print(table)
+
+
+def _row(entry: FeedEntry, feed: Feed | None) -> tuple[str | Text, ...]:
+    """A feed that Tocsin has not met yet has nothing but its entry in feeds.toml."""
+    if feed is None:
+        return "new", Text(entry.title), "-", "never", Text(entry.url)
+    every = f"{feed.interval_s // 60} min" if feed.interval_s else "-"
+    read = f"{feed.last_read_at:%d %b %H:%M}" if feed.last_read_at else "never"
+    address = Text(feed.address + (f"\n{feed.last_error}" if feed.last_error else ""))
+    return feed.health.value, Text(entry.title or feed.title), every, read, address
 
 
 @app.command()

@@ -59,9 +59,15 @@ class Silence:
 
 def raise_alerts(session: Session, settings: Alerts, now: datetime, limit: int = 500) -> int:
     """Judge stories that changed or whose time has come; returns how many alerts were raised."""
-    stories = stories_to_judge(session, now, limit)
-    subscribers = active_subscribers(session) if stories else []
-    return sum(_judge(session, story, subscribers, settings, now) for story in stories)
+    alerts = [
+        alert for story in stories_to_judge(session, now, limit) for alert in _judge(session, story, settings, now)
+    ]
+    subscribers = active_subscribers(session) if alerts else []
+    # The loudest first: where a day's budget is not enough for all, it should not go to whoever came first.
+    for alert in sorted(alerts, key=lambda alert: (-alert.level, -alert.score, alert.id)):
+        for subscriber in subscribers:
+            _address(session, alert, subscriber, settings, now)
+    return len(alerts)
 
 
 def worth_telling(story: Story, weight: Weight, settings: Alerts, now: datetime) -> list[Telling | Silence]:
@@ -129,21 +135,17 @@ def _quiet_until(story: Story, settings: Alerts) -> datetime | None:
     return story.last_told_at + timedelta(minutes=settings.telling.quiet_period_minutes)
 
 
-def _judge(session: Session, story: Story, subscribers: Sequence[Subscriber], settings: Alerts, now: datetime) -> int:
+def _judge(session: Session, story: Story, settings: Alerts, now: datetime) -> list[Alert]:
     weight = weigh(readings_of_story(session, story.id), settings.stories, now)
     update_story(story, weight, settings, now)
     outcomes = worth_telling(story, weight, settings, now)
-    tellings = [outcome for outcome in outcomes if isinstance(outcome, Telling)]
     silences = [outcome for outcome in outcomes if isinstance(outcome, Silence)]
     for silence in silences:
         _note_silence(session, story, silence, now)
-    for telling in tellings:
-        alert = _tell(session, story, weight, telling, now)
-        for subscriber in subscribers:
-            _address(session, alert, subscriber, settings, now)
+    alerts = [_tell(session, story, weight, outcome, now) for outcome in outcomes if isinstance(outcome, Telling)]
     story.changed = False
     story.judge_again_at = _next_look(story, weight, silences, settings, now)
-    return len(tellings)
+    return alerts
 
 
 def update_story(story: Story, weight: Weight, settings: Alerts, now: datetime) -> None:

@@ -16,9 +16,9 @@ from sqlmodel import Session, col, update
 from bot.messages.message import Message
 from bot.outlet import Chat, Sender, SendFailure
 from models import Delivery, DeliveryState, Digest, Outlet, Priority, Subscriber
+from models.chats import block_chat, move_chat
 from models.database import Database
 from models.delivery import anything_due, claim_due, settle
-from models.subscriber import block_chat, move_chat
 
 log = logging.getLogger(__name__)
 

@@ -23,12 +23,12 @@ from bot.feeds.schedule import (
     spread,
     worth_telling,
 )
-from bot.feeds.types import FetchError, FetchRequest, FetchResult, ParsedEntry, ParsedFeed
+from bot.feeds.types import FetchError, FetchRequest, FetchResult, ParsedFeed
 from bot.messages.message import notice
 from bot.notices import tell_admins
-from config.schema import Articles, Fetching, Settings
-from models import Article, Feed, FeedHealth, Revision, Seen
-from models.article import find_article, seen_entries
+from bot.pipeline.store import store_entries
+from config.schema import Fetching, Settings
+from models import Feed, FeedHealth
 from models.database import Database
 from models.feed import due_feeds
 
@@ -112,7 +112,12 @@ def _store_failures(database: Database, failed: Sequence[Poll], asked: int, sett
     errors = [poll.error.failure for poll in failed if poll.error]
     outage = is_own_outage([*errors, *[None] * (asked - len(failed))])
     if outage:
-        log.warning("own_outage feeds=%s: every feed failed at once; their health is left as it was", asked)
+        log.warning(
+            "own_outage feeds=%s minutes=%s: every feed failed at once, so no feed is blamed; is there a connection? "
+            "Trying again then",
+            asked,
+            settings.service.fetch.min_interval_minutes,
+        )
     for poll in failed:
         with database.write() as session:
             feed = session.get_one(Feed, poll.feed.id)
@@ -191,82 +196,3 @@ def _tell_health(session: Session, feed: Feed, settings: Settings, now: datetime
     else:
         text = f"Feed {feed.health}: {name}\n{feed.url}\n{feed.last_error}\nIt is still tried, less often."
     tell_admins(session, settings, f"feed:{feed.id}:{feed.health}:{now:%Y%m%d%H%M%S}", notice(text, "Feeds"), now)
-
-
-# Articles -------------------------------------------------------------------------------------------------------------
-
-
-def store_entries(
-    session: Session, feed: Feed, entries: Sequence[ParsedEntry], articles: Articles, now: datetime
-) -> tuple[int, int]:
-    """Store entries never seen in this feed, and note edits of those that were; returns how many of each."""
-    seen = seen_entries(session, feed.id, [entry.entry_key for entry in entries])
-    new = edited = 0
-    for entry in entries:
-        known = seen.get(entry.entry_key)
-        if known is None:
-            seen[entry.entry_key] = _store_new(session, feed, entry, articles, now)
-            new += 1
-        elif known.content_hash != entry.content_hash:
-            edited += _store_edit(session, known, entry, articles, now)
-    return new, edited
-
-
-def _store_new(session: Session, feed: Feed, entry: ParsedEntry, articles: Articles, now: datetime) -> Seen:
-    news_at, backlog = date_of_news(entry, feed, articles, now)
-    session.add(
-        Article(
-            feed_id=feed.id,
-            entry_key=entry.entry_key,
-            url=entry.url,
-            canonical_url=entry.canonical_url,
-            title=entry.title,
-            summary=entry.summary,
-            text=entry.text,
-            content_hash=entry.content_hash,
-            published_at=entry.published_at,
-            news_at=news_at,
-            seen_at=now,
-            backlog=backlog,
-        )
-    )
-    seen = Seen(feed_id=feed.id, entry_key=entry.entry_key, content_hash=entry.content_hash, seen_at=now)
-    session.add(seen)
-    return seen
-
-
-def date_of_news(entry: ParsedEntry, feed: Feed, articles: Articles, now: datetime) -> tuple[datetime, bool]:
-    """When an entry counts as news, and whether it is backlog that must ring nothing. Pure.
-
-    A believable date counts. Without one, an entry that turns up in a feed we already follow is news from now, because
-    it was not there at the last look; at first contact it is backlog, because it may be of any age.
-    """
-    first_contact = feed.first_read_at is None
-    if entry.published_at is None:
-        return now, first_contact
-    horizon = timedelta(hours=articles.horizon_hours)
-    return entry.published_at, now - entry.published_at > horizon
-
-
-def _store_edit(session: Session, known: Seen, entry: ParsedEntry, articles: Articles, now: datetime) -> int:
-    """A later version is read again, but only so often: some publishers change a counter in every poll."""
-    known.content_hash = entry.content_hash
-    if known.edits >= articles.max_edits:
-        return 0
-    known.edits += 1
-    article = find_article(session, known.feed_id, known.entry_key)
-    if article is None:  # retention deleted it: an edit of forgotten news is not news
-        return 0
-    article.unread_revision = known.edits
-    session.add(
-        Revision(
-            article_id=article.id,
-            number=known.edits,
-            title=entry.title,
-            summary=entry.summary,
-            text=entry.text,
-            content_hash=entry.content_hash,
-            seen_at=now,
-        )
-    )
-    return 1

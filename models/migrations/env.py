@@ -1,4 +1,4 @@
-"""Alembic's entry: migrates over the connection that models.database hands in."""
+"""Alembic's entry: migrates over the connection that models.schema hands in."""
 
 from alembic import context
 from sqlmodel import SQLModel
