@@ -118,6 +118,10 @@ def _tuned(encoder: Any, tokenizer: Any, head: Any) -> Tuned:
 def _encoder(folder: Path) -> Any:
     import torch
     from transformers import BertModel
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()  # its report of weights we do not use would tear our own progress apart
+    logging.disable_progress_bar()
 
     class MeanOfTokens(torch.nn.Module):  # type: ignore[misc]
         """ids and mask (texts x tokens) -> one vector a text."""
