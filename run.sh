@@ -46,7 +46,7 @@ install() {
     else
         python=$(find_python)
     fi
-    echo "Installing into $venv (once, a minute or two; about 800 MB):" >&2
+    echo "Installing into $venv (once, a minute or two; about 950 MB):" >&2
     "$python" -m venv $clear "$venv" || {
         echo "Python cannot make a virtual environment. On Debian and Ubuntu: apt install python3-venv" >&2
         exit 1

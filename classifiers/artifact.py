@@ -1,4 +1,4 @@
-"""A folder with model.skops and manifest.json <-> the fitted parts of a classifier; whatever does not match is refused.
+"""A folder with a model and its manifest.json <-> the fitted parts of a classifier; whatever does not match is refused.
 
 The parts are stored as plain dicts of arrays and strings, so loading runs no code: skops is given an empty list of
 types to trust beyond its own defaults, and the manifest's sha256 is checked before skops sees a byte.
@@ -6,6 +6,7 @@ types to trust beyond its own defaults, and the manifest's sha256 is checked bef
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -16,13 +17,14 @@ from numpy.typing import NDArray
 from classifiers.actors import Gazetteer
 from classifiers.combiner import Combiner, Mix, Scale
 from classifiers.concepts import ConceptReader, lexicon_sha256
+from classifiers.encoder import ENCODER_FILE, SentenceEncoder, load_encoder
 from classifiers.features import CHARACTERS, WORDS, Recipe, TfidfBlock, concepts
 from classifiers.heads import Heads
 from config.errors import ModelError
 
-FORMAT = 1
+FORMAT = 2
 ARTIFACTS = Path(__file__).with_name("artifacts")
-DEFAULT_ARTIFACT = ARTIFACTS / "tfidf"
+DEFAULT_ARTIFACT = ARTIFACTS / "shipped"
 MODEL_FILE = "model.skops"
 MANIFEST_FILE = "manifest.json"
 _FIX = "make a fitting one with ./run.sh train"
@@ -47,10 +49,15 @@ class Parts:
     gate: Gate
     heads: Heads
     combiner: Combiner
+    encoder: SentenceEncoder | None = None
 
 
-def save_parts(parts: Parts, folder: Path, facts: dict[str, Any]) -> dict[str, Any]:
-    """Write model and manifest; `facts` (seed, corpus sha256, figures, ...) join the manifest, which is returned."""
+def save_parts(parts: Parts, folder: Path, facts: dict[str, Any], files: Sequence[Path] = ()) -> dict[str, Any]:
+    """Write model and manifest; `facts` (seed, corpus sha256, figures, ...) join the manifest, which is returned.
+
+    `files` (of the encoder) are copied beside the model unless they lie there already.
+    """
+    import shutil
     import zipfile
 
     import skops.io
@@ -59,10 +66,14 @@ def save_parts(parts: Parts, folder: Path, facts: dict[str, Any]) -> dict[str, A
     path = folder / MODEL_FILE
     plain = _to_plain(parts)
     skops.io.dump(plain, path, compression=zipfile.ZIP_DEFLATED, compresslevel=9)
+    for file in files:
+        if file.parent.resolve() != folder.resolve():
+            shutil.copyfile(file, folder / file.name)
+    digests = {file.name: _sha256(file) for file in files}
     manifest = {
         "format": FORMAT,
-        "model": _fingerprint(plain)[:12],
-        "files": {MODEL_FILE: _sha256(path)},
+        "model": _fingerprint(plain | {"encoder": digests.get(ENCODER_FILE, "")})[:12],
+        "files": {MODEL_FILE: _sha256(path), **digests},
         "lexicon": lexicon_sha256(),
         "versions": _versions(),
         **facts,
@@ -73,17 +84,19 @@ def save_parts(parts: Parts, folder: Path, facts: dict[str, Any]) -> dict[str, A
 
 def load_parts(folder: Path, gazetteer: Gazetteer) -> tuple[Parts, dict[str, Any]]:
     """Check the folder against its manifest and load it; raises ModelError that says what differs."""
-    manifest = _manifest(folder)
+    manifest = read_manifest(folder)
     import skops.io
 
+    encoder = load_encoder(folder) if ENCODER_FILE in manifest["files"] else None
     try:
         stored = skops.io.load(folder / MODEL_FILE, trusted=[])
-        return _from_plain(stored, gazetteer), manifest
+        return _from_plain(stored, gazetteer, encoder), manifest
     except Exception as error:
         raise ModelError(f"{folder / MODEL_FILE} cannot be loaded ({error}): {_FIX}") from error
 
 
-def _manifest(folder: Path) -> dict[str, Any]:
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of a folder, all files of which are what it says; raises ModelError that says what differs."""
     path = folder / MANIFEST_FILE
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
@@ -153,24 +166,31 @@ def _to_plain(parts: Parts) -> dict[str, Any]:
     return {
         "blocks": [{"terms": "\n".join(b.terms), "idf": b.idf} for b in (parts.words, *parts.others)],
         "gate": {"weights": parts.gate.weights, "intercept": parts.gate.intercept, "least": parts.gate.least},
-        "heads": {"weights": parts.heads.weights, "intercepts": parts.heads.intercepts},
+        "heads": {
+            "weights": parts.heads.weights,
+            "intercepts": parts.heads.intercepts,
+            "vector_weights": parts.heads.vector_weights,
+        },
         "scales": [{"weights": scale.weights, "cuts": scale.cuts} for scale in parts.combiner.scales],
         "mixes": [{"weights": mix.weights} for mix in parts.combiner.mixes],
     }
 
 
-def _from_plain(stored: dict[str, Any], gazetteer: Gazetteer) -> Parts:
-    gate = stored["gate"]
+def _from_plain(stored: dict[str, Any], gazetteer: Gazetteer, encoder: SentenceEncoder | None) -> Parts:
+    gate, heads = stored["gate"], stored["heads"]
+    if len(heads["vector_weights"]) != (encoder.width if encoder else 0):
+        raise ValueError("its heads were fitted with another encoder")
     words, *others = (_block(r, b) for r, b in zip(recipes(gazetteer), stored["blocks"], strict=True))
     return Parts(
         words,
         tuple(others),
         Gate(gate["weights"], float(gate["intercept"]), float(gate["least"])),
-        Heads(stored["heads"]["weights"], stored["heads"]["intercepts"]),
+        Heads(heads["weights"], heads["intercepts"], heads["vector_weights"]),
         Combiner(
             tuple(Scale(scale["weights"], scale["cuts"]) for scale in stored["scales"]),
             tuple(Mix(mix["weights"]) for mix in stored["mixes"]),
         ),
+        encoder,
     )
 
 

@@ -62,8 +62,10 @@ class Classifier:
         if len(passed):
             from scipy import sparse
 
-            rows = sparse.hstack([words[passed], join(parts.others, [texts[int(i)] for i in passed])], format="csr")
-            for name, values in _fields(parts.heads.read(rows)):
+            kept = [texts[int(index)] for index in passed]
+            vectors = parts.encoder.start(kept) if parts.encoder else lambda: np.zeros((len(kept), 0), dtype=np.float32)
+            rows = sparse.hstack([words[passed], join(parts.others, kept)], format="csr")
+            for name, values in _fields(parts.heads.read(rows, vectors())):
                 getattr(readings, name)[passed] = values
         return readings
 

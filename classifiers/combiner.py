@@ -1,8 +1,9 @@
 """sentence probabilities of one document -> its two scores 0-100, and how many points each sentence gave to each.
 
-Two fitted steps. `Scale` turns the probabilities of one sentence into a score for one pole: an ordinal regression with
-non-negative weights, whose cut points fall on 12.5, 40 and 70, halfway between the anchors of severity. `Mix` joins the
-scores of a document's sentences: a non-negative sum of title, lead, strongest, mean of the three strongest, and mean.
+Two fitted steps. `Scale` turns the probabilities of one sentence into a score for one pole: the anchor of severity to
+be expected, from three regressions with non-negative weights (severity at least 1, 2, 3). So a sentence reaches 12.5,
+40 and 70, halfway between two anchors, where it is as likely above as below. `Mix` joins the scores of a document's
+sentences: a non-negative sum of title, lead, strongest, mean of the three strongest, and mean.
 Both can only rise when a sentence reads as more severe, and the mix is a sum, so that each sentence's share is exact.
 """
 
@@ -15,7 +16,7 @@ from scipy.optimize import minimize, nnls
 from scipy.special import expit, logit
 
 from classifiers.heads import Readings
-from classifiers.labels import CUTS, DIRECTIONS, POLES, STATUSES
+from classifiers.labels import ANCHORS, CUTS, DIRECTIONS, LEVELS, POLES, STATUSES
 
 Floats = NDArray[np.float64]
 
@@ -26,20 +27,16 @@ _BACKGROUND = STATUSES.index("background")
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Weights of a sentence's evidence for one pole and the three cut points between severities 0, 1, 2 and 3."""
+    """Weights (severity at least 1, 2, 3 x evidence) for one pole, and what evidence makes each as likely as not."""
 
     weights: Floats
     cuts: Floats
 
     def score(self, evidence: Floats) -> Floats:
-        """Evidence rows (see `evidence_for`) -> scores 0-100, with exponential tails outside the first and last cut."""
-        latent = evidence @ self.weights
-        slopes = np.diff(CUTS) / np.diff(self.cuts)
-        inner = np.interp(latent, self.cuts, CUTS)
-        low = CUTS[0] * np.exp(np.minimum(latent - self.cuts[0], 0.0) * slopes[0] / CUTS[0])
-        room = 100.0 - CUTS[-1]
-        high = 100.0 - room * np.exp(-np.maximum(latent - self.cuts[-1], 0.0) * slopes[-1] / room)
-        return np.where(latent < self.cuts[0], low, np.where(latent > self.cuts[-1], high, inner))
+        """Evidence rows (`evidence_for`) -> the expected anchor, stretched above 70 so that certainty scores 100."""
+        chances = np.minimum.accumulate(expit(evidence @ self.weights.T - self.cuts), axis=1)
+        expected = chances @ np.diff(ANCHORS)
+        return np.asarray(np.interp(expected, [0.0, CUTS[-1], ANCHORS[-1]], [0.0, CUTS[-1], 100.0]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,25 +79,24 @@ def evidence_for(readings: Readings, pole: int) -> Floats:
 
 
 def fit_scale(evidence: Floats, severity: NDArray[np.int64], importance: Floats) -> Scale:
-    """Ordinal (cumulative) logistic regression with weights of at least 0; `severity` is 0-3 for this pole."""
+    """Logistic regressions with weights of at least 0, one a level; `severity` is 0-3 for this pole."""
+    levels = [_fit_level(evidence, severity >= level, importance / importance.sum()) for level in LEVELS]
+    return Scale(np.array([weights for weights, _ in levels]), np.array([cut for _, cut in levels]))
+
+
+def _fit_level(evidence: Floats, reached: NDArray[np.bool_], importance: Floats) -> tuple[Floats, float]:
+    def loss(values: Floats) -> tuple[float, Floats]:
+        weights, cut = values[:-1], values[-1]
+        latent = evidence @ weights - cut
+        surprise = np.logaddexp(0.0, np.where(reached, -latent, latent))
+        slope = importance * (expit(latent) - reached)
+        gradient = np.append(evidence.T @ slope + 2e-4 * weights, -slope.sum())
+        return float(importance @ surprise + 1e-4 * (weights**2).sum()), gradient
+
     width = evidence.shape[1]
-
-    def unpack(values: Floats) -> tuple[Floats, Floats]:
-        return values[:width], np.cumsum(values[width:])
-
-    def loss(values: Floats) -> float:
-        weights, cuts = unpack(values)
-        above = expit((evidence @ weights)[:, None] - cuts)
-        edges = np.column_stack([np.ones(len(above)), above, np.zeros(len(above))])
-        rows = np.arange(len(above))
-        likelihood = edges[rows, severity] - edges[rows, severity + 1]
-        surprise = -np.log(np.maximum(likelihood, 1e-9))
-        return float(np.average(surprise, weights=importance) + 1e-4 * (weights**2).sum())
-
-    start = np.concatenate([np.full(width, 0.3), [0.5, 1.0, 1.0]])
-    bounds = [(0.0, None)] * width + [(None, None), (0.3, None), (0.3, None)]
-    found = minimize(loss, start, method="L-BFGS-B", bounds=bounds)
-    return Scale(*unpack(found.x))
+    start = np.append(np.full(width, 0.3), 1.0)
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[(0.0, None)] * width + [(None, None)])
+    return found.x[:-1], float(found.x[-1])
 
 
 def fit_mix(documents: Sequence[Floats], targets: Floats) -> Mix:

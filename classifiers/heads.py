@@ -1,7 +1,8 @@
 """feature rows -> calibrated probabilities of direction, level, status and signals for each sentence.
 
-Every head is linear. `Heads` stacks their weights into one matrix, so that reading a batch is one product; calibration
-is fitted on logits of sentences that the weights had not seen, and folded into the weights.
+Every head is linear. `Heads` stacks their weights into one matrix for the sparse features and one for the encoder's
+vectors, so that reading a batch is two products. How much each side counts, and the calibration, is fitted on logits of
+sentences that neither had seen, and folded into the weights.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -49,14 +50,28 @@ class Readings:
 
 @dataclass(frozen=True, slots=True)
 class Heads:
-    """Stacked weights (features x columns, float32) and intercepts of all heads, calibrated."""
+    """Stacked weights (features x columns, float32) and intercepts of all heads, calibrated.
+
+    `vector_weights` are those of the encoder's vectors; without an encoder they have no rows.
+    """
 
     weights: NDArray[np.float32]
     intercepts: NDArray[np.float32]
+    vector_weights: NDArray[np.float32]
 
-    def read(self, rows: sparse.csr_matrix) -> Readings:
-        """Probabilities for feature rows."""
-        return readings_from(np.asarray(rows @ self.weights + self.intercepts, dtype=np.float64))
+    def read(self, rows: sparse.csr_matrix, vectors: NDArray[np.float32]) -> Readings:
+        """Probabilities for feature rows and the vectors of the same sentences."""
+        logits = rows @ self.weights + vectors @ self.vector_weights + self.intercepts
+        return readings_from(np.asarray(logits, dtype=np.float64))
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """What a fine-tuned encoder brings: its own linear heads, and their logits of every row while it was held out."""
+
+    weights: Floats
+    intercepts: Floats
+    unseen: Floats
 
 
 def readings_from(logits: Floats) -> Readings:
@@ -100,10 +115,11 @@ def fit_heads(
     folds: Sequence[NDArray[np.int64]],
     seed: int,
     progress: Callable[[str, int, int], None],
+    encoded: Encoded | None = None,
 ) -> tuple[Heads, Readings]:
     """Fit on the rows that have targets (the first ones; others are only read).
 
-    Calibrates on, and returns, what each fold's rows read as when they were held out.
+    Joins with the encoder's heads and calibrates on, and returns, what each fold's rows read as when held out.
     """
     steps, known = len(folds) + 1, len(targets)
     unseen = np.zeros((rows.shape[0], targets.shape[1]))
@@ -114,11 +130,26 @@ def fit_heads(
         progress("heads", number, steps)
     weights, intercepts = _fit(rows[:known], targets, seed)
     progress("heads", steps, steps)
-    for columns, turn, shift in _calibrations(unseen[:known], targets, seed):
-        weights[:, columns] = weights[:, columns] @ turn
-        intercepts[columns] = intercepts[columns] @ turn + shift
-        unseen[:, columns] = unseen[:, columns] @ turn + shift
-    return Heads(weights.astype(np.float32), intercepts.astype(np.float32)), readings_from(unseen)
+    sides = [Encoded(weights, intercepts, unseen), *([encoded] if encoded else [])]
+    turned = _calibrated(sides, targets, seed)
+    vectors = turned[1].weights if encoded else np.zeros((0, targets.shape[1]))
+    heads = Heads(*(part.astype(np.float32) for part in (turned[0].weights, turned[0].intercepts, vectors)))
+    return heads, readings_from(turned[0].unseen)
+
+
+def _calibrated(sides: Sequence[Encoded], targets: NDArray[np.int64], seed: int) -> list[Encoded]:
+    """The sides' weights turned so that the sum of their logits is honest; the first side carries sum and intercept."""
+    stacked = np.stack([side.unseen for side in sides])
+    out = [Encoded(side.weights.astype(np.float64), np.zeros(targets.shape[1]), side.unseen) for side in sides]
+    intercepts, unseen = np.zeros(targets.shape[1]), np.zeros_like(stacked[0])
+    for columns, turns, shift in _calibrations(stacked[:, : len(targets)], targets, seed):
+        intercepts[columns] = shift
+        unseen[:, columns] = shift
+        for number, (side, turn) in enumerate(zip(sides, turns, strict=True)):
+            out[number].weights[:, columns] = side.weights[:, columns] @ turn
+            intercepts[columns] += side.intercepts[columns] @ turn
+            unseen[:, columns] += side.unseen[:, columns] @ turn
+    return [Encoded(out[0].weights, intercepts, unseen), *out[1:]]
 
 
 def _fit(rows: sparse.csr_matrix, targets: NDArray[np.int64], seed: int) -> tuple[Floats, Floats]:
@@ -144,19 +175,26 @@ def fit_one(rows: Any, target: NDArray[np.int64], strength: float, seed: int) ->
 
 
 def _calibrations(unseen: Floats, targets: NDArray[np.int64], seed: int) -> Iterator[tuple[Any, Floats, Floats]]:
-    """Per head: columns, and the linear map of logits that makes held-out probabilities honest."""
+    """Per head: columns, and for each side the linear map of its held-out logits (sides x rows x columns), and a shift.
+
+    Where held-out texts cannot tell (a class is missing), the sides count alike and nothing is shifted.
+    """
     from sklearn.linear_model import LogisticRegression
 
+    sides = len(unseen)
     for name, columns in COLUMNS.items():
+        width = columns.stop - columns.start
         if name in ("direction", "status"):
             classes = targets[:, columns].argmax(axis=1)
-            present = np.unique(classes)
-            if len(present) < columns.stop - columns.start:
+            if len(np.unique(classes)) < width:
+                yield columns, np.stack([np.eye(width) / sides] * sides), np.zeros(width)
                 continue
-            model = LogisticRegression(C=1.0, max_iter=1000, random_state=seed).fit(unseen[:, columns], classes)
-            yield columns, model.coef_.T, model.intercept_
+            joined = np.concatenate(unseen[:, :, columns], axis=1)
+            model = LogisticRegression(C=1.0, max_iter=1000, random_state=seed).fit(joined, classes)
+            yield columns, model.coef_.T.reshape(sides, width, width), model.intercept_
         else:
             for column in range(columns.start, columns.stop):
-                slope, shift = fit_one(unseen[:, [column]], targets[:, column], 1.0, seed)
-                if slope[0] > 0:
-                    yield [column], slope.reshape(1, 1), np.array([shift])
+                slopes, shift = fit_one(unseen[:, :, column].T, targets[:, column], 1.0, seed)
+                if slopes.sum() <= 0:
+                    slopes, shift = np.full(sides, 1 / sides), 0.0
+                yield [column], slopes.reshape(sides, 1, 1), np.array([shift])

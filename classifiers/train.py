@@ -4,6 +4,7 @@ Families of texts are split into train, validation and a frozen test. Settings a
 validation; the shipped weights are fitted on train and validation, and the test is read once, for the report.
 """
 
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,14 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifiers.actors import Gazetteer
-from classifiers.artifact import DEFAULT_ARTIFACT, Gate, Parts, recipes, save_parts
+from classifiers.artifact import DEFAULT_ARTIFACT, Gate, Parts, read_manifest, recipes, save_parts
 from classifiers.classifier import Classifier
 from classifiers.combiner import Combiner, Floats, evidence_for, fit_mix, fit_scale
 from classifiers.corpus_files import CORPUS, Corpus, Labelled, LabelledArticle, read_corpus, split_of
+from classifiers.encoder import load_encoder
 from classifiers.features import WORDS, TfidfBlock, fit_block, join
 from classifiers.heads import COLUMNS, Readings, fit_heads, fit_one, targets_of
+from classifiers.heldout import ENCODER_FILES, encoded
 from classifiers.judgement import Document
 from classifiers.labels import LIKELY_SIGNAL, POLES
+from config.errors import ModelError
 
 Progress = Callable[[str, int, int], None]
 
@@ -45,10 +49,13 @@ def train(
     out: Path = DEFAULT_ARTIFACT,
     seed: int = SEED,
     progress: Progress | None = None,
+    encoder: Path | None = DEFAULT_ARTIFACT,
+    fine_tune: bool = False,
 ) -> TrainReport:
     """Fit gate, heads and combiner and write the artifact to `out`; raises ModelError when the corpus cannot be read.
 
-    `progress` is told stage, steps done and steps in all.
+    `encoder` is the folder whose encoder is kept (None: TF-IDF alone), unless `fine_tune` makes a new one (which
+    needs the optional packages). `progress` is told stage, steps done and steps in all.
     """
     tell = progress or (lambda stage, done, total: None)
     data = read_corpus(corpus)
@@ -57,44 +64,81 @@ def train(
     }
     tell("corpus", 1, 1)
     gazetteer = Gazetteer()
-    least, figures = _gate_threshold(split["train"], split["validation"], seed)
-    known = [*split["train"], *split["validation"]]
-    articles = [*_articles(data, seed, "train"), *_articles(data, seed, "validation")]
-    parts = _fit(known, articles, least, gazetteer, seed, tell)
-    figures |= _figures(Classifier(parts, "", gazetteer), split["test"], _articles(data, seed, "test"))
-    tell("test", 1, 1)
-    sizes = {name: len(texts) for name, texts in split.items()}
-    facts = {"seed": seed, "corpus_sha256": data.sha256, "texts": sizes, "figures": figures, "command": _command(seed)}
-    manifest = save_parts(parts, out, facts)
+    known = _Known.of([*split["train"], *split["validation"]], data, seed)
+    with tempfile.TemporaryDirectory() as scratch:
+        figures: dict[str, float] = {}
+        if fine_tune:
+            encoder = Path(scratch)
+            figures = _fine_tune(known, encoder, seed, tell)
+        elif encoder:
+            figures = _check_seed(encoder, seed)
+        least, gate_figures = _gate_threshold(split["train"], split["validation"], seed)
+        parts = _fit(known, least, gazetteer, seed, tell, encoder)
+        figures |= gate_figures
+        figures |= _figures(Classifier(parts, "", gazetteer), split["test"], _articles(data, seed, "test"))
+        tell("test", 1, 1)
+        sizes = {name: len(texts) for name, texts in split.items()}
+        facts = {"seed": seed, "corpus_sha256": data.sha256, "texts": sizes, "figures": figures}
+        if encoder:
+            facts["encoder_command"] = _command(seed, True)
+        files = [encoder / name for name in ENCODER_FILES] if encoder else []
+        manifest = save_parts(parts, out, facts | {"command": _command(seed, fine_tune)}, files)
     return TrainReport(manifest["model"], out, sizes, figures)
 
 
-def _command(seed: int) -> str:
-    return f"./run.sh train --seed {seed}"
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What may be fitted on: labelled texts, whole articles (their titles are rows after the texts), and the folds."""
+
+    texts: Sequence[Labelled]
+    articles: Sequence[LabelledArticle]
+    folds: Sequence[NDArray[np.int64]]
+
+    @classmethod
+    def of(cls, texts: Sequence[Labelled], data: Corpus, seed: int) -> "_Known":
+        articles = [*_articles(data, seed, "train"), *_articles(data, seed, "validation")]
+        families = [text.family for text in texts] + [article.family for article in articles]
+        return cls(texts, articles, folds_of(families, seed))
+
+    @property
+    def raw(self) -> list[str]:
+        return [*(text.text for text in self.texts), *(article.title for article in self.articles)]
+
+
+def _check_seed(folder: Path, seed: int) -> dict[str, float]:
+    """Figures of the encoder that is kept; refuses one that another split lets know the test."""
+    manifest = read_manifest(folder)
+    if manifest.get("seed") != seed:
+        raise ModelError(f"the encoder in {folder} was fine-tuned with seed {manifest.get('seed')}: add --encoder")
+    return {name: value for name, value in manifest["figures"].items() if "encoder" in name}
+
+
+def _fine_tune(known: _Known, folder: Path, seed: int, tell: Progress) -> dict[str, float]:
+    from classifiers.tune import tune_encoder
+
+    return tune_encoder(known.raw, targets_of(known.texts), known.folds, folder, seed, tell)
+
+
+def _command(seed: int, fine_tune: bool) -> str:
+    return f"./run.sh train{' --encoder' if fine_tune else ''} --seed {seed}"
 
 
 def _articles(data: Corpus, seed: int, split: str) -> list[LabelledArticle]:
     return [article for article in data.articles if split_of(article.family, seed) == split]
 
 
-def _fit(
-    texts: Sequence[Labelled],
-    articles: Sequence[LabelledArticle],
-    least: float,
-    gazetteer: Gazetteer,
-    seed: int,
-    tell: Progress,
-) -> Parts:
-    raw = [text.text for text in texts]
-    blocks = [fit_block(recipe, raw, **size) for recipe, size in zip(recipes(gazetteer), _SIZES, strict=True)]
+def _fit(known: _Known, least: float, gazetteer: Gazetteer, seed: int, tell: Progress, encoder: Path | None) -> Parts:
+    texts = [text.text for text in known.texts]
+    blocks = [fit_block(recipe, texts, **size) for recipe, size in zip(recipes(gazetteer), _SIZES, strict=True)]
     tell("features", 1, 1)
-    weights, intercept = _gate_weights(blocks[0], texts, seed)
-    rows = join(blocks, [*raw, *(article.title for article in articles)])
-    families = [text.family for text in texts] + [article.family for article in articles]
-    heads, unseen = fit_heads(rows, targets_of(texts), folds_of(families, seed), seed, tell)
-    combiner = _fit_combiner(texts, articles, unseen)
+    weights, intercept = _gate_weights(blocks[0], known.texts, seed)
+    vectors = encoded(encoder, known.raw) if encoder else None
+    rows = join(blocks, known.raw)
+    heads, unseen = fit_heads(rows, targets_of(known.texts), known.folds, seed, tell, vectors)
+    combiner = _fit_combiner(known.texts, known.articles, unseen)
     tell("combiner", 1, 1)
-    return Parts(blocks[0], tuple(blocks[1:]), Gate(weights.astype(np.float32), intercept, least), heads, combiner)
+    gate = Gate(weights.astype(np.float32), intercept, least)
+    return Parts(blocks[0], tuple(blocks[1:]), gate, heads, combiner, load_encoder(encoder) if encoder else None)
 
 
 def folds_of(families: Sequence[int], seed: int) -> list[NDArray[np.int64]]:

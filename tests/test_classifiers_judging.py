@@ -13,7 +13,7 @@ from classifiers.classifier import Classifier, load_classifier
 from classifiers.combiner import Combiner, Mix, Scale
 from classifiers.heads import Readings
 from classifiers.judgement import ActorEntry, Document, Judgement
-from classifiers.labels import SIGNALS
+from classifiers.labels import CUTS, SIGNALS
 from classifiers.score import BATCH, BadLine, ScoredLine, score_lines
 
 INVASION = Document("Russian troops cross into Ukraine, missiles hit Kyiv")
@@ -166,8 +166,19 @@ def reading(severity_odds: list[float]) -> Readings:
     return Readings(direction, levels, np.tile([1.0, 0, 0, 0, 0], (rows, 1)), np.zeros((rows, 20)))
 
 
+def test_a_sentence_reaches_a_cut_where_its_severity_is_as_likely_as_less() -> None:
+    levels = np.eye(5)[:3] * 10.0
+    sure, even = 6.0, 0.0
+    scale = Scale(levels, np.zeros(3))
+    for level, cut in enumerate(CUTS):
+        evidence = [sure if at < level else even if at == level else -sure for at in range(3)] + [0.0, 0.0]
+        assert scale.score(np.array([evidence]))[0] == pytest.approx(cut, abs=0.1)
+    assert scale.score(np.array([[sure, sure, sure, 0.0, 0.0]]))[0] == pytest.approx(100.0, abs=0.1)
+
+
 def test_a_graver_sentence_never_lowers_the_score() -> None:
-    scale = Scale(np.array([0.1, 0.2, 0.3, 0.8, 0.1]), np.array([-1.0, 0.5, 2.4]))
+    weights = [[0.9, 0.2, 0.0, 0.8, 0.1], [0.1, 0.9, 0.1, 0.2, 0.5], [0.0, 0.2, 0.9, 0.0, 0.5]]
+    scale = Scale(np.array(weights), np.array([-1.0, 0.5, 2.4]))
     combiner = Combiner((scale, scale), (Mix(np.array([0.2, 0.1, 0.6, 0.2, 0.8])),) * 2)
     grid = [0.01, 0.3, 0.6, 0.95]
     for quiet in itertools.product(grid, repeat=3):

@@ -39,7 +39,7 @@ class Trained:
 def trained(small_corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     out = tmp_path_factory.mktemp("model")
     told: list[tuple[str, int, int]] = []
-    return Trained(out, train(small_corpus, out, seed=1, progress=lambda *step: told.append(step)), told)
+    return Trained(out, train(small_corpus, out, seed=1, progress=lambda *step: told.append(step), encoder=None), told)
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def test_training_reports_progress_and_figures(trained: Trained) -> None:
 
 
 def test_the_same_corpus_and_seed_give_the_same_model(small_corpus: Path, trained: Trained, tmp_path: Path) -> None:
-    again = train(small_corpus, tmp_path, seed=1)
+    again = train(small_corpus, tmp_path, seed=1, encoder=None)
     assert again.model == trained.report.model
     assert again.figures == trained.report.figures
     documents = [Document(title) for title in TITLES]

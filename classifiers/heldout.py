@@ -1,0 +1,70 @@
+"""texts -> what a fine-tuned encoder's heads read in each while it was held out; kept beside the encoder in a file.
+
+The encoder knows by heart the texts it was fine-tuned on. Whoever fits anything on its readings needs those of
+encoders that had not seen the text; with them in a file, the heads can be fitted again without fine-tuning again.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classifiers.encoder import ENCODER_FILE, TOKENIZER_FILE, load_encoder
+from classifiers.heads import Encoded
+from config.errors import ModelError
+
+HELD_OUT_FILE = "held_out.npz"
+LICENCE_FILE = "LICENSE"
+NOTICE_FILE = "NOTICE"
+ENCODER_FILES = (ENCODER_FILE, TOKENIZER_FILE, HELD_OUT_FILE, LICENCE_FILE, NOTICE_FILE)
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """`logits` (texts x columns) of the texts whose digests are `keys`; the final encoder's `weights`, `intercepts`."""
+
+    keys: NDArray[np.uint64]
+    logits: NDArray[np.float32]
+    weights: NDArray[np.float32]
+    intercepts: NDArray[np.float32]
+
+    def save(self, folder: Path) -> Path:
+        """Write held_out.npz, logits in half precision."""
+        path = folder / HELD_OUT_FILE
+        np.savez_compressed(
+            path,
+            keys=self.keys,
+            logits=self.logits.astype(np.float16),
+            weights=self.weights,
+            intercepts=self.intercepts,
+        )
+        return path
+
+
+def keys_of(texts: Sequence[str]) -> NDArray[np.uint64]:
+    """A digest a text."""
+    digests = (hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).digest() for text in texts)
+    return np.array([int.from_bytes(digest) for digest in digests], dtype=np.uint64)
+
+
+def encoded(folder: Path, texts: Sequence[str]) -> Encoded:
+    """Held-out logits of every text; one that came after the fine-tuning is read by the final encoder.
+
+    Raises ModelError when the folder has no encoder that can be read.
+    """
+    path = folder / HELD_OUT_FILE
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            held = HeldOut(*(stored[name] for name in ("keys", "logits", "weights", "intercepts")))
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelError(f"{path} cannot be read ({error}): take it from git, or train with --encoder") from error
+    row_of = {int(key): row for row, key in enumerate(held.keys)}
+    rows = np.array([row_of.get(int(key), -1) for key in keys_of(texts)], dtype=np.int64)
+    unseen = held.logits[rows].astype(np.float64)
+    late = np.flatnonzero(rows < 0)
+    vectors = load_encoder(folder).embed([texts[int(index)] for index in late])
+    unseen[late] = vectors @ held.weights + held.intercepts
+    return Encoded(held.weights.astype(np.float64), held.intercepts.astype(np.float64), unseen)

