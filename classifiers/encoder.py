@@ -4,6 +4,7 @@ Each text is read by itself. In a batch the quantised model would scale all text
 article would read differently with the company it came in; several threads make up for the batch.
 """
 
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -77,9 +78,19 @@ def load_encoder(folder: Path) -> SentenceEncoder:
         raise ModelError(f"{path} cannot be loaded ({error}): take it from git again") from error
 
 
+def forbid_telemetry() -> None:
+    """Call before importing onnxruntime: since 1.29 its official builds report to their maker unless this is set.
+
+    Whom our users watch is nobody else's business. https://github.com/microsoft/onnxruntime/pull/27379
+    """
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
+
 def _session(path: Path) -> Any:
+    forbid_telemetry()
     import onnxruntime
 
+    onnxruntime.disable_telemetry_events()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1

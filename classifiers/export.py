@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from classifiers.encoder import ENCODER_FILE, TOKENIZER_FILE
+from classifiers.encoder import ENCODER_FILE, TOKENIZER_FILE, forbid_telemetry
 from classifiers.finetune import Tuned, base_folder
 from classifiers.heldout import LICENCE_FILE, NOTICE_FILE
 from config.errors import ModelError
@@ -30,6 +30,8 @@ def export(tuned: Tuned, folder: Path) -> list[Path]:
     """Write model, tokenizer, licence and notice to `folder`; returns the paths."""
     try:
         import onnx
+
+        forbid_telemetry()
         from onnxruntime.quantization import QuantType, quantize_dynamic
     except ImportError as error:
         raise ModelError(f"exporting needs the optional packages: pip install 'tocsin[train]' ({error})") from error

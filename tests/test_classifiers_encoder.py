@@ -2,7 +2,10 @@
 
 import importlib.util
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +47,19 @@ def test_a_text_has_the_same_vector_in_any_company(encoder: SentenceEncoder) -> 
     assert alone.shape == (len(TEXTS), encoder.width)
     assert np.array_equal(encoder.embed(TEXTS), alone)
     assert np.array_equal(encoder.embed(TEXTS[::-1] * 20)[-3:][::-1], alone)
+
+
+def test_loading_the_encoder_reports_to_nobody(tmp_path: Path) -> None:
+    """The runtime's telemetry keeps an identity and a queue in the home folder; in CI it is off by itself."""
+    home = tmp_path / "home"
+    home.mkdir()
+    code = "from classifiers.classifier import load_classifier; load_classifier()"
+    environment = {"HOME": str(home), "PATH": os.environ["PATH"], "PYTHONPATH": str(CORPUS.parent.parent)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert [
+        path.name for path in home.rglob("*") if "onnx" in path.name.lower() or "microsoft" in path.name.lower()
+    ] == []
+    assert "telemetry" not in done.stderr.lower()
 
 
 def test_no_texts_give_no_vectors(encoder: SentenceEncoder) -> None:
