@@ -12,10 +12,11 @@ import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from rich.console import Console
+from sqlmodel import select
 
 from bot.app import VERSION, App, Clock, Summary, open_app, utc_now
 from bot.chat.api import open_bot
@@ -169,17 +170,20 @@ async def _renew(database: Database, holder: str, clock: Clock, lost: Callable[[
 
 def _take(database: Database, holder: str, clock: Clock) -> bool:
     with database.write() as session:
-        _free_if_dead(session.get(Lease, LEASE_NAME), holder)
+        for lease in session.exec(select(Lease)):
+            _free_if_dead(lease, clock())
+        session.flush()
+        session.expunge_all()  # take_lease tries to insert a row that this session may have just read
         return take_lease(session, LEASE_NAME, holder, clock(), LEASE)
 
 
-def _free_if_dead(lease: Lease | None, holder: str) -> None:
-    """A process of this machine that was killed cannot give its lease back; nobody should wait for it."""
-    if lease is None or lease.holder == holder:
-        return
-    host, _, pid = lease.holder.rpartition(":")
-    if host == holder.rpartition(":")[0] and pid.isdigit() and not _is_alive(int(pid)):
-        lease.holder = holder
+def _free_if_dead(lease: Lease, now: datetime) -> None:
+    """A process of this machine that was killed cannot give its leases back (this one, or the poller's); nobody should
+    wait for it. Holders are named HOST:PID, with or without more behind."""
+    host, _, rest = lease.holder.partition(":")
+    pid = rest.partition(":")[0]
+    if host and socket.gethostname().startswith(host) and pid.isdigit() and not _is_alive(int(pid)):
+        lease.until = now
 
 
 def _is_alive(pid: int) -> bool:

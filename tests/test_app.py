@@ -4,7 +4,9 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import sqlite3
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -254,6 +256,28 @@ async def test_without_telegram_the_terminal_is_the_admin_whoever_is_configured(
         await reloading(app, config, alerts="[levels]\nwatch = 300.0")
         await app.deliver()
     assert len(sender.messages) == 1
+
+
+def test_the_leases_of_a_killed_process_of_this_machine_are_free_at_once_and_no_others(
+    sqlite_database: Database, now: datetime
+) -> None:
+    from bot import service
+
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    here = socket.gethostname()
+    holders = {
+        "poller:a": f"{here}:{gone.pid}:1f",
+        "poller:b": f"{here}:{os.getpid()}:1f",
+        "poller:c": "elsewhere:1:1f",
+    }
+    with sqlite_database.write() as session:
+        for name, holder in holders.items():
+            session.add(Lease(name=name, holder=holder, until=now + timedelta(hours=1)))
+    assert service._take(sqlite_database, f"{here}:{os.getpid()}", lambda: now)
+    with sqlite_database.read() as session:
+        free = [lease.name for lease in session.exec(select(Lease)) if lease.until <= now]
+    assert free == ["poller:a"]
 
 
 async def test_a_held_database_is_renewed_and_given_up_when_it_was_taken_over(
