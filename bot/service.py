@@ -28,8 +28,6 @@ from bot.jobs import start_timetable
 from bot.outlet import Sender
 from bot.terminal import TerminalSender
 from config.errors import TocsinError
-from config.load import load_settings
-from config.schema import Rate, Settings
 from config.secrets import TELEGRAM_BASE_URL, TELEGRAM_TOKEN, read_secret
 from models import Lease, Outlet
 from models.database import Database
@@ -80,10 +78,10 @@ async def run_service(place: Place, console: Console, clock: Clock = utc_now) ->
         await _finish(poller)
 
 
-async def run_once(place: Place, console: Console, clock: Clock = utc_now) -> tuple[Summary, App]:
+async def run_once(place: Place, console: Console, clock: Clock = utc_now) -> Summary:
     """One round of every stage, cut short when another process takes the database over. Raises TocsinError."""
     async with _opened(place, console, clock) as (app, _limiter), _only_one(app.database, clock, app.stop):
-        return await app.once(), app
+        return await app.once()
 
 
 @asynccontextmanager
@@ -96,20 +94,12 @@ async def _opened(place: Place, console: Console, clock: Clock) -> AsyncIterator
             app.load_model()
             yield app, None
         return
-    held: list[App] = []
-    first = load_settings(place.config)
-    limiter = Limiter(_rate_of(held, first))
-    async with open_bot(place.token, place.base_url) as telegram_bot:
-        telegram: dict[Outlet, Sender] = {Outlet.TELEGRAM: TelegramSender(telegram_bot, limiter)}
-        async with open_app(place.config, place.database_url, telegram, clock) as app:
-            held.append(app)
+    async with open_app(place.config, place.database_url, {}, clock) as app:
+        limiter = Limiter(lambda: app.settings.telegram.rate)  # asked at each turn, so that a reload is obeyed
+        async with open_bot(place.token, place.base_url) as telegram_bot:
+            app.senders[Outlet.TELEGRAM] = TelegramSender(telegram_bot, limiter)
             app.load_model()
             yield app, limiter
-
-
-def _rate_of(held: list[App], first: Settings) -> Callable[[], Rate]:
-    """The rate as the settings have it now: the limiter is made before the app, and outlives a reload."""
-    return lambda: (held[0].settings if held else first).telegram.rate
 
 
 async def _answer_people(place: Place, app: App, limiter: Limiter) -> None:

@@ -10,7 +10,7 @@ from enum import IntEnum, StrEnum
 from typing import Any, cast
 from uuid import uuid4
 
-from sqlalchemy import JSON, CursorResult, UniqueConstraint, update
+from sqlalchemy import JSON, ColumnElement, CursorResult, UniqueConstraint, update
 from sqlmodel import Field, Session, SQLModel, col, func, select
 
 from models.alert import Alert
@@ -65,9 +65,12 @@ OPEN_STATES = (DeliveryState.WAITING, DeliveryState.SENDING)
 
 def anything_due(session: Session, outlets: Sequence[str], now: datetime) -> bool:
     """Whether some row for `outlets` waits for a claim; takes no lock."""
-    due = (col(Delivery.state).in_(OPEN_STATES)) & (col(Delivery.send_after) <= now)
-    waiting = select(Delivery.id).join(Subscriber).where(due, col(Subscriber.outlet).in_(outlets))
+    waiting = select(Delivery.id).join(Subscriber).where(_due(now), col(Subscriber.outlet).in_(outlets))
     return session.exec(waiting.limit(1)).first() is not None
+
+
+def _due(now: datetime) -> ColumnElement[bool]:
+    return col(Delivery.state).in_(OPEN_STATES) & (col(Delivery.send_after) <= now)
 
 
 def claim_due(
@@ -77,16 +80,15 @@ def claim_due(
 
     Safe against other claimers: each row is taken by an UPDATE that still finds it due.
     """
-    due = (col(Delivery.state).in_(OPEN_STATES)) & (col(Delivery.send_after) <= now)
     order = (col(Delivery.priority), col(Delivery.send_after), col(Delivery.id))
-    reachable = select(Delivery.id).join(Subscriber).where(due, col(Subscriber.outlet).in_(outlets))
+    reachable = select(Delivery.id).join(Subscriber).where(_due(now), col(Subscriber.outlet).in_(outlets))
     ids = session.exec(reachable.order_by(*order).limit(limit)).all()
     if not ids:
         return []
     claim = uuid4().hex
     taken = (
         update(Delivery)
-        .where(col(Delivery.id).in_(ids), due)
+        .where(col(Delivery.id).in_(ids), _due(now))
         .values(state=DeliveryState.SENDING, claim=claim, send_after=now + lease, attempts=col(Delivery.attempts) + 1)
     )
     session.execute(taken, execution_options={"synchronize_session": False})

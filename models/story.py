@@ -81,6 +81,14 @@ class Story(SQLModel, table=True):
         """Held now, after hysteresis."""
         return Level(self.level_deescalation if direction is Direction.DEESCALATION else self.level_escalation)
 
+    def level_since(self, direction: Direction) -> datetime | None:
+        """When the level held now was entered, None for a level never entered."""
+        return self.level_deescalation_since if direction is Direction.DEESCALATION else self.level_escalation_since
+
+    def peak(self, direction: Direction) -> float:
+        """The highest score ever, 0-100."""
+        return self.peak_deescalation if direction is Direction.DEESCALATION else self.peak_escalation
+
     def told(self, direction: Direction) -> Level:
         """The highest level people have been told of."""
         return Level(self.told_deescalation if direction is Direction.DEESCALATION else self.told_escalation)

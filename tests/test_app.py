@@ -317,7 +317,7 @@ async def test_an_alert_reaches_a_telegram_chat_as_valid_html(
     database.close()
     async with FakeBotApi() as telegram:
         place = Place(config, sqlite_url, TOKEN, telegram.base_url, tmp_path)
-        summary, _app = await run_once(place, Console(file=(tmp_path / "out").open("w")))
+        summary = await run_once(place, Console(file=(tmp_path / "out").open("w")))
         (call,) = await telegram.sent(1)
     assert summary.sent == 1
     assert (call.chat_id, ATTACK[0] in call.text) == (555, True)

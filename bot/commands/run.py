@@ -37,7 +37,7 @@ def once(config: Config = None, database: DatabaseUrl = None) -> None:
     set_up_logging()
     out = console()
     place = place_of(config_folder(config), database_url(database))
-    summary, _app = asyncio.run(run_once(place, out))
+    summary = asyncio.run(run_once(place, out))
     table = Table(title="One round", title_justify="left", show_header=False)
     for what, count in {
         "feeds polled": summary.ingested.polled,

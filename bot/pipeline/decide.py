@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from sqlmodel import Session
 
 from bot.messages.alert import alert_facts, alert_message, signal_name
+from bot.messages.message import Message
 from bot.notices import enqueue
 from bot.pipeline.levels import level_of, next_level, threshold
 from bot.pipeline.weigh import Weight, weigh
@@ -65,8 +66,9 @@ def raise_alerts(session: Session, settings: Alerts, now: datetime, limit: int =
     subscribers = active_subscribers(session) if alerts else []
     # The loudest first: where a day's budget is not enough for all, it should not go to whoever came first.
     for alert in sorted(alerts, key=lambda alert: (-alert.level, -alert.score, alert.id)):
+        message = alert_message(alert)
         for subscriber in subscribers:
-            _address(session, alert, subscriber, settings, now)
+            _address(session, alert, message, subscriber, settings, now)
     return len(alerts)
 
 
@@ -141,7 +143,7 @@ def _judge(session: Session, story: Story, settings: Alerts, now: datetime) -> l
     outcomes = worth_telling(story, weight, settings, now)
     silences = [outcome for outcome in outcomes if isinstance(outcome, Silence)]
     for silence in silences:
-        _note_silence(session, story, silence, now)
+        _note_silence(session, story.id, silence, now)
     alerts = [_tell(session, story, weight, outcome, now) for outcome in outcomes if isinstance(outcome, Telling)]
     story.changed = False
     story.judge_again_at = _next_look(story, weight, silences, settings, now)
@@ -161,8 +163,7 @@ def update_story(story: Story, weight: Weight, settings: Alerts, now: datetime) 
     if rows := weight.top.get(leading):
         story.title, story.url = rows[0][0].title, rows[0][1].url
     for direction in Direction:
-        held = story.level(direction)
-        since = story.level_deescalation_since if direction is Direction.DEESCALATION else story.level_escalation_since
+        held, since = story.level(direction), story.level_since(direction)
         level = next_level(held, since, weight.score(direction), settings.levels_for(direction), now)
         if level != held:
             setattr(story, f"level_{direction}", int(level))
@@ -190,29 +191,19 @@ def _tell(session: Session, story: Story, weight: Weight, telling: Telling, now:
     return alert
 
 
-def _address(session: Session, alert: Alert, subscriber: Subscriber, settings: Alerts, now: datetime) -> None:
+def _address(
+    session: Session, alert: Alert, message: Message, subscriber: Subscriber, settings: Alerts, now: datetime
+) -> None:
     """One waiting delivery, or the reason why this subscriber is not told."""
     reason = _withheld(session, alert, subscriber, settings, now)
     if reason is None:
-        message = alert_message(alert)
         row = enqueue(session, subscriber, f"alert:{alert.id}", message, now, Priority.ALERT)
         if row is not None:
             row.alert_id = alert.id
             session.flush()  # so that the next alert of this round counts it against the budget
         return
-    suppress(
-        session,
-        Suppression(
-            story_id=alert.story_id,
-            subscriber_id=subscriber.id,
-            direction=alert.direction,
-            level=alert.level,
-            reason=reason,
-            score=alert.score,
-            first_at=now,
-            last_at=now,
-        ),
-    )
+    silence = Silence(alert.direction, Level(alert.level), alert.score, reason)
+    _note_silence(session, alert.story_id, silence, now, subscriber.id)
 
 
 def _withheld(
@@ -233,11 +224,12 @@ def _breaks_budget(alert: Alert) -> bool:
     return alert.level >= Level.CRITICAL and alert.kind in (AlertKind.NEW, AlertKind.RAISED)
 
 
-def _note_silence(session: Session, story: Story, silence: Silence, now: datetime) -> None:
+def _note_silence(session: Session, story_id: int, silence: Silence, now: datetime, subscriber_id: int = 0) -> None:
     suppress(
         session,
         Suppression(
-            story_id=story.id,
+            story_id=story_id,
+            subscriber_id=subscriber_id,
             direction=silence.direction,
             level=int(silence.level),
             reason=silence.reason,
@@ -257,7 +249,7 @@ def _next_look(
         moments.append(weight.fades_at)
     for direction in Direction:
         levels = settings.levels_for(direction)
-        since = story.level_deescalation_since if direction is Direction.DEESCALATION else story.level_escalation_since
+        since = story.level_since(direction)
         if since is not None and level_of(weight.score(direction), levels) < story.level(direction):
             moments.append(since + timedelta(minutes=levels.dwell_minutes))
     return min((moment for moment in moments if moment > now), default=None)

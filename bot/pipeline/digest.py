@@ -142,7 +142,7 @@ def _top(
 ) -> tuple[StoryLine, ...]:
     watch = settings.alerts.levels_for(direction).watch
     stories = loudest_stories(session, direction, since, until, settings.digest.top_stories)
-    return tuple(_line(story, direction) for story in stories if _peak(story, direction) >= watch)
+    return tuple(_line(story, direction) for story in stories if story.peak(direction) >= watch)
 
 
 def _contested(session: Session, since: datetime, until: datetime, limit: int) -> Sequence[Story]:
@@ -195,10 +195,6 @@ def _pair_peaks(session: Session, since: datetime, until: datetime) -> dict[str,
     return peaks
 
 
-def _peak(story: Story, direction: Direction) -> float:
-    return story.peak_deescalation if direction is Direction.DEESCALATION else story.peak_escalation
-
-
 def _line(story: Story, direction: Direction) -> StoryLine:
     note = f"disputed: {', '.join(signal_name(signal) for signal in story.contested)}" if story.contested else ""
-    return StoryLine(_peak(story, direction), story.title, story.url, story.publishers, note)
+    return StoryLine(story.peak(direction), story.title, story.url, story.publishers, note)

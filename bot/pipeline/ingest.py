@@ -6,7 +6,8 @@ A feed's articles and its new state are one transaction, so a crash costs at mos
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -108,13 +109,19 @@ def _due(database: Database, now: datetime) -> Sequence[Feed]:
 
 def _store(database: Database, poll: Poll, settings: Settings, now: datetime) -> tuple[int, int]:
     """One feed, one transaction; returns how many articles are new and how many were edited."""
+    with _changing(database, poll, settings, now) as (session, feed):
+        return _record_answer(session, feed, poll, settings, now)
+
+
+@contextmanager
+def _changing(database: Database, poll: Poll, settings: Settings, now: datetime) -> Iterator[tuple[Session, Feed]]:
+    """The feed of a poll in a transaction of its own; admins are told when its health is another at the end."""
     with database.write() as session:
         feed = session.get_one(Feed, poll.feed.id)
         before = feed.health
-        counts = _record_answer(session, feed, poll, settings, now)
+        yield session, feed
         if worth_telling(before, feed.health):
             _tell_health(session, feed, settings, now)
-    return counts
 
 
 def _store_failures(database: Database, failed: Sequence[Poll], asked: int, settings: Settings, now: datetime) -> None:
@@ -130,13 +137,9 @@ def _store_failures(database: Database, failed: Sequence[Poll], asked: int, sett
             settings.service.fetch.min_interval_minutes,
         )
     for poll in failed:
-        with database.write() as session:
-            feed = session.get_one(Feed, poll.feed.id)
-            before = feed.health
-            if poll.error is not None:
+        if poll.error is not None:
+            with _changing(database, poll, settings, now) as (_session, feed):
                 _record_failure(feed, poll.error, settings.service.fetch, outage, now)
-            if worth_telling(before, feed.health):
-                _tell_health(session, feed, settings, now)
 
 
 def _record_answer(session: Session, feed: Feed, poll: Poll, settings: Settings, now: datetime) -> tuple[int, int]:

@@ -5,7 +5,7 @@ Publisher families count once, and so does copy: the same words under two names 
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -54,7 +54,8 @@ def weigh(readings: Sequence[ReadingWithSource], settings: Stories, now: datetim
     factor = 1.0 if sources > 1 else settings.single_source_factor
     top = {direction: _ranked(fresh, direction) for direction in Direction}
     scores = {direction: factor * _best(rows, direction) for direction, rows in top.items()}
-    contested = contested_signals([row[0] for row in readings])
+    sides = stances([row[0] for row in readings])
+    contested = contested_signals([row[0] for row in readings], sides)
     return Weight(
         escalation=scores[Direction.ESCALATION],
         deescalation=scores[Direction.DEESCALATION],
@@ -65,7 +66,7 @@ def weigh(readings: Sequence[ReadingWithSource], settings: Stories, now: datetim
         actors=_actors(readings),
         signals=_signals(fresh or readings),
         contested=contested,
-        stances=stances([row[0] for row in readings]),
+        stances=sides,
         fades_at=min((row[0].news_at + memory for row in fresh), default=None),
     )
 
@@ -105,14 +106,14 @@ def copy_keys(reading: Reading) -> list[str]:
     return keys
 
 
-def contested_signals(readings: Sequence[Reading]) -> tuple[str, ...]:
-    """Signals about which parties contradict each other, within one article or across the story's articles.
+def contested_signals(readings: Sequence[Reading], sides: Mapping[str, Mapping[str, str]]) -> tuple[str, ...]:
+    """Signals about which parties contradict each other, within one article or across the story's articles, given who
+    stands where (`stances` of the same readings).
 
     A party that denies on balance must face one that affirms on balance. Of an attack, which stands though nobody
     claims it, a denial of authorship is enough where the classifier reads the article as contested. Only signals that
     an article is probably about count: among many sentences a stray denial is sure to be found.
     """
-    sides = stances(readings)
     reported = {signal for reading in readings for signal in reading.contested} & AUTHORED
     return tuple(
         sorted(
@@ -156,8 +157,8 @@ def _status(readings: Sequence[ReadingWithSource], sources: int, contested: tupl
     return StoryStatus.CONFIRMED if sources > 1 and neutral else StoryStatus.UNCONFIRMED
 
 
-def _commonest(values: object) -> str | None:
-    counts = Counter(value for value in values if value)  # type: ignore[attr-defined]
+def _commonest(values: Iterable[str | None]) -> str | None:
+    counts = Counter(value for value in values if value)
     return max(counts, key=lambda value: (counts[value], value), default=None)
 
 
