@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import BigInteger, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, UniqueConstraint
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from models.columns import text_enum
@@ -28,7 +28,13 @@ class SubscriberState(StrEnum):
 
 
 class Subscriber(SQLModel, table=True):
-    """One place messages go to; levels are `models.story.Level` values from which it wants to hear."""
+    """One place messages go to, and what it wants to hear.
+
+    Levels are `models.story.Level` values: from `level_*` on it is told, from `break_through` on also in quiet hours
+    (4: never). Empty lists filter nothing: `regions` as feeds name them, `dyads` as stories do ("RU-UA"), `signals` as
+    the codebook does; `muted_dyads` are not told. Quiet hours are local, "HH:MM", and may span midnight; None: none.
+    `timezone` (IANA name), `digest_weekday` (0 is Monday) and `digest_at` ("HH:MM") fall back on config/digest.toml.
+    """
 
     __table_args__ = (UniqueConstraint("outlet", "chat_id", "thread_id"),)
 
@@ -42,6 +48,19 @@ class Subscriber(SQLModel, table=True):
     level_escalation: int = 2
     level_deescalation: int = 2
     daily_budget: int | None = None  # None: as config says
+    regions: list[str] = Field(default_factory=list, sa_type=JSON)
+    dyads: list[str] = Field(default_factory=list, sa_type=JSON)
+    muted_dyads: list[str] = Field(default_factory=list, sa_type=JSON)
+    signals: list[str] = Field(default_factory=list, sa_type=JSON)
+    quiet_from: str | None = Field(default=None, max_length=5)
+    quiet_until: str | None = Field(default=None, max_length=5)
+    break_through: int = 3
+    timezone: str = Field(default="", max_length=64)
+    digest_weekday: int | None = None
+    digest_at: str | None = Field(default=None, max_length=5)
+    link_previews: bool = False
+    silent: bool = False
+    language: str = Field(default="en", max_length=8)
     digest: bool = True
     digest_due_at: datetime | None = Field(default=None, index=True)
     created_at: datetime

@@ -61,11 +61,12 @@ async def poller(
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def answered(fake: FakeBotApi) -> None:
-    """A command gets its answer."""
+async def answered(fake: FakeBotApi) -> int:
+    """A command gets its answer; returns its update's id."""
     number = len(fake.messages)
-    await fake.push(updates.private("/help", 42))
+    update_id = await fake.push(updates.private("/help", 42))
     await fake.sent(number + 1)
+    return update_id
 
 
 async def test_it_asks_only_for_what_it_uses_and_drops_nothing(fake: FakeBotApi, database: Database) -> None:
@@ -199,7 +200,8 @@ async def test_a_lost_lease_ends_polling_until_it_is_free_again(
 ) -> None:
     clock = Clock()
     async with poller(fake, database, clock):
-        await answered(fake)
+        update_id = await answered(fake)
+        await fake.until(lambda: fake.confirmed >= update_id)  # the next poll is under way, its lease renewed
         with database.write() as session:
             lease = session.exec(select(Lease)).one()
             lease.holder, lease.until = "somebody else", NOW + timedelta(hours=1)
