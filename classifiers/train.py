@@ -16,9 +16,10 @@ from classifiers.actors import Gazetteer
 from classifiers.artifact import DEFAULT_ARTIFACT, Gate, Parts, read_manifest, recipes, save_parts
 from classifiers.classifier import Classifier
 from classifiers.combiner import Combiner, Floats, evidence_for, fit_mix, fit_scale
-from classifiers.corpus_files import CORPUS, Corpus, Labelled, LabelledArticle, read_corpus, split_of
+from classifiers.corpus_files import CORPUS, SPLITS, Corpus, Labelled, LabelledArticle, read_corpus, split_of
 from classifiers.encoder import load_encoder
 from classifiers.features import WORDS, TfidfBlock, fit_block, join
+from classifiers.hard_cases import read_pairs, suite_sha256, try_pairs
 from classifiers.heads import COLUMNS, Readings, fit_heads, fit_one, targets_of
 from classifiers.heldout import ENCODER_FILES, encoded
 from classifiers.judgement import Document
@@ -26,6 +27,8 @@ from classifiers.labels import LIKELY_SIGNAL, POLES
 from config.errors import ModelError
 
 Progress = Callable[[str, int, int], None]
+Rows = NDArray[np.int64]
+Tune = Callable[[Sequence[str], Rows, Sequence[Rows], Path, int, Progress], dict[str, float]]
 
 SEED = 20260101
 GATE_RECALL = 0.995
@@ -50,39 +53,42 @@ def train(
     seed: int = SEED,
     progress: Progress | None = None,
     encoder: Path | None = DEFAULT_ARTIFACT,
-    fine_tune: bool = False,
+    tune: Tune | None = None,
+    extra: Sequence[Labelled] = (),
 ) -> TrainReport:
     """Fit gate, heads and combiner and write the artifact to `out`; raises ModelError when the corpus cannot be read.
 
-    `encoder` is the folder whose encoder is kept (None: TF-IDF alone), unless `fine_tune` makes a new one (which
-    needs the optional packages). `progress` is told stage, steps done and steps in all.
+    `encoder` is the folder whose encoder is kept (None: TF-IDF alone), unless `tune` makes a new one. `extra` texts,
+    what admins judged, are trained on but never measured with. `progress` is told stage, steps done, steps in all.
     """
     tell = progress or (lambda stage, done, total: None)
     data = read_corpus(corpus)
-    split = {
-        name: [t for t in data.texts if split_of(t.family, seed) == name] for name in ("train", "validation", "test")
-    }
+    split = _splits(data, extra, seed)
     tell("corpus", 1, 1)
     gazetteer = Gazetteer()
     known = _Known.of([*split["train"], *split["validation"]], data, seed)
     with tempfile.TemporaryDirectory() as scratch:
         figures: dict[str, float] = {}
-        if fine_tune:
+        if tune:
             encoder = Path(scratch)
-            figures = _fine_tune(known, encoder, seed, tell)
+            figures = tune(known.raw, targets_of(known.texts), known.folds, encoder, seed, tell)
         elif encoder:
             figures = _check_seed(encoder, seed)
         least, gate_figures = _gate_threshold(split["train"], split["validation"], seed)
-        parts = _fit(known, least, gazetteer, seed, tell, encoder)
+        parts, unseen = _fit(known, least, gazetteer, seed, tell, encoder)
+        classifier = Classifier(parts, "", gazetteer)
         figures |= gate_figures
-        figures |= _figures(Classifier(parts, "", gazetteer), split["test"], _articles(data, seed, "test"))
+        figures |= _validation(known, unseen, split["validation"])
+        figures["hard_pairs"] = round(try_pairs(classifier.judge, read_pairs()).rate, 4)
+        figures |= _test(classifier, split["test"], _articles(data, seed, "test"))
         tell("test", 1, 1)
         sizes = {name: len(texts) for name, texts in split.items()}
         facts = {"seed": seed, "corpus_sha256": data.sha256, "texts": sizes, "figures": figures}
+        facts |= {"hard_cases_sha256": suite_sha256(), "verdicts": len(extra)}
         if encoder:
             facts["encoder_command"] = _command(seed, True)
         files = [encoder / name for name in ENCODER_FILES] if encoder else []
-        manifest = save_parts(parts, out, facts | {"command": _command(seed, fine_tune)}, files)
+        manifest = save_parts(parts, out, facts | {"command": _command(seed, tune is not None)}, files)
     return TrainReport(manifest["model"], out, sizes, figures)
 
 
@@ -113,10 +119,12 @@ def _check_seed(folder: Path, seed: int) -> dict[str, float]:
     return {name: value for name, value in manifest["figures"].items() if "encoder" in name}
 
 
-def _fine_tune(known: _Known, folder: Path, seed: int, tell: Progress) -> dict[str, float]:
-    from classifiers.tune import tune_encoder
-
-    return tune_encoder(known.raw, targets_of(known.texts), known.folds, folder, seed, tell)
+def _splits(data: Corpus, extra: Sequence[Labelled], seed: int) -> dict[str, list[Labelled]]:
+    """Texts by split. An extra text that stands in the corpus already is left out: it may be in the frozen test."""
+    split = {name: [t for t in data.texts if split_of(t.family, seed) == name] for name in SPLITS}
+    known = {text.text for text in data.texts}
+    split["train"] += [text for text in extra if text.text not in known]
+    return split
 
 
 def _command(seed: int, fine_tune: bool) -> str:
@@ -127,7 +135,10 @@ def _articles(data: Corpus, seed: int, split: str) -> list[LabelledArticle]:
     return [article for article in data.articles if split_of(article.family, seed) == split]
 
 
-def _fit(known: _Known, least: float, gazetteer: Gazetteer, seed: int, tell: Progress, encoder: Path | None) -> Parts:
+def _fit(
+    known: _Known, least: float, gazetteer: Gazetteer, seed: int, tell: Progress, encoder: Path | None
+) -> tuple[Parts, Readings]:
+    """The parts, and what each known text and title reads as when its fold was held out."""
     texts = [text.text for text in known.texts]
     blocks = [fit_block(recipe, texts, **size) for recipe, size in zip(recipes(gazetteer), _SIZES, strict=True)]
     tell("features", 1, 1)
@@ -138,7 +149,8 @@ def _fit(known: _Known, least: float, gazetteer: Gazetteer, seed: int, tell: Pro
     combiner = _fit_combiner(known.texts, known.articles, unseen)
     tell("combiner", 1, 1)
     gate = Gate(weights.astype(np.float32), intercept, least)
-    return Parts(blocks[0], tuple(blocks[1:]), gate, heads, combiner, load_encoder(encoder) if encoder else None)
+    encoding = load_encoder(encoder) if encoder else None
+    return Parts(blocks[0], tuple(blocks[1:]), gate, heads, combiner, encoding), unseen
 
 
 def folds_of(families: Sequence[int], seed: int) -> list[NDArray[np.int64]]:
@@ -209,27 +221,38 @@ def _rows_by_article(texts: Sequence[Labelled], articles: Sequence[LabelledArtic
     ]
 
 
-def _figures(
-    classifier: Classifier, texts: Sequence[Labelled], articles: Sequence[LabelledArticle]
-) -> dict[str, float]:
-    from sklearn.metrics import f1_score
+def _validation(known: _Known, unseen: Readings, validation: Sequence[Labelled]) -> dict[str, float]:
+    """Figures of the validation texts as they read when held out: what one model is compared with another by."""
+    chosen = {id(text) for text in validation}
+    rows = np.array([row for row, text in enumerate(known.texts) if id(text) in chosen], dtype=np.int64)
+    return _read_figures("validation", unseen[rows], validation) if len(rows) else {}
 
+
+def _test(classifier: Classifier, texts: Sequence[Labelled], articles: Sequence[LabelledArticle]) -> dict[str, float]:
     if not texts:
         return {}
     readings = classifier.sentence_readings([text.text for text in texts])
+    return _read_figures("test", readings, texts) | _article_figures(classifier, articles)
+
+
+def _read_figures(split: str, readings: Readings, texts: Sequence[Labelled]) -> dict[str, float]:
+    from sklearn.metrics import average_precision_score, f1_score
+
     targets = targets_of(texts)
     figures = {}
     for head in ("direction", "status"):
         truth = targets[:, COLUMNS[head]].argmax(axis=1)
         guess = getattr(readings, head).argmax(axis=1)
-        figures[f"test_{head}_f1"] = f1_score(truth, guess, average="macro", zero_division=0)
+        figures[f"{head}_f1"] = f1_score(truth, guess, average="macro", zero_division=0)
         if head == "direction":
             poled = truth < len(POLES)
-            figures["test_pole_flips"] = float(((guess != truth) & (guess < len(POLES)))[poled].mean())
-    figures["test_signals_f1"] = f1_score(
+            figures["pole_flips"] = ((guess != truth) & (guess < len(POLES)))[poled].mean()
+    figures["signals_f1"] = f1_score(
         targets[:, COLUMNS["signals"]], readings.signals >= LIKELY_SIGNAL, average="macro", zero_division=0
     )
-    return {name: round(float(value), 4) for name, value in figures.items()} | _article_figures(classifier, articles)
+    notable = np.array([text.severity >= 2 for text in texts])
+    figures["notable_ap"] = average_precision_score(notable, readings.levels[:, :, 1].max(axis=1))
+    return {f"{split}_{name}": round(float(value), 4) for name, value in figures.items()}
 
 
 def _article_figures(classifier: Classifier, articles: Sequence[LabelledArticle]) -> dict[str, float]:

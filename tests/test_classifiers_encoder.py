@@ -21,6 +21,7 @@ from classifiers.heads import Encoded
 from classifiers.heldout import ENCODER_FILES, HELD_OUT_FILE, encoded, keys_of
 from classifiers.judgement import Document
 from classifiers.train import train
+from classifiers.tune import tune_encoder
 from config.errors import ModelError
 
 TEXTS = [
@@ -151,14 +152,14 @@ def tiny_corpus(tmp_path: Path) -> Path:
 @pytest.mark.skipif(not MISSING, reason="the optional packages are installed")
 def test_fine_tuning_without_its_packages_says_what_to_install(tiny_corpus: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"pip install .*train"):
-        train(tiny_corpus, tmp_path / "out", fine_tune=True)
+        train(tiny_corpus, tmp_path / "out", tune=tune_encoder)
 
 
 @pytest.mark.timeout(600)
 @pytest.mark.skipif(bool(MISSING), reason=f"FINE-TUNING IS NOT TESTED HERE: {', '.join(MISSING)} not installed")
 def test_fine_tuning_makes_a_model_that_loads_and_reads(tiny_corpus: Path, tmp_path: Path) -> None:
     told: list[str] = []
-    report = train(tiny_corpus, tmp_path / "out", progress=lambda stage, *_: told.append(stage), fine_tune=True)
+    report = train(tiny_corpus, tmp_path / "out", progress=lambda stage, *_: told.append(stage), tune=tune_encoder)
     assert {"encoder", "encoder without part 1 of 3", "heads", "test"} <= set(told)
     assert report.figures["held_out_encoder_cosine_int8"] > 0.98
     assert {path.name for path in (tmp_path / "out").iterdir()} >= set(ENCODER_FILES)

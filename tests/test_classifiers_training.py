@@ -13,6 +13,7 @@ from classifiers.classifier import load_classifier
 from classifiers.corpus_files import CORPUS, SPLITS, Corpus, read_corpus, split_of
 from classifiers.evaluate import evaluate
 from classifiers.judgement import Document
+from classifiers.rivals import keyword_list, live_model
 from classifiers.train import SEED, TrainReport, folds_of, train
 from config.errors import ModelError
 
@@ -195,9 +196,9 @@ def test_evaluation_prints_model_and_keywords_side_by_side(tmp_path: Path) -> No
     path = tmp_path / "sample.jsonl"
     lines = [json.dumps(record | {"signals": s}) for record, s in zip(records, signals, strict=True)]
     path.write_text("\n".join(lines * 6))
-    table = evaluate(load_classifier(), [path], resamples=20)
+    table = evaluate([live_model(), keyword_list()], [path], resamples=20)
     model, keywords = table.rows
-    assert (model.records, keywords.system) == (18, "keywords")
+    assert (model.records, keywords.system) == (18, "keyword list")
     assert model.figures["direction F1"].value == 1.0
     assert model.figures["out of scope >=40"].value == 0.0
     assert all(f.low <= f.value <= f.high for row in table.rows for f in row.figures.values())
@@ -212,13 +213,13 @@ def test_a_file_without_negatives_is_a_forced_choice(tmp_path: Path) -> None:
         {"text": "They met", "direction": "escalation", "agree": False},
     ]
     path.write_text("\n".join(json.dumps(row) for row in rows))
-    row = evaluate(load_classifier(), [path], resamples=5).rows[0]
+    row = evaluate([live_model()], [path], resamples=5).rows[0]
     assert row.records == 2
-    assert set(row.figures) == {"direction F1", "pole flips"}
+    assert set(row.figures) == {"direction F1", "pole flips", "calibration error"}
 
 
 def test_evaluation_refuses_a_file_without_labels(tmp_path: Path) -> None:
     path = tmp_path / "plain.jsonl"
     path.write_text('{"title": "x"}\n')
     with pytest.raises(ModelError, match="direction"):
-        evaluate(load_classifier(), [path])
+        evaluate([keyword_list()], [path])

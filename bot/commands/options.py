@@ -1,11 +1,12 @@
 """The options every command takes, and what they default to."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import Progress
+from rich.progress import Progress, TaskID
 
 from config.load import DEFAULT_FOLDER
 from config.secrets import CONFIG_FOLDER, DATABASE_URL, DEFAULT_DATABASE_URL, read_secret
@@ -34,6 +35,21 @@ def database_url(given: str | None) -> str:
 def progress(out: Console) -> Progress:
     """Bars that vanish when done; nothing at all where output is piped."""
     return Progress(console=out, transient=True, disable=not out.is_terminal)
+
+
+Teller = Callable[[str, int, int], None]
+
+
+def teller(bars: Progress) -> Teller:
+    """What a long task calls with stage, steps done and steps in all: one bar a stage."""
+    tasks: dict[str, TaskID] = {}
+
+    def tell(stage: str, done: int, total: int) -> None:
+        if stage not in tasks:
+            tasks[stage] = bars.add_task(stage, total=total)
+        bars.update(tasks[stage], completed=done, total=total)
+
+    return tell
 
 
 def console() -> Console:
