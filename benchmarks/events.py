@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 from rich.console import Console
 from rich.table import Table
 
-from bot.app import extra_actors
 from bot.demo.newsroom import SAMPLE
+from bot.model_shelf import extra_actors
 from bot.pipeline.cluster import PROBABLE, WORTH_A_STORY, least_similarity
 from bot.pipeline.story_index import Entry, StoryIndex, story_words
 from classifiers.classifier import load_classifier

@@ -17,6 +17,7 @@ from bot.feeds.fetcher import Fetcher
 from bot.feeds.parser import ParsePool
 from bot.feeds.types import FetchLimits
 from bot.messages.message import notice
+from bot.model_shelf import live_classifier, shelf
 from bot.notices import tell_admins
 from bot.outlet import Sender
 from bot.pipeline.classify import read_new_articles
@@ -28,10 +29,9 @@ from bot.pipeline.ingest import Ingested, fetch_due_feeds
 from bot.pipeline.retain import forget_old
 from bot.pipeline.story_index import StoryIndex
 from bot.subscribers import replan_digests, settle_terminal
-from classifiers.judgement import ActorEntry
-from config.errors import ConfigError
+from config.errors import ConfigError, ModelError
 from config.load import fingerprint, load_settings
-from config.schema import Actors, Fetching, Settings
+from config.schema import Fetching, Settings
 from models import Outlet
 from models.database import Database, open_database
 from models.feed import sync_feeds
@@ -71,6 +71,7 @@ class App:
         self.clock = clock
         self.senders: dict[Outlet, Sender] = {}
         self.classifier: Classifier | None = None
+        self._live_model: Path | None = None
         self._index: StoryIndex | None = None
         self._fetcher: Fetcher | None = None
         self._fetcher_is_old = False
@@ -157,13 +158,24 @@ class App:
     def load_model(self) -> "Classifier":
         """The classifier, loaded at first use. Raises ModelError."""
         if self.classifier is None:
-            from classifiers.classifier import load_classifier
-
-            self.classifier = load_classifier(extra_actors=extra_actors(self.settings.actors))
+            self._live_model = shelf().live()
+            self.classifier = live_classifier(self.settings.actors)
         return self.classifier
+
+    def _follow_promotion(self) -> None:
+        """Let go of the model when another one was promoted; the next round loads that."""
+        try:
+            promoted = self._live_model is not None and shelf().live() != self._live_model
+        except ModelError as error:
+            log.warning("models_refused %s", error)
+            return
+        if promoted:
+            log.info("model_promoted folder=%s", shelf().live())
+            self.classifier = None
 
     async def reload(self) -> bool:
         """Take up changed settings; a mistake leaves the old ones working and is told to the admins once."""
+        await asyncio.to_thread(self._follow_promotion)
         found = await asyncio.to_thread(fingerprint, self.folder)
         if found == self._fingerprint:
             return False
@@ -243,8 +255,3 @@ def fetch_limits(fetching: Fetching) -> FetchLimits:
         allow_addresses=fetching.allow_addresses,
         user_agent=f"Tocsin/{VERSION} (news feed reader{contact})",
     )
-
-
-def extra_actors(actors: Actors) -> list[ActorEntry]:
-    """The admin's parties as the classifier takes them."""
-    return [ActorEntry(entry.code, entry.name, entry.aliases, entry.kind) for entry in actors.actors]

@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from bot.commands import check, data, feeds, learn, messages, run
+from bot.commands import check, data, feeds, learn, messages, models, reread, run
 from config.errors import TocsinError
 
 app = typer.Typer(
@@ -25,9 +25,11 @@ app.command()(messages.digest)
 app.command()(learn.score)
 app.command()(learn.train)
 app.command()(learn.evaluate)
+app.command()(reread.reread)
 app.command()(data.backup)
 app.command()(data.restore)
 app.add_typer(feeds.app, name="feeds")
+app.add_typer(models.app, name="models")
 
 
 def main() -> None:

@@ -74,8 +74,9 @@ async def run_service(place: Place, console: Console, clock: Clock = utc_now) ->
         await stop.wait()
         console.print("Stopping; the next start goes on from here.")
         app.stop()
-        scheduler.shutdown(wait=False)
+        scheduler.pause()  # its shutdown would cut off the rounds under way, and log each as a failure
         await _finish(poller)
+        scheduler.shutdown(wait=False)
 
 
 async def run_once(place: Place, console: Console, clock: Clock = utc_now) -> Summary:

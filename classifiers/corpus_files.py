@@ -92,6 +92,11 @@ def split_of(family: int, seed: int) -> str:
     return SPLITS[sum(point >= share for share in _SHARES)]
 
 
+def family_of_text(text: str) -> int:
+    """The family of a text that stands by itself."""
+    return _number(text)
+
+
 def _number(text: str) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=6).digest())
 

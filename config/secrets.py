@@ -13,7 +13,9 @@ TELEGRAM_TOKEN = "TOCSIN_TELEGRAM_TOKEN"  # noqa: S105 - the variable's name, no
 TELEGRAM_BASE_URL = "TOCSIN_TELEGRAM_BASE_URL"
 DATABASE_URL = "TOCSIN_DATABASE_URL"
 CONFIG_FOLDER = "TOCSIN_CONFIG"
+MODELS_FOLDER = "TOCSIN_MODELS"
 DEFAULT_DATABASE_URL = "sqlite:///var/tocsin.db"
+DEFAULT_MODELS_FOLDER = "var/models"
 
 
 def read_secret(name: str, environment: Mapping[str, str] | None = None) -> str | None:

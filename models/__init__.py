@@ -12,6 +12,7 @@ from models.lease import Lease
 from models.reading import Reading
 from models.story import Direction, Level, Story, StoryStatus
 from models.subscriber import Outlet, Subscriber, SubscriberState
+from models.verdict import Verdict, VerdictKind
 
 __all__ = [
     "Alert",
@@ -36,4 +37,6 @@ __all__ = [
     "SubscriberState",
     "Suppression",
     "SuppressionReason",
+    "Verdict",
+    "VerdictKind",
 ]

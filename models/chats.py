@@ -7,6 +7,7 @@ from sqlmodel import Session, col, select, update
 from models.alert import Suppression, suppress
 from models.delivery import Delivery, DeliveryState
 from models.subscriber import Outlet, Subscriber, SubscriberState, find_subscriber
+from models.verdict import Verdict
 
 
 def block_chat(session: Session, chat_id: int, reason: str, now: datetime) -> None:
@@ -73,6 +74,8 @@ def _join(session: Session, winner: Subscriber, loser: Subscriber) -> None:
         session.delete(silence)
         session.flush()
         suppress(session, Suppression(**values))
+    spoken = update(Verdict).where(col(Verdict.subscriber_id) == loser.id)
+    session.execute(spoken.values(subscriber_id=winner.id))
     session.flush()
     session.delete(loser)
     session.flush()

@@ -28,6 +28,8 @@ from models import (
     SubscriberState,
     Suppression,
     SuppressionReason,
+    Verdict,
+    VerdictKind,
 )
 from models.database import Database
 
@@ -38,7 +40,7 @@ GROUP = -1_009_876_543_210  # past 32 bits
 def fill(database: Database, now: datetime) -> None:
     """Two rows in most tables; ids have gaps, as after deletions."""
     with database.write() as session:
-        for row in (*_sources(now), *_stories(now), *_readings(now), *_people(now), *_outbox(now)):
+        for row in (*_sources(now), *_stories(now), *_readings(now), *_people(now), *_outbox(now), *_spoken(now)):
             session.add(row)
             session.flush()
 
@@ -161,6 +163,24 @@ def _outbox(now: datetime) -> list[SQLModel]:
             message_id=2_147_483_647,
             error=ODD,
             **kept,
+        ),
+    ]
+
+
+def _spoken(now: datetime) -> list[SQLModel]:
+    return [
+        Verdict(id=9, kind=VerdictKind.WRONG, text=ODD, alert_id=4, subscriber_id=2, created_at=now),
+        Verdict(
+            id=10,
+            kind=VerdictKind.LABEL,
+            text="t",
+            article_id=5,
+            admin_id=7_000_000_000,
+            direction="escalation",
+            severity=2,
+            status="claimed",
+            signals=["threat"],
+            created_at=now,
         ),
     ]
 

@@ -46,7 +46,8 @@ def add_reading(
 ) -> Reading:
     """An article with its reading, which waits to be gathered. `backlog` and `url` go to the article."""
     of_article = {key: values.pop(key) for key in ("backlog", "url", "canonical_url") if key in values}
-    article = add_article(session, feed, at, title, unread_revision=None, **of_article)
+    article = add_article(session, feed, at, title, **of_article)
+    article.unread_revision = None  # only now: a None in a new row would be replaced by the column's default
     reading = Reading(
         **{
             "article_id": article.id,

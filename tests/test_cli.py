@@ -19,10 +19,12 @@ from tests.full_database import everything, fill
 ROOT = Path(__file__).parent.parent
 COMMANDS = [
     *("run", "once", "demo", "check", "health", "send-test", "digest"),
-    *("score", "train", "evaluate", "backup", "restore"),
+    *("score", "train", "evaluate", "reread", "backup", "restore"),
 ]
+MODEL_COMMANDS = ["list", "promote", "rollback"]
 FEED_COMMANDS = ["list", "add", "remove", "import", "export", "test"]
-HELP = [(name,) for name in COMMANDS] + [("feeds", name) for name in FEED_COMMANDS]
+GROUPS = {"feeds": FEED_COMMANDS, "models": MODEL_COMMANDS}
+HELP = [*((name,) for name in COMMANDS), *((group, name) for group, names in GROUPS.items() for name in names)]
 A, B = "https://a.example/rss", "https://b.example/rss"
 
 
@@ -53,7 +55,7 @@ def test_no_command_is_missing_from_these_tests() -> None:
 
 def test_without_a_command_all_are_listed(bot: Bot, monkeypatch: pytest.MonkeyPatch) -> None:
     found = subprocess.run([sys.executable, "-m", "bot"], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert all(name in found.stdout + found.stderr for name in [*COMMANDS, "feeds"])
+    assert all(name in found.stdout + found.stderr for name in [*COMMANDS, "feeds", "models"])
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,9 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from bot.app import extra_actors, utc_now
+from bot.app import utc_now
 from bot.commands.options import Config, DatabaseUrl, config_folder, console, database_url
+from bot.model_shelf import live_classifier
 from config.errors import TocsinError
 from config.load import load_settings
 from config.schema import Settings
@@ -92,10 +93,9 @@ def _database(url: str) -> Finding:
 
 
 def _model(settings: Settings) -> Finding:
-    from classifiers.classifier import load_classifier
     from classifiers.judgement import Document
 
-    classifier = load_classifier(extra_actors=extra_actors(settings.actors))
+    classifier = live_classifier(settings.actors)
     judged = classifier.judge([Document("Army masses tanks and artillery at the border, minister warns of invasion")])
     if judged[0].escalation <= judged[0].deescalation:
         return Finding("model", FAILED, f"{classifier.version} misreads a plain sentence", "run ./run.sh train")

@@ -10,13 +10,14 @@ from pydantic import ValidationError
 from rich.table import Table
 from rich.text import Text
 
-from bot.app import extra_actors, fetch_limits, utc_now
+from bot.app import fetch_limits, utc_now
 from bot.commands.options import Config, DatabaseUrl, config_folder, console, database_url, progress
 from bot.feeds.fetcher import Fetcher
 from bot.feeds.opml import OpmlFeed, read_opml, write_opml
 from bot.feeds.parser import ParsePool
 from bot.feeds.types import FetchError, FetchRequest, ParsedFeed
 from bot.feeds.urls import safe_url
+from bot.model_shelf import live_classifier
 from classifiers.judgement import Document
 from config.edit import add_feeds, remove_feed
 from config.errors import ConfigError
@@ -188,15 +189,13 @@ async def _try(url: str, fetcher: Fetcher, parser: ParsePool) -> Tried:
 
 
 def _show_one(tried: Tried, settings: Settings) -> None:
-    from classifiers.classifier import load_classifier
-
     if tried.parsed is None:
         said = str(tried.error)
         raise ConfigError(said if tried.url in said else f"{tried.url}: {said}")
     feed = tried.parsed
     entries = feed.entries[:SHOWN]
     documents = [Document(entry.title, entry.summary, entry.text, entry.published_at) for entry in entries]
-    judged = load_classifier(extra_actors=extra_actors(settings.actors)).judge(documents)
+    judged = live_classifier(settings.actors).judge(documents)
     table = Table(title=Text(f"{feed.title or tried.url}: {len(feed.entries)} entries"), title_justify="left")
     for heading in ("published", "escalation", "easing", "title", "signals"):
         table.add_column(heading, justify="right" if heading in ("escalation", "easing") else "left", overflow="fold")

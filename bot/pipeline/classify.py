@@ -32,7 +32,7 @@ def read_new_articles(database: Database, judge: Judge, now: datetime, limit: in
         waiting = unread_articles(session, limit)
     if not waiting:
         return 0
-    judgements = judge.judge([_document(*row) for row in waiting])
+    judgements = judge.judge([document_of(*row) for row in waiting])
     with database.write() as session:
         for (article, _feed, revision), judgement in zip(waiting, judgements, strict=True):
             _replace_reading(session, _reading(article, revision, judgement, now))
@@ -45,7 +45,8 @@ def _mark_read(session: Session, article: Article) -> None:
     session.execute(update(Article).where(same).values(unread_revision=None))
 
 
-def _document(article: Article, feed: Feed, revision: Revision | None) -> Document:
+def document_of(article: Article, feed: Feed, revision: Revision | None) -> Document:
+    """The words of an article, in the version given (None: as first seen), as the classifier takes them."""
     words = revision or article
     return Document(
         title=words.title, summary=words.summary, text=words.text, published=article.published_at, source=feed.publisher

@@ -1,0 +1,288 @@
+"""Trained models are kept, promoted only when better, rolled back, and taken up; stored articles can be read again."""
+
+import json
+import shutil
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlmodel import select
+
+from bot.app import open_app
+from bot.model_shelf import labelled_of
+from bot.pipeline.reread import articles_to_reread, compare_readings, mark_unread
+from bot.pipeline.retain import forget_old
+from bot.spans import parse_span
+from classifiers.artifact import DEFAULT_ARTIFACT, MANIFEST_FILE, MODEL_FILE
+from classifiers.corpus_files import CORPUS
+from classifiers.judgement import Document, Judgement
+from classifiers.labels import DIRECTIONS, SIGNALS
+from classifiers.promotion import Comparison, compare
+from classifiers.shelf import Shelf
+from classifiers.train import train
+from config.errors import ConfigError, ModelError
+from config.schema import Articles, Levels
+from models import Article, Revision, Verdict, VerdictKind
+from models.database import Database
+from models.verdict import labels
+from tests.command_line import Bot, command_line
+from tests.rows import add_feed, add_reading
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Shelf:
+    return Shelf(tmp_path / "models")
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> Path:
+    """The shipped artifact under another version, with better figures."""
+    return renamed(tmp_path / "other", "abcdef123456", 0.9)
+
+
+@pytest.fixture
+def bot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Bot:
+    return command_line(tmp_path, monkeypatch, capsys)
+
+
+def renamed(folder: Path, version: str, figure: float) -> Path:
+    shutil.copytree(DEFAULT_ARTIFACT, folder)
+    manifest = json.loads((folder / MANIFEST_FILE).read_text())
+    better = {f"validation_{name}": figure for name in ("direction_f1", "notable_ap", "status_f1", "signals_f1")}
+    manifest |= {"model": version, "figures": manifest["figures"] | better | {"validation_pole_flips": 0.05}}
+    (folder / MANIFEST_FILE).write_text(json.dumps(manifest))
+    return folder
+
+
+# The shelf ------------------------------------------------------------------------------------------------------------
+
+
+def test_an_empty_shelf_means_the_model_that_ships(shelf: Shelf) -> None:
+    assert shelf.live() == DEFAULT_ARTIFACT
+    assert [(kept.name, kept.live) for kept in shelf.kept()] == [("shipped", True)]
+    with pytest.raises(ModelError, match="nothing to roll back"):
+        shelf.roll_back()
+
+
+def test_a_promoted_model_is_live_until_it_is_rolled_back(shelf: Shelf, other: Path) -> None:
+    place = shelf.put(other)
+    assert shelf.live() == DEFAULT_ARTIFACT
+    assert shelf.promote("abc") == place == shelf.live()
+    assert [(kept.name, kept.live) for kept in shelf.kept()] == [("shipped", False), ("abcdef123456", True)]
+    assert shelf.roll_back() == DEFAULT_ARTIFACT == shelf.live()
+    shelf.promote("abcdef123456")
+    shelf.promote("shipped")
+    assert shelf.roll_back() == place
+
+
+def test_putting_a_model_twice_keeps_one(shelf: Shelf, other: Path) -> None:
+    assert shelf.put(other) == shelf.put(other)
+    assert len(shelf.kept()) == 2
+
+
+@pytest.mark.parametrize("name", ["", "zzz", "../other"])
+def test_an_unknown_model_is_named_with_those_there_are(shelf: Shelf, other: Path, name: str) -> None:
+    shelf.put(other)
+    with pytest.raises(ModelError, match=r"no model is called.*shipped, abcdef123456"):
+        shelf.promote(name)
+
+
+def test_a_damaged_model_is_never_promoted(shelf: Shelf, other: Path) -> None:
+    place = shelf.put(other)
+    (place / MODEL_FILE).write_bytes(b"x")
+    with pytest.raises(ModelError, match="sha256 differs"):
+        shelf.promote("abc")
+    assert shelf.live() == DEFAULT_ARTIFACT
+
+
+@pytest.mark.parametrize("note", ["", "[]", '{"live": 3}', "{"])
+def test_a_damaged_note_says_how_to_get_back_to_the_shipped_model(shelf: Shelf, note: str) -> None:
+    shelf.folder.mkdir()
+    (shelf.folder / "live.json").write_text(note)
+    with pytest.raises(ModelError, match=r"live\.json.*delete it"):
+        shelf.live()
+
+
+# Promotion ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("overall", "hard", "better"),
+    [
+        ((0.6, 0.7), (0.5, 0.5), True),
+        ((0.6, 0.7), (0.5, 0.6), True),
+        ((0.6, 0.6), (0.5, 0.9), False),
+        ((0.6, 0.7), (0.5, 0.49), False),
+        ((0.7, 0.6), (0.5, 0.5), False),
+    ],
+)
+def test_a_model_must_beat_validation_and_must_not_fall_on_hard_pairs(
+    overall: tuple[float, float], hard: tuple[float, float], better: bool
+) -> None:
+    assert Comparison({}, overall, hard, True).better is better
+
+
+def test_two_artifacts_are_compared_by_held_out_figures_and_by_the_same_hard_pairs(other: Path) -> None:
+    compared = compare(DEFAULT_ARTIFACT, other)
+    assert compared.figures["direction_f1"][1] == 0.9
+    assert compared.hard_pairs[0] == compared.hard_pairs[1] > 0.5
+    assert compared.same_corpus
+    assert "hard pairs" in str(compared)
+
+
+def test_the_commands_list_promote_and_roll_back(bot: Bot, tmp_path: Path, other: Path) -> None:
+    Shelf(tmp_path / "var/models").put(other)
+    worse = renamed(tmp_path / "worse", "ffff00000000", 0.0)
+    Shelf(tmp_path / "var/models").put(worse)
+    assert "abcdef123456" in bot("models", "list").out
+    refused = bot("models", "promote", "ffff")
+    assert refused.code == 1 and "--force" in refused.err
+    done = bot("models", "promote", "abc")
+    assert done.code == 0 and "reread" in done.words
+    assert Shelf(tmp_path / "var/models").live().name == "abcdef123456"
+    assert bot("models", "rollback").code == 0
+    assert Shelf(tmp_path / "var/models").live() == DEFAULT_ARTIFACT
+
+
+async def test_a_running_tocsin_takes_up_a_promoted_model(
+    sqlite_url: str, now: datetime, tmp_path: Path, other: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOCSIN_MODELS", str(tmp_path / "models"))
+    (tmp_path / "config").mkdir()
+    async with open_app(tmp_path / "config", sqlite_url, {}, lambda: now) as app:
+        before = app.load_model().version
+        kept = Shelf(tmp_path / "models")
+        kept.put(other)
+        kept.promote("abc")
+        await app.reload()
+        assert app.load_model().version == "abcdef123456" != before
+        (tmp_path / "models" / "live.json").write_text("{")
+        await app.reload()
+        assert app.load_model().version == "abcdef123456"
+
+
+# Verdicts -------------------------------------------------------------------------------------------------------------
+
+
+def verdict(text: str, at: datetime, **values: object) -> Verdict:
+    return Verdict(**{"kind": VerdictKind.LABEL, "text": text, "direction": "escalation", "created_at": at} | values)
+
+
+def test_the_newest_label_of_a_text_counts_and_taps_are_no_labels(database: Database, now: datetime) -> None:
+    with database.write() as session:
+        session.add(verdict("a", now - DAY, severity=1))
+        session.add(verdict("a", now, severity=3, signals=["threat"]))
+        session.add(verdict("b", now, kind=VerdictKind.WRONG, direction=None))
+    with database.read() as session:
+        (label,) = labels(session)
+        learned = labelled_of(label)
+    assert (learned.text, learned.severity, learned.signals, learned.source) == ("a", 3, ("threat",), "verdict")
+
+
+def test_a_verdict_outlives_the_article_it_was_about(database: Database, now: datetime) -> None:
+    with database.write() as session:
+        reading = add_reading(session, add_feed(session, now), now - 90 * DAY, "old")
+        session.exec(select(Article)).one().seen_at = now - 90 * DAY
+        session.add(verdict("old", now, article_id=reading.article_id))
+        session.flush()
+        assert forget_old(session, Articles(retention_days=30), now) == 1
+    with database.read() as session:
+        left = session.exec(select(Verdict)).one()
+        assert (left.text, left.article_id) == ("old", None)
+
+
+def test_labels_are_trained_on_but_never_measured_with(tmp_path: Path, now: datetime) -> None:
+    corpus = tmp_path / "corpus"
+    corpus.mkdir()
+    for name, every in (("wire.jsonl", 5), ("everyday.jsonl", 10)):
+        lines = (CORPUS / name).read_text(encoding="utf-8").splitlines()[::every]
+        (corpus / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (corpus / "articles_b.jsonl").write_text("\n".join((CORPUS / "articles_b.jsonl").read_text().splitlines()[::8]))
+    plain = train(corpus, tmp_path / "plain", seed=1, encoder=None)
+    extra = [
+        labelled_of(verdict(f"Zorblax {word} at the gate", now, severity=2)) for word in ("fires", "shells", "raids")
+    ]
+    taught = train(corpus, tmp_path / "taught", seed=1, encoder=None, extra=extra)
+    assert taught.texts == plain.texts | {"train": plain.texts["train"] + 3}
+    assert taught.model != plain.model
+    assert json.loads((tmp_path / "taught" / MANIFEST_FILE).read_text())["verdicts"] == 3
+
+
+# Reading again --------------------------------------------------------------------------------------------------------
+
+
+class Alarmist:
+    """Reads 90 in every text, and remembers the titles."""
+
+    def __init__(self) -> None:
+        self.titles: list[str] = []
+
+    def judge(self, documents: Sequence[Document]) -> list[Judgement]:
+        self.titles += [document.title for document in documents]
+        return [
+            Judgement(90.0, 0.0, dict.fromkeys(DIRECTIONS, 0.0), 3, "asserted", dict.fromkeys(SIGNALS, 0.0))
+            for _ in documents
+        ]
+
+
+def stored(database: Database, now: datetime) -> None:
+    with database.write() as session:
+        feed = add_feed(session, now)
+        add_reading(session, feed, now - 9 * DAY, "too old", 10.0)
+        add_reading(session, feed, now - DAY, "of another model", 10.0)
+        add_reading(session, feed, now - DAY, "of this model", 10.0, model="new")
+        edited = add_reading(session, feed, now - DAY, "second version", 80.0, revision=1)
+        session.add(
+            Revision(article_id=edited.article_id, number=1, title="second version", content_hash="x", seen_at=now)
+        )
+
+
+def test_a_comparison_reads_what_another_model_read_last_and_stores_nothing(database: Database, now: datetime) -> None:
+    stored(database, now)
+    judge, told = Alarmist(), []
+    changes = compare_readings(database, judge, Levels(), "new", now - 3 * DAY, told.append)
+    assert judge.titles == ["of another model", "second version"]
+    assert [(change.before, change.after) for change in changes] == [
+        ((10.0, 0.0), (90.0, 0.0)),
+        ((80.0, 0.0), (90.0, 0.0)),
+    ]
+    assert changes[0].level_after > changes[0].level_before
+    assert told == [2]
+    with database.read() as session:
+        assert articles_to_reread(session, "new", now - 3 * DAY) == 2
+        assert [a.unread_revision for a in session.exec(select(Article))] == [None] * 4
+
+
+def test_marked_articles_wait_in_the_version_that_was_read_last(database: Database, now: datetime) -> None:
+    stored(database, now)
+    with database.write() as session:
+        assert mark_unread(session, "new", now - 3 * DAY) == 2
+    with database.read() as session:
+        waiting = {article.title: article.unread_revision for article in session.exec(select(Article))}
+    assert waiting == {"too old": None, "of another model": 0, "of this model": None, "second version": 1}
+
+
+def test_reread_says_what_would_change_and_that_nothing_was_stored(bot: Bot) -> None:
+    done = bot("reread", "--since", "7d")
+    assert done.code == 0 and "0 articles were read by another model" in done.words
+    applied = bot("reread", "--apply")
+    assert "0 articles wait" in applied.words
+    assert bot("reread", "--since", "soon").err.startswith("error: 'soon' is no span of time")
+
+
+@given(st.integers(1, 400), st.sampled_from("hdw"))
+def test_spans_are_numbers_of_hours_days_or_weeks(count: int, unit: str) -> None:
+    assert parse_span(f"{count}{unit}") == count * {"h": DAY / 24, "d": DAY, "w": 7 * DAY}[unit]
+
+
+@given(st.text(max_size=8))
+def test_any_other_span_is_refused_with_an_example(text: str) -> None:
+    try:
+        assert parse_span(text) > timedelta(0)
+    except ConfigError as error:
+        assert "30d" in str(error)
