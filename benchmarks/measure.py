@@ -19,8 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from bot.app import App, open_app
 from bot.demo.play import SimulatedClock
-from bot.messages.message import Message
-from bot.outlet import Chat, Sender
+from bot.outlet import Envelope, Sender
 from classifiers.corpus_files import CORPUS
 from config.load import DEFAULT_FOLDER
 from models import Outlet
@@ -35,7 +34,7 @@ class Collector:
     def __init__(self) -> None:
         self.sent = 0
 
-    async def send(self, chat: Chat, message: Message, photo: bytes | None = None) -> int | None:
+    async def send(self, envelope: Envelope) -> int | None:
         """Accept it; the message id is its number."""
         self.sent += 1
         return self.sent

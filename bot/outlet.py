@@ -1,10 +1,12 @@
 """What every place that messages come out of has in common: `Sender`, where to send, and how it can fail."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from bot.messages.message import Message
 from config.errors import SendError
+from models.delivery import Priority
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +46,33 @@ class SendFailure(SendError):
         self.moved_to = moved_to
 
 
+async def _nothing() -> None:
+    """What most senders have to do before a request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """One message on its way to one chat.
+
+    `photo` is a PNG. `edits` is the id of a message there that this one replaces, `replies_to` of one that it answers;
+    if such a message is gone, this one is sent by itself. `begin` is awaited right before each request that may be
+    accepted, and may raise to call it off.
+    """
+
+    chat: Chat
+    message: Message
+    photo: bytes | None = None
+    priority: Priority = Priority.ALERT
+    silent: bool = False
+    link_preview: bool = False
+    edits: int | None = None
+    replies_to: int | None = None
+    begin: Callable[[], Awaitable[None]] = _nothing
+
+
 class Sender(Protocol):
     """Sends one message to one chat."""
 
-    async def send(self, chat: Chat, message: Message, photo: bytes | None = None) -> int | None:
-        """Deliver `message` (with a PNG when given); returns the message id where there is one.
-
-        Raises SendFailure.
-        """
+    async def send(self, envelope: Envelope) -> int | None:
+        """Deliver the message; returns its id where there is one. Raises SendFailure."""
         ...

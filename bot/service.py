@@ -31,6 +31,7 @@ from config.errors import TocsinError
 from config.secrets import TELEGRAM_BASE_URL, TELEGRAM_TOKEN, read_secret
 from models import Lease, Outlet
 from models.database import Database
+from models.delivery import recent_sends
 from models.lease import drop_lease, take_lease
 
 log = logging.getLogger(__name__)
@@ -99,8 +100,16 @@ async def _opened(place: Place, console: Console, clock: Clock) -> AsyncIterator
         limiter = Limiter(lambda: app.settings.telegram.rate)  # asked at each turn, so that a reload is obeyed
         async with open_bot(place.token, place.base_url) as telegram_bot:
             app.senders[Outlet.TELEGRAM] = TelegramSender(telegram_bot, limiter)
+            limiter.recall(await asyncio.to_thread(_sent_lately, app.database, clock()))
             app.load_model()
             yield app, limiter
+
+
+def _sent_lately(database: Database, now: datetime) -> list[tuple[int, float]]:
+    """What the run before this one sent within Telegram's longest window, a minute."""
+    with database.read() as session:
+        sends = recent_sends(session, now - timedelta(seconds=60))
+    return [(chat_id, (now - at).total_seconds()) for chat_id, at in sends]
 
 
 async def _answer_people(place: Place, app: App, limiter: Limiter) -> None:

@@ -7,7 +7,7 @@ from rich.panel import Panel
 from rich.text import Text
 
 from bot.messages.message import Message
-from bot.outlet import Chat, SendFailure
+from bot.outlet import Envelope, SendFailure
 
 COLOURS = {"watch": "yellow", "warning": "dark_orange", "critical": "red", "easing": "green", "": "cyan"}
 PANEL_WIDTH = 100
@@ -20,13 +20,15 @@ class TerminalSender:
         self._console = console
         self._pictures = pictures
 
-    async def send(self, chat: Chat, message: Message, photo: bytes | None = None) -> int | None:
+    async def send(self, envelope: Envelope) -> int | None:
         """Print it. Raises SendFailure when a picture cannot be saved."""
+        message = envelope.message
         colour = COLOURS.get(message.tone, "cyan")
         body = message.plain.removeprefix(message.title).lstrip("\n")
         lines = [Text(body)]
-        if photo is not None:
-            lines.append(Text(f"\nChart: {self._save(message, photo)}", style="bold"))
+        if envelope.photo is not None:
+            lines.append(Text(f"\nChart: {self._save(message, envelope.photo)}", style="bold"))
+        await envelope.begin()
         self._console.print(
             Panel(
                 Text("\n").join(lines),

@@ -1,28 +1,28 @@
 """The outbox: one message to one chat. docs/delivery.md draws the states.
 
-A row is claimed by a conditional UPDATE that sets `send_after` to the end of a lease: whoever dies while sending leaves
-a row that falls due again by itself.
+A row is claimed by a conditional UPDATE that sets `send_after` to the end of a lease, and marked as begun just before
+the request that Telegram may accept: of a row whose sender died, we know whether the message may have gone out.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
 from typing import Any, cast
 from uuid import uuid4
 
-from sqlalchemy import JSON, ColumnElement, CursorResult, UniqueConstraint, update
+from sqlalchemy import JSON, ColumnElement, CursorResult, Index, UniqueConstraint, update
 from sqlmodel import Field, Session, SQLModel, col, func, select
 
 from models.alert import Alert
 from models.columns import text_enum
-from models.subscriber import Subscriber
+from models.subscriber import Outlet, Subscriber
 
 
 class DeliveryState(StrEnum):
     """Where one message stands."""
 
     WAITING = "waiting"  #: to be sent at `send_after`
-    SENDING = "sending"  #: claimed until `send_after`; then due again
+    SENDING = "sending"  #: claimed until `send_after`; then its sender is taken for dead
     SENT = "sent"  #: accepted; `message_id` is set where there is one
     UNCERTAIN = "uncertain"  #: the answer was lost, for an alert twice; it may have arrived
     FAILED = "failed"  #: gave up; `error` says why
@@ -35,12 +35,20 @@ class Priority(IntEnum):
     ALERT = 1
     NOTICE = 2
     DIGEST = 3
+    BROADCAST = 4
 
 
 class Delivery(SQLModel, table=True):
-    """One message to one subscriber. `message` is `bot.messages.message.Message` as JSON; `key` makes it unique."""
+    """One message to one subscriber. `message` is `bot.messages.message.Message` as JSON; `key` makes it unique.
 
-    __table_args__ = (UniqueConstraint("subscriber_id", "key"),)
+    Of two rows of one priority the one with the greater `urgency` (an alert's level) goes first. `edits_id` is the
+    delivery whose message this one replaces, `replies_to_id` the one it answers, if these arrived.
+    """
+
+    __table_args__ = (
+        UniqueConstraint("subscriber_id", "key"),
+        Index("ix_delivery_due", "state", "priority", "send_after"),
+    )
 
     id: int = Field(default=None, primary_key=True)
     subscriber_id: int = Field(foreign_key="subscriber.id", index=True, ondelete="CASCADE")
@@ -48,10 +56,14 @@ class Delivery(SQLModel, table=True):
     alert_id: int | None = Field(default=None, foreign_key="alert.id", index=True, ondelete="CASCADE")
     digest_id: int | None = Field(default=None, foreign_key="digest.id", ondelete="CASCADE")
     priority: int = Field(default=int(Priority.ALERT))
+    urgency: int = 0
+    edits_id: int | None = Field(default=None, foreign_key="delivery.id", ondelete="SET NULL")
+    replies_to_id: int | None = Field(default=None, foreign_key="delivery.id", ondelete="SET NULL")
     state: DeliveryState = Field(default=DeliveryState.WAITING, sa_type=text_enum(DeliveryState))
     message: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
     send_after: datetime = Field(index=True)
     claim: str | None = None
+    begun: bool = False
     attempts: int = 0
     lost_answers: int = 0
     message_id: int | None = None
@@ -70,29 +82,89 @@ def anything_due(session: Session, outlets: Sequence[str], now: datetime) -> boo
 
 
 def _due(now: datetime) -> ColumnElement[bool]:
-    return col(Delivery.state).in_(OPEN_STATES) & (col(Delivery.send_after) <= now)
+    return (col(Delivery.state) == DeliveryState.WAITING) & (col(Delivery.send_after) <= now)
 
 
 def claim_due(
-    session: Session, outlets: Sequence[str], now: datetime, lease: timedelta, limit: int
+    session: Session,
+    outlets: Sequence[str],
+    now: datetime,
+    lease: timedelta,
+    limit: int,
+    busy: Collection[int] = (),
 ) -> Sequence[Delivery]:
-    """Claim up to `limit` due rows for `outlets` until `now + lease`: most urgent first, then oldest.
+    """Claim up to `limit` due rows for `outlets` until `now + lease`: most urgent first, then oldest, one a chat.
 
-    Safe against other claimers: each row is taken by an UPDATE that still finds it due.
+    Chats that are `busy` (ids) are left alone: messages of one chat go one after another, and a slow chat holds up
+    nobody else. Safe against other claimers: each row is taken by an UPDATE that still finds it due.
     """
-    order = (col(Delivery.priority), col(Delivery.send_after), col(Delivery.id))
-    reachable = select(Delivery.id).join(Subscriber).where(_due(now), col(Subscriber.outlet).in_(outlets))
-    ids = session.exec(reachable.order_by(*order).limit(limit)).all()
+    ids = _one_a_chat(session, outlets, now, limit, set(busy))
     if not ids:
         return []
     claim = uuid4().hex
     taken = (
         update(Delivery)
         .where(col(Delivery.id).in_(ids), _due(now))
-        .values(state=DeliveryState.SENDING, claim=claim, send_after=now + lease, attempts=col(Delivery.attempts) + 1)
+        .values(
+            state=DeliveryState.SENDING,
+            claim=claim,
+            begun=False,
+            send_after=now + lease,
+            attempts=col(Delivery.attempts) + 1,
+        )
     )
     session.execute(taken, execution_options={"synchronize_session": False})
-    return session.exec(select(Delivery).where(Delivery.claim == claim).order_by(*order)).all()
+    return session.exec(select(Delivery).where(Delivery.claim == claim).order_by(*_ORDER)).all()
+
+
+_ORDER = (col(Delivery.priority), col(Delivery.urgency).desc(), col(Delivery.send_after), col(Delivery.id))
+_PAGE = 4
+
+
+def _one_a_chat(session: Session, outlets: Sequence[str], now: datetime, limit: int, busy: set[int]) -> list[int]:
+    """The first due row of each chat, in order. Read by the page: of a long queue mostly the first page is enough."""
+    rows = (
+        select(Delivery.id, Subscriber.chat_id)
+        .join(Subscriber)
+        .where(_due(now), col(Subscriber.outlet).in_(outlets))
+        .order_by(*_ORDER)
+    )
+    found: list[int] = []
+    page, size = 0, max(_PAGE * limit, 1)
+    while len(found) < limit:
+        candidates = session.exec(rows.offset(page * size).limit(size)).all()
+        for delivery_id, chat_id in candidates:
+            if chat_id not in busy and len(found) < limit:
+                busy.add(chat_id)
+                found.append(delivery_id)
+        if len(candidates) < size:
+            break
+        page += 1
+    return found
+
+
+def begin(session: Session, delivery: Delivery) -> bool:
+    """Note that the request which may be accepted is about to be made; False when the claim is somebody else's now."""
+    mine = (col(Delivery.id) == delivery.id, col(Delivery.claim) == delivery.claim)
+    begun = update(Delivery).where(*mine).values(begun=True)
+    result = cast(CursorResult[Any], session.execute(begun, execution_options={"synchronize_session": False}))
+    return delivery.claim is not None and result.rowcount == 1
+
+
+def lost_claims(now: datetime) -> ColumnElement[bool]:
+    """Rows whose sender was given until now and has not said how it ended: it was killed."""
+    return (col(Delivery.state) == DeliveryState.SENDING) & (col(Delivery.send_after) <= now)
+
+
+def recent_sends(session: Session, since: datetime) -> Sequence[tuple[int, datetime]]:
+    """(Telegram chat id, when) of every message of the outbox that was sent since a moment, oldest first."""
+    sent = (
+        select(Subscriber.chat_id, Delivery.sent_at)
+        .join(Subscriber)
+        .where(col(Delivery.sent_at) >= since, Subscriber.outlet == Outlet.TELEGRAM)
+        .order_by(col(Delivery.sent_at))
+    )
+    return [(chat_id, at) for chat_id, at in session.exec(sent) if at is not None]
 
 
 def settle(session: Session, delivery: Delivery, claim: str | None, **values: Any) -> bool:

@@ -225,7 +225,7 @@ class FakeBotApi:
             raise failure.refusal
         if failure.accepted:
             await self._result(call)
-            await self._notify()
+        await self._notify()
         if failure.hang:
             await asyncio.sleep(FOREVER_S)
         if request.transport is not None:

@@ -13,8 +13,7 @@ from pathlib import Path
 
 from sqlmodel import select
 
-from bot.messages.message import Message
-from bot.outlet import Chat
+from bot.outlet import Envelope
 from bot.pipeline import deliver
 from models import Delivery, Outlet
 from models.database import Database, open_database
@@ -30,12 +29,13 @@ class FileSender:
         self._die = die
         self._sent = 0
 
-    async def send(self, chat: Chat, message: Message, photo: bytes | None = None) -> int | None:
+    async def send(self, envelope: Envelope) -> int | None:
         self._sent += 1
         if self._die == "before" and self._sent == FATAL:
             os.kill(os.getpid(), signal.SIGKILL)
+        await envelope.begin()
         with self._file.open("a") as file:
-            file.write(json.dumps({"key": message.title}) + "\n")
+            file.write(json.dumps({"key": envelope.message.title}) + "\n")
             file.flush()
             os.fsync(file.fileno())
         if self._die == "after" and self._sent == FATAL:
@@ -54,7 +54,7 @@ def main(url: str, file: str, die: str, moment: str) -> None:
     database = open_database(url, now)
     put_keys_into_messages(database)
     sender = FileSender(Path(file), die)
-    asyncio.run(deliver.drain_outbox(database, {Outlet.TELEGRAM: sender}, lambda: now, batch=1))
+    asyncio.run(deliver.drain_outbox(database, {Outlet.TELEGRAM: sender}, lambda: now, at_once=1))
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from sqlmodel import select
 from bot.app import App, open_app
 from bot.demo.play import SimulatedClock
 from bot.messages.message import Message
-from bot.outlet import Chat
+from bot.outlet import Envelope
 from bot.service import Place, run_once
 from models import Delivery, Lease, Outlet, Reading, Story, Subscriber
 from models.database import Database, open_database
@@ -43,8 +43,8 @@ class Collected:
 
     messages: list[Message] = field(default_factory=list)
 
-    async def send(self, chat: Chat, message: Message, photo: bytes | None = None) -> int | None:
-        self.messages.append(message)
+    async def send(self, envelope: Envelope) -> int | None:
+        self.messages.append(envelope.message)
         return len(self.messages)
 
 

@@ -236,6 +236,22 @@ async def test_what_was_answered_is_not_answered_again_after_a_restart(fake: Fak
     assert len(fake.messages) == 2
 
 
+async def test_a_command_is_confirmed_only_when_it_was_answered(fake: FakeBotApi, database: Database) -> None:
+    """What a killed process had not answered, the next one gets again."""
+    fake.fail(fakes.hanging(), "sendMessage")
+    async with poller(fake, database, pace=Pace(poll_s=1, stop_s=0.1)) as task:
+        number = await fake.push(updates.private("/help", 42))
+        await fake.called("sendMessage")
+        assert fake.confirmed < number
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert fake.confirmed < number
+    fake.heal()
+    async with poller(fake, database):
+        await fake.sent(1)
+        await fake.until(lambda: fake.confirmed >= number)
+
+
 async def test_it_stops_within_its_time_though_a_handler_hangs(fake: FakeBotApi, database: Database) -> None:
     pace = Pace(poll_s=1, stop_s=0.1)
     fake.fail(fakes.hanging(), "sendMessage")

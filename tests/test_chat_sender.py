@@ -19,7 +19,7 @@ from bot.chat.failures import as_failure
 from bot.chat.limiter import Limiter
 from bot.chat.sender import TelegramSender
 from bot.messages.message import Button, Message, notice
-from bot.outlet import Chat, SendFailure
+from bot.outlet import Chat, Envelope, SendFailure
 from config.errors import ConfigError
 from config.schema import Rate
 
@@ -46,7 +46,7 @@ async def sender(fake: FakeBotApi) -> AsyncIterator[TelegramSender]:
 
 async def failure_of(sender: TelegramSender, message: Message = HELLO, photo: bytes | None = None) -> SendFailure:
     with pytest.raises(SendFailure) as caught:
-        await sender.send(ANNA, message, photo)
+        await sender.send(Envelope(ANNA, message, photo))
     return caught.value
 
 
@@ -62,7 +62,7 @@ async def test_a_message_goes_out_as_html_with_topic_buttons_and_no_preview(
     fake: FakeBotApi, sender: TelegramSender
 ) -> None:
     message = Message(html="<b>1 &lt; 2</b>", plain="1 < 2", silent=True, buttons=((Button("Yes", "join:yes:1"),),))
-    assert await sender.send(Chat(-100, thread_id=7, kind="supergroup"), message) == 1
+    assert await sender.send(Envelope(Chat(-100, thread_id=7, kind="supergroup"), message)) == 1
     params = fake.messages[0].params
     assert (params["chat_id"], params["message_thread_id"], params["parse_mode"]) == (-100, 7, "HTML")
     assert params["text"] == "<b>1 &lt; 2</b>"
@@ -72,26 +72,28 @@ async def test_a_message_goes_out_as_html_with_topic_buttons_and_no_preview(
 
 
 async def test_markup_that_telegram_cannot_parse_goes_as_plain_text(fake: FakeBotApi, sender: TelegramSender) -> None:
-    await sender.send(ANNA, Message(html="<b>1 < 2", plain="1 < 2"))
+    await sender.send(Envelope(ANNA, Message(html="<b>1 < 2", plain="1 < 2")))
     assert [call.params.get("parse_mode") for call in fake.calls] == ["HTML", None]
     assert fake.messages[0].text == "1 < 2"
 
 
 async def test_a_message_beyond_the_limit_is_cut_in_utf16_units(fake: FakeBotApi, sender: TelegramSender) -> None:
-    await sender.send(ANNA, Message(html="🔴" * 3000, plain="🔴" * 3000))
+    await sender.send(Envelope(ANNA, Message(html="🔴" * 3000, plain="🔴" * 3000)))
     assert len(fake.messages[0].text.encode("utf-16-le")) // 2 <= 4096
 
 
 async def test_a_short_text_is_the_caption_of_its_photo(fake: FakeBotApi, sender: TelegramSender) -> None:
-    assert await sender.send(ANNA, HELLO, PHOTO) == 1
+    assert await sender.send(Envelope(ANNA, HELLO, PHOTO)) == 1
     (call,) = fake.messages
     assert (call.method, call.text, call.params["photo"]) == ("sendPhoto", HELLO.html, PHOTO)
 
 
-async def test_a_long_text_follows_its_photo(fake: FakeBotApi, sender: TelegramSender) -> None:
-    assert await sender.send(ANNA, notice("word " * 300), PHOTO) == 2
-    assert [call.method for call in fake.messages] == ["sendPhoto", "sendMessage"]
-    assert fake.messages[0].params["disable_notification"] is True
+async def test_a_long_text_goes_before_its_photo_which_so_is_never_doubled(
+    fake: FakeBotApi, sender: TelegramSender
+) -> None:
+    assert await sender.send(Envelope(ANNA, notice("word " * 300), PHOTO)) == 1
+    assert [call.method for call in fake.messages] == ["sendMessage", "sendPhoto"]
+    assert fake.messages[1].params["disable_notification"] is True
 
 
 @pytest.mark.parametrize("message", [HELLO, notice("word " * 300)], ids=["caption", "text after photo"])
@@ -99,14 +101,48 @@ async def test_a_chat_that_takes_no_photos_still_gets_the_text(
     fake: FakeBotApi, sender: TelegramSender, message: Message
 ) -> None:
     fake.fail(fakes.bad_request("not enough rights to send photos to the chat"), method="sendPhoto")
-    await sender.send(ANNA, message, PHOTO)
+    await sender.send(Envelope(ANNA, message, PHOTO))
     assert [call.text for call in fake.messages] == [message.html]
 
 
 async def test_a_photo_whose_answer_is_lost_does_not_cost_the_text(fake: FakeBotApi, sender: TelegramSender) -> None:
     fake.fail(fakes.dropped(accepted=True), method="sendPhoto")
-    await sender.send(ANNA, notice("word " * 300), PHOTO)
-    assert [call.method for call in fake.messages] == ["sendPhoto", "sendMessage"]
+    await sender.send(Envelope(ANNA, notice("word " * 300), PHOTO))
+    assert [call.method for call in fake.messages] == ["sendMessage", "sendPhoto"]
+
+
+async def test_what_a_chat_chose_decides_sound_and_link_previews(fake: FakeBotApi, sender: TelegramSender) -> None:
+    await sender.send(Envelope(ANNA, HELLO, silent=True, link_preview=True))
+    await sender.send(Envelope(Chat(43), HELLO))
+    first, second = (call.params for call in fake.messages)
+    assert (first["disable_notification"], first["link_preview_options"]["is_disabled"]) == (True, False)
+    assert (second["disable_notification"], second["link_preview_options"]["is_disabled"]) == (False, True)
+
+
+async def test_an_edit_replaces_the_earlier_message(fake: FakeBotApi, sender: TelegramSender) -> None:
+    assert await sender.send(Envelope(ANNA, HELLO, edits=77)) == 77
+    (call,) = fake.calls_of("editMessageText")
+    assert (call.params["message_id"], call.text, fake.messages) == (77, HELLO.html, [])
+
+
+async def test_an_edit_that_changes_nothing_is_done(fake: FakeBotApi, sender: TelegramSender) -> None:
+    fake.fail(fakes.bad_request("message is not modified: the same content"), method="editMessageText")
+    assert await sender.send(Envelope(ANNA, HELLO, edits=77)) == 77
+    assert fake.messages == []
+
+
+async def test_what_can_no_longer_be_edited_is_sent_anew(fake: FakeBotApi, sender: TelegramSender) -> None:
+    fake.fail(fakes.bad_request("message to edit not found"), method="editMessageText")
+    assert await sender.send(Envelope(ANNA, HELLO, edits=77)) == 1
+    assert [call.method for call in fake.messages] == ["sendMessage"]
+
+
+async def test_an_answer_names_the_message_it_is_about_and_goes_without_it(
+    fake: FakeBotApi, sender: TelegramSender
+) -> None:
+    await sender.send(Envelope(ANNA, HELLO, replies_to=77))
+    told = fake.messages[0].params["reply_parameters"]
+    assert (told["message_id"], told["allow_sending_without_reply"]) == (77, True)
 
 
 # What goes wrong ------------------------------------------------------------------------------------------------------
@@ -215,14 +251,14 @@ async def test_flood_control_holds_the_chat_it_names_and_no_other(fake: FakeBotA
     again = await failure_of(sender)
     assert again.retry_after_s == pytest.approx(300, abs=5)
     assert len(fake.calls) == 1
-    await sender.send(Chat(43), HELLO)
+    await sender.send(Envelope(Chat(43), HELLO))
     assert [call.chat_id for call in fake.messages] == [43]
 
 
 async def test_a_sender_gives_up_its_turn_before_a_lease_could_run_out(fake: FakeBotApi) -> None:
     async with open_bot(TOKEN, fake.base_url) as bot:
         slow = TelegramSender(bot, Limiter(lambda: Rate(private_per_second=0.1)), patience_s=0.01)
-        await slow.send(ANNA, HELLO)
+        await slow.send(Envelope(ANNA, HELLO))
         assert (await failure_of(slow)).retry_after_s == pytest.approx(10, abs=1)
 
 
@@ -256,7 +292,7 @@ async def test_the_token_is_in_no_log(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     keep_out_of_logs(TOKEN, [caplog.handler])
-    await sender.send(ANNA, HELLO)
+    await sender.send(Envelope(ANNA, HELLO))
     logging.getLogger("somebody").info("POST https://api.telegram.org/bot%s/getMe", TOKEN)
     try:
         raise InvalidToken(f"The token `{TOKEN}` was rejected by the server.")

@@ -14,11 +14,30 @@ import pytest
 from sqlmodel import Session, select
 
 from bot.messages.message import Message
-from bot.outlet import Chat, SendFailure
-from bot.pipeline.deliver import FIRST_RETRY_S, LEASE, MOST_ATTEMPTS, drain_outbox, outcome_of, retry_delay
-from models import Alert, Delivery, DeliveryState, Outlet, Priority, Story, Subscriber, SubscriberState
+from bot.outlet import Envelope, SendFailure
+from bot.pipeline.deliver import (
+    FIRST_RETRY_S,
+    LEASE,
+    MOST_ATTEMPTS,
+    _settle_lost_claims,
+    drain_outbox,
+    outcome_of,
+    retry_delay,
+)
+from models import (
+    Alert,
+    AlertKind,
+    Delivery,
+    DeliveryState,
+    Direction,
+    Outlet,
+    Priority,
+    Story,
+    Subscriber,
+    SubscriberState,
+)
 from models.database import Database
-from models.delivery import claim_due
+from models.delivery import begin, claim_due, lost_claims
 from tests.rows import add_subscriber
 
 HERE = Path(__file__).parent
@@ -29,12 +48,13 @@ class ScriptedSender:
 
     def __init__(self, *failures: SendFailure) -> None:
         self.failures = list(failures)
-        self.accepted: list[tuple[Chat, Message, bytes | None]] = []
+        self.accepted: list[Envelope] = []
 
-    async def send(self, chat: Chat, message: Message, photo: bytes | None = None) -> int | None:
+    async def send(self, envelope: Envelope) -> int | None:
+        await envelope.begin()
         if self.failures:
             raise self.failures.pop(0)
-        self.accepted.append((chat, message, photo))
+        self.accepted.append(envelope)
         return 700 + len(self.accepted)
 
 
@@ -119,7 +139,7 @@ def test_a_flood_limit_holds_only_the_chat_it_was_about(database: Database, now:
         queue(session, other, now, "alert:1")
     sender = ScriptedSender(SendFailure("flood", retry_after_s=60))
     assert drain(database, sender, now) == 1
-    assert sender.accepted[0][0].chat_id == other.chat_id
+    assert sender.accepted[0].chat.chat_id == other.chat_id
     assert drain(database, sender, now + timedelta(seconds=59)) == 0
     assert drain(database, sender, now + timedelta(seconds=60)) == 2
 
@@ -142,12 +162,12 @@ def test_a_chat_that_moved_gets_its_message_at_its_new_id(database: Database, no
     one_waiting(database, now)
     sender = ScriptedSender(SendFailure("moved", moved_to=-100777))
     assert drain(database, sender, now) == 1
-    assert sender.accepted[0][0].chat_id == -100777
+    assert sender.accepted[0].chat.chat_id == -100777
 
 
 def test_an_error_nobody_foresaw_counts_as_an_attempt(database: Database, now: datetime) -> None:
     class Broken:
-        async def send(self, chat: Chat, message: Message, photo: bytes | None = None) -> int | None:
+        async def send(self, envelope: Envelope) -> int | None:
             raise UnicodeEncodeError("ascii", "☮", 0, 1, "not in range")
 
     one_waiting(database, now)
@@ -157,23 +177,72 @@ def test_an_error_nobody_foresaw_counts_as_an_attempt(database: Database, now: d
     assert row.send_after > now
 
 
-def test_an_alert_that_waited_too_long_is_no_longer_news_and_a_notice_is(
+def add_alert(session: Session, now: datetime, title: str, level: int = 2) -> Alert:
+    story = Story(title=title, first_seen_at=now, last_seen_at=now)
+    session.add(story)
+    session.flush()
+    alert = Alert(
+        story_id=story.id,
+        kind=AlertKind.NEW,
+        direction=Direction.ESCALATION,
+        level=level,
+        score=70,
+        rule="",
+        created_at=now,
+        facts={"title": title, "status": "confirmed", "dyad": []},
+    )
+    session.add(alert)
+    session.flush()
+    return alert
+
+
+def test_alerts_that_waited_too_long_become_one_summary_and_a_notice_stays_a_notice(
     sqlite_database: Database, now: datetime
 ) -> None:
     with sqlite_database.write() as session:
         subscriber = add_subscriber(session, now)
-        story = Story(title="s", first_seen_at=now, last_seen_at=now)
-        session.add(story)
-        session.flush()
-        alert = Alert(story_id=story.id, kind="new", direction="escalation", level=2, score=70, rule="", created_at=now)
-        session.add(alert)
-        session.flush()
-        queue(session, subscriber, now, "alert:1", alert_id=alert.id)
+        for title, level in (("<Old> & small", 1), ("Old and great", 3)):
+            alert = add_alert(session, now, title, level)
+            queue(session, subscriber, now, f"alert:{alert.id}", alert_id=alert.id)
         queue(session, subscriber, now, "notice:1", priority=Priority.NOTICE)
-    assert drain(sqlite_database, ScriptedSender(), now + timedelta(hours=25)) == 1
+    sender = ScriptedSender()
+    assert drain(sqlite_database, sender, now + timedelta(hours=25)) == 2
+    summary = sender.accepted[0].message
+    assert summary.plain.index("Old and great") < summary.plain.index("<Old> & small")
+    assert "&lt;Old&gt; &amp; small" in summary.html
+    assert "2 alerts" in summary.title
     with sqlite_database.read() as session:
-        states = {row.key: row.state for row in session.exec(select(Delivery))}
-    assert states == {"alert:1": DeliveryState.FAILED, "notice:1": DeliveryState.SENT}
+        rows = {row.key: row for row in session.exec(select(Delivery))}
+    assert [rows[f"alert:{number}"].state for number in (1, 2)] == [DeliveryState.FAILED] * 2
+    assert "told in the summary" in (rows["alert:1"].error or "")
+
+
+def test_a_summary_that_still_waits_grows_instead_of_a_second_one(sqlite_database: Database, now: datetime) -> None:
+    away = [SendFailure("502") for _ in range(3)]
+    with sqlite_database.write() as session:
+        subscriber = add_subscriber(session, now)
+    sender = ScriptedSender(*away)
+    for day in range(3):
+        with sqlite_database.write() as session:
+            alert = add_alert(session, now + timedelta(days=day), f"Day {day}")
+            queue(session, subscriber, now + timedelta(days=day), f"alert:{alert.id}", alert_id=alert.id)
+        drain(sqlite_database, sender, now + timedelta(days=day + 1, hours=1))
+    drain(sqlite_database, sender, now + timedelta(days=9))
+    told = [
+        envelope.message.plain for envelope in sender.accepted if "could not be delivered" in envelope.message.plain
+    ]
+    assert len(told) == 1
+    assert all(f"Day {day}" in told[0] for day in range(3))
+
+
+def test_old_news_that_a_killed_sender_had_not_begun_is_folded_too(sqlite_database: Database, now: datetime) -> None:
+    with sqlite_database.write() as session:
+        alert = add_alert(session, now, "Old")
+        queue(session, add_subscriber(session, now), now, "alert:1", alert_id=alert.id)
+        claim_due(session, ["telegram"], now, LEASE, 1)
+    sender = ScriptedSender()
+    drain(sqlite_database, sender, now + timedelta(hours=25))
+    assert ["could not be delivered" in envelope.message.plain for envelope in sender.accepted] == [True]
 
 
 def test_a_row_for_an_outlet_that_is_not_connected_waits(database: Database, now: datetime) -> None:
@@ -182,13 +251,122 @@ def test_a_row_for_an_outlet_that_is_not_connected_waits(database: Database, now
     assert only(database).state is DeliveryState.WAITING
 
 
-def test_a_claim_whose_owner_died_falls_due_again_when_the_lease_is_over(database: Database, now: datetime) -> None:
-    one_waiting(database, now)
+@pytest.mark.parametrize(
+    ("priority", "begun", "deaths", "state"),
+    [
+        (Priority.ALERT, False, 3, DeliveryState.SENT),
+        (Priority.ALERT, True, 1, DeliveryState.SENT),
+        (Priority.ALERT, True, 2, DeliveryState.UNCERTAIN),
+        (Priority.DIGEST, False, 3, DeliveryState.SENT),
+        (Priority.DIGEST, True, 1, DeliveryState.UNCERTAIN),
+        (Priority.NOTICE, True, 1, DeliveryState.UNCERTAIN),
+    ],
+)
+def test_a_row_whose_sender_was_killed_follows_its_class_when_the_lease_is_over(
+    database: Database, now: datetime, priority: Priority, begun: bool, deaths: int, state: DeliveryState
+) -> None:
+    one_waiting(database, now, priority=priority)
+    moment, sender = now, ScriptedSender()
+    for _ in range(deaths):
+        with database.write() as session:
+            session.exec(select(Delivery)).one().send_after = moment
+        with database.write() as session:
+            (row,) = claim_due(session, [Outlet.TELEGRAM], moment, LEASE, 10)
+            assert not begun or begin(session, row)
+        moment += LEASE
+        with database.write() as session:
+            assert not session.exec(select(Delivery).where(lost_claims(moment - timedelta(seconds=1)))).all()
+        if _ < deaths - 1:
+            _settle_lost_claims(database, moment)
+            moment += timedelta(minutes=2)
+    drain(database, sender, moment)
+    drain(database, sender, moment + timedelta(minutes=2))
+    assert only(database).state is state
+    assert len(sender.accepted) == (state is DeliveryState.SENT)
+
+
+def test_a_slow_chat_delays_no_other(database: Database, now: datetime) -> None:
+    class Slow:
+        """The first chat answers only when all others have their messages."""
+
+        def __init__(self) -> None:
+            self.others = asyncio.Event()
+            self.told: list[int] = []
+
+        async def send(self, envelope: Envelope) -> int | None:
+            if envelope.chat.chat_id == 1:
+                async with asyncio.timeout(20):
+                    await self.others.wait()
+            self.told.append(envelope.chat.chat_id)
+            if len(self.told) == 30:
+                self.others.set()
+            return None
+
     with database.write() as session:
-        assert len(claim_due(session, [Outlet.TELEGRAM], now, LEASE, 10)) == 1
+        for chat_id in range(1, 32):
+            queue(session, add_subscriber(session, now, chat_id=chat_id), now)
+    sender = Slow()
+    assert asyncio.run(drain_outbox(database, {Outlet.TELEGRAM: sender}, lambda: now, at_once=8)) == 31
+    assert sender.told[-1] == 1
+
+
+def test_a_more_urgent_alert_overtakes_what_is_not_yet_under_way(database: Database, now: datetime) -> None:
+    with database.write() as session:
+        chats = [add_subscriber(session, now) for _ in range(20)]
+        for chat in chats:
+            queue(session, chat, now, "alert:1", urgency=1)
+
+    class Interrupted(ScriptedSender):
+        async def send(self, envelope: Envelope) -> int | None:
+            if len(self.accepted) == 4:
+                with database.write() as session:
+                    queue(session, chats[19], now, "alert:2", urgency=3, message=Message("!", "!").to_json())
+            return await super().send(envelope)
+
+    sender = Interrupted()
+    assert asyncio.run(drain_outbox(database, {Outlet.TELEGRAM: sender}, lambda: now, at_once=1)) == 21
+    assert [envelope.message.plain for envelope in sender.accepted].index("!") == 5
+
+
+def test_a_flood_limit_is_the_whole_chats_with_its_topics(database: Database, now: datetime) -> None:
+    with database.write() as session:
+        for topic in (1, 2):
+            queue(session, add_subscriber(session, now, chat_id=-100, thread_id=topic), now)
+    sender = ScriptedSender(SendFailure("flood", retry_after_s=60))
+    assert drain(database, sender, now + timedelta(seconds=1)) == 0
+    assert drain(database, sender, now + timedelta(seconds=61)) == 2
+
+
+def test_chats_that_move_in_a_circle_are_given_up(database: Database, now: datetime) -> None:
+    with database.write() as session:
+        queue(session, add_subscriber(session, now, chat_id=-1), now)
+    moves = [SendFailure("moved", moved_to=-2 if turn % 2 == 0 else -1) for turn in range(100)]
+    sender, moment = ScriptedSender(*moves), now
+    for _ in range(60):
+        drain(database, sender, moment)
+        moment += timedelta(hours=2)
+    assert only(database).state is DeliveryState.FAILED
+    assert len(sender.failures) == 100 - MOST_ATTEMPTS
+
+
+def test_sound_and_previews_are_the_subscribers_choice(database: Database, now: datetime) -> None:
+    with database.write() as session:
+        queue(session, add_subscriber(session, now, silent=True, link_previews=True), now, priority=Priority.DIGEST)
     sender = ScriptedSender()
-    assert drain(database, sender, now + LEASE - timedelta(seconds=1)) == 0
-    assert drain(database, sender, now + LEASE) == 1
+    drain(database, sender, now)
+    (envelope,) = sender.accepted
+    assert (envelope.silent, envelope.link_preview, envelope.priority) == (True, True, Priority.DIGEST)
+
+
+def test_an_edit_and_an_answer_know_the_message_they_are_about(database: Database, now: datetime) -> None:
+    with database.write() as session:
+        subscriber = add_subscriber(session, now)
+        first = queue(session, subscriber, now, "alert:1")
+        queue(session, subscriber, now + timedelta(seconds=1), "alert:1:edit", edits_id=first.id)
+        queue(session, subscriber, now + timedelta(seconds=2), "alert:2", replies_to_id=first.id)
+    sender = ScriptedSender()
+    assert drain(database, sender, now + timedelta(seconds=3)) == 3
+    assert [(e.edits, e.replies_to) for e in sender.accepted] == [(None, None), (701, None), (None, 701)]
 
 
 def test_being_asked_to_wait_uses_up_no_attempt_and_other_failures_do(now: datetime) -> None:

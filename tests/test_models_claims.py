@@ -11,7 +11,7 @@ from sqlmodel import Session, select
 
 from models import Alert, Delivery, DeliveryState, Lease, Outlet, Priority, Subscriber
 from models.database import Database
-from models.delivery import alerts_sent_since, claim_due, open_deliveries, settle
+from models.delivery import alerts_sent_since, begin, claim_due, lost_claims, open_deliveries, settle
 from models.lease import drop_lease, take_lease
 from tests.rows import add_subscriber
 
@@ -81,15 +81,19 @@ def open_now(database: Database, now: datetime) -> bool:
 
 def test_the_most_urgent_goes_first_and_then_the_oldest(database: Database, now: datetime) -> None:
     with database.write() as session:
-        chat = add_subscriber(session, now)
-        queue(session, chat, "digest", now - 9 * SECOND, priority=Priority.DIGEST)
-        queue(session, chat, "notice", now - 8 * SECOND, priority=Priority.NOTICE)
-        queue(session, chat, "young alert", now - 1 * SECOND)
-        queue(session, chat, "old alert", now - 2 * SECOND)
-        queue(session, chat, "reply", now, priority=Priority.REPLY)
-        queue(session, chat, "later", now + SECOND, priority=Priority.REPLY)
-    assert keys(claimed(database, now, limit=2)) == ["reply", "old alert"]
-    assert keys(claimed(database, now)) == ["young alert", "notice", "digest"]
+        for key, after, values in (
+            ("broadcast", -10, {"priority": Priority.BROADCAST}),
+            ("digest", -9, {"priority": Priority.DIGEST}),
+            ("notice", -8, {"priority": Priority.NOTICE}),
+            ("young alert", -1, {}),
+            ("old alert", -2, {}),
+            ("critical alert", 0, {"urgency": 3}),
+            ("reply", 0, {"priority": Priority.REPLY}),
+            ("later", 1, {"priority": Priority.REPLY}),
+        ):
+            queue(session, add_subscriber(session, now), key, now + after * SECOND, **values)
+    assert keys(claimed(database, now, limit=3)) == ["reply", "critical alert", "old alert"]
+    assert keys(claimed(database, now)) == ["young alert", "notice", "digest", "broadcast"]
     assert claimed(database, now) == []
 
 
@@ -114,16 +118,41 @@ def test_a_claim_counts_the_attempt_and_holds_until_its_lease_is_over(database: 
         queue(session, add_subscriber(session, now), "x", now)
     (first,) = claimed(database, now)
     assert (first.state, first.attempts, first.send_after) == (DeliveryState.SENDING, 1, now + LEASE)
-    assert claimed(database, now + LEASE - SECOND) == []
-    (second,) = claimed(database, now + LEASE)
-    assert (second.id, second.attempts) == (first.id, 2)
-    assert second.claim != first.claim
+    assert claimed(database, now + LEASE) == []
+    with database.read() as session:
+        assert session.exec(select(Delivery).where(lost_claims(now + LEASE - SECOND))).all() == []
+        assert [row.id for row in session.exec(select(Delivery).where(lost_claims(now + LEASE)))] == [first.id]
+
+
+def test_one_message_of_a_chat_is_claimed_at_a_time_and_none_of_a_busy_one(database: Database, now: datetime) -> None:
+    with database.write() as session:
+        slow, other = add_subscriber(session, now), add_subscriber(session, now)
+        for number in range(40):
+            queue(session, slow, f"slow:{number}", now - 9 * SECOND)
+        queue(session, other, "other", now)
+    with database.write() as session:
+        assert keys(claim_due(session, ["telegram"], now, LEASE, 4)) == ["slow:0", "other"]
+    with database.write() as session:
+        assert claim_due(session, ["telegram"], now, LEASE, 4, busy={slow.chat_id}) == []
+
+
+def test_a_claim_that_was_lost_cannot_be_begun(database: Database, now: datetime) -> None:
+    with database.write() as session:
+        queue(session, add_subscriber(session, now), "x", now)
+    (first,) = claimed(database, now)
+    with database.write() as session:
+        assert begin(session, first)
+        session.get_one(Delivery, first.id).claim = "somebody else's"
+    with database.write() as session:
+        assert not begin(session, first)
 
 
 def test_an_outcome_counts_only_while_the_claim_is_ones_own(database: Database, now: datetime) -> None:
     with database.write() as session:
         queue(session, add_subscriber(session, now), "x", now)
     (first,) = claimed(database, now)
+    with database.write() as session:
+        session.get_one(Delivery, first.id).state = DeliveryState.WAITING  # as when the lease of a dead sender ran out
     (second,) = claimed(database, now + LEASE)
     with database.write() as session:
         assert not settle(session, first, first.claim, state=DeliveryState.FAILED, error="too late")

@@ -16,7 +16,7 @@ from sqlmodel import Session
 from bot.chat.limiter import Limit, Limiter, Window
 from bot.chat.sender import TelegramSender
 from bot.messages.message import Message
-from bot.outlet import Chat, SendFailure
+from bot.outlet import Chat, Envelope, SendFailure
 from config.schema import Settings
 from models.chats import block_chat, move_chat
 from models.database import Database
@@ -45,7 +45,7 @@ class Desk:
 
     def __init__(self, parts: ChatParts, bot: telegram.Bot) -> None:
         self.parts = parts
-        self._sender = TelegramSender(bot, parts.limiter, Priority.REPLY, patience_s=LONGEST_RETRY_S)
+        self._sender = TelegramSender(bot, parts.limiter, patience_s=LONGEST_RETRY_S)
         self._answers = Window()
 
     async def decide(self, decision: Callable[[Session, Settings, datetime], T]) -> T:
@@ -77,13 +77,14 @@ class Desk:
 
     async def _send(self, chat: Chat, message: Message) -> None:
         """Once more after flood control, which the limiter then waits out."""
+        envelope = Envelope(chat, message, priority=Priority.REPLY)
         try:
-            await self._sender.send(chat, message)
+            await self._sender.send(envelope)
         except SendFailure as failure:
             if failure.retry_after_s is None or failure.retry_after_s > LONGEST_RETRY_S:
                 raise
             await asyncio.sleep(failure.retry_after_s)
-            await self._sender.send(chat, message)
+            await self._sender.send(envelope)
 
     async def _learn_from(self, chat: Chat, failure: SendFailure) -> None:
         if failure.moved_to is not None:

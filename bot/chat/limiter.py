@@ -8,7 +8,7 @@ import asyncio
 import time
 from bisect import insort
 from collections import defaultdict, deque
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
 from itertools import count
 from math import inf
@@ -117,7 +117,8 @@ class _Wish:
 class Limiter:
     """Hands out turns to send, most urgent first. One per bot, on one event loop.
 
-    What it knows lives in memory: after a restart Telegram's own 429 is the safeguard, whose deadline the outbox keeps.
+    What it knows lives in memory; `recall` tells it of what was sent before a restart, and the outbox keeps the
+    deadlines of Telegram's 429.
     """
 
     def __init__(self, rate: Callable[[], Rate], clock: Callable[[], float] = time.monotonic) -> None:
@@ -135,6 +136,12 @@ class Limiter:
     def hold(self, chat_id: int, seconds: float) -> None:
         """Telegram asked for patience with this chat (429)."""
         self._allowance.hold(chat_id, seconds, self._clock())
+
+    def recall(self, sends: Iterable[tuple[int, float]]) -> None:
+        """Count messages sent by an earlier run: (chat id, seconds ago), oldest first."""
+        rate, now = self._rate(), self._clock()
+        for chat_id, seconds_ago in sends:
+            self._allowance.add(chat_id, rate, now - seconds_ago)
 
     async def wait(self, chat_id: int, priority: Priority = Priority.ALERT, patience_s: float = inf) -> bool:
         """Return True when it is this message's turn, which is then taken; False when that took too long."""

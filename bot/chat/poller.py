@@ -8,6 +8,7 @@ import asyncio
 import logging
 import os
 import socket
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -44,6 +45,7 @@ class Pace:
     first_pause_s: float = 1
     longest_pause_s: float = 60
     stop_s: float = 5
+    serve_s: float = 20
 
 
 DEFAULT_PACE = Pace()
@@ -102,9 +104,11 @@ class Poller:
         self._holds_lease = False
         self._waits_for_lease = False
         self._offset: int | None = None
+        self._next_offset: int | None = None
         self._confirmed: int | None = None
         self._failures = 0
         self._trouble = ""
+        self._serving: set[asyncio.Task[None]] = set()
 
     async def run(self) -> NoReturn:
         """Until cancelled; then gives everything back within a few seconds."""
@@ -169,9 +173,25 @@ class Poller:
         bot = self._application.bot
         updates = await bot.get_updates(offset=self._offset, timeout=self._pace.poll_s, allowed_updates=UPDATES)
         self._confirmed = self._offset
-        for update in updates:
-            await self._application.update_queue.put(update)
-            self._offset = update.update_id + 1
+        if updates:
+            self._next_offset = updates[-1].update_id + 1
+            await self._serve(updates)
+            self._offset = self._next_offset
+
+    async def _serve(self, updates: Sequence[Update]) -> None:
+        """Handle updates before the next poll confirms them: what a killed process left, Telegram hands out again.
+
+        One that takes very long (its chat has had its share of answers) holds up nobody else: it goes on by itself.
+        """
+        application = self._application
+        serving = [
+            asyncio.create_task(application.update_processor.process_update(update, application.process_update(update)))
+            for update in updates
+        ]
+        self._serving.update(serving)
+        for task in serving:
+            task.add_done_callback(self._serving.discard)
+        await asyncio.wait(serving, timeout=self._pace.serve_s)
 
     async def _pause_after(self, error: TelegramError) -> float:
         if isinstance(error, RetryAfter):
@@ -208,6 +228,9 @@ class Poller:
         application = self._application
         try:
             async with asyncio.timeout(self._pace.stop_s):
+                if self._serving:
+                    await asyncio.wait(self._serving)
+                self._offset = self._next_offset
                 if application.running:
                     await application.stop()
                 if self._holds_lease and self._offset != self._confirmed:

@@ -1,19 +1,18 @@
-"""A message and a chat in, a message in Telegram out, or a `SendFailure` that says what to do next."""
+"""An envelope in, a message in Telegram out, or a `SendFailure` that says what to do next."""
 
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import telegram
-from telegram import InlineKeyboardButton, InlineKeyboardMarkup, LinkPreviewOptions
+from telegram import InlineKeyboardButton, InlineKeyboardMarkup, LinkPreviewOptions, ReplyParameters
 from telegram.constants import ParseMode
 from telegram.error import RetryAfter, TelegramError
 
 from bot.chat.failures import as_failure, is_bad_markup, retry_after_s
 from bot.chat.limiter import Limiter
 from bot.messages.message import CAPTION_LIMIT, Message, clip, units
-from bot.outlet import Chat, SendFailure
-from models.delivery import Priority
+from bot.outlet import Envelope, SendFailure
 
 log = logging.getLogger(__name__)
 
@@ -27,94 +26,137 @@ class TelegramSender:
     It does not retry: its caller has the outbox for that, or a person who can ask again.
     """
 
-    def __init__(
-        self, bot: telegram.Bot, limiter: Limiter, priority: Priority = Priority.ALERT, patience_s: float = PATIENCE_S
-    ) -> None:
+    def __init__(self, bot: telegram.Bot, limiter: Limiter, patience_s: float = PATIENCE_S) -> None:
         self._bot = bot
         self._limiter = limiter
-        self._priority = priority
         self._patience_s = patience_s
 
-    async def send(self, chat: Chat, message: Message, photo: bytes | None = None) -> int:
-        """Deliver `message`, as the caption of `photo` if it fits, else after it; returns the id of the text.
+    async def send(self, envelope: Envelope) -> int:
+        """Deliver the message, as the caption of its photo if it fits, else before it; returns the id of the text.
 
         Markup that Telegram cannot parse goes as plain text. Raises SendFailure.
         """
-        if photo is None:
-            return await self._send_text(chat, message)
-        if units(message.plain) <= CAPTION_LIMIT:
-            return await self._send_captioned(chat, message, photo)
-        await self._send_bare_photo(chat, message, photo)
-        return await self._send_text(chat, message)
+        if envelope.edits is not None and await self._edit(envelope, envelope.edits):
+            return envelope.edits
+        if envelope.photo is None:
+            return await self._send_text(envelope)
+        if units(envelope.message.plain) <= CAPTION_LIMIT:
+            return await self._send_captioned(envelope, envelope.photo)
+        sent = await self._send_text(envelope)  # first, so that a repetition cannot double the picture
+        await self._send_bare_photo(envelope, envelope.photo)
+        return sent
 
-    async def _send_text(self, chat: Chat, message: Message) -> int:
+    async def _edit(self, envelope: Envelope, message_id: int) -> bool:
+        """Replace the text of an earlier message; False when that message is gone or too old."""
+
+        async def attempt(text: str, parse_mode: ParseMode | None) -> telegram.Message | bool:
+            return await self._bot.edit_message_text(
+                text=text,
+                parse_mode=parse_mode,
+                chat_id=envelope.chat.chat_id,
+                message_id=message_id,
+                link_preview_options=_preview(envelope),
+                reply_markup=keyboard(envelope.message),
+            )
+
+        try:
+            await self._marked_up_or_plain(envelope, attempt)
+        except SendFailure as failure:
+            if "not modified" in str(failure):  # it says so already
+                return True
+            if not failure.permanent or failure.blocked:
+                raise
+            log.info("edit_refused chat=%s error=%s", envelope.chat.chat_id, failure)
+            return False
+        return True
+
+    async def _send_text(self, envelope: Envelope) -> int:
         async def attempt(text: str, parse_mode: ParseMode | None) -> telegram.Message:
-            preview = LinkPreviewOptions(is_disabled=True)
-            rest = _common(chat, message) | {"link_preview_options": preview, "reply_markup": keyboard(message)}
-            return await self._bot.send_message(text=text, parse_mode=parse_mode, **rest)
+            rest = _common(envelope) | {"link_preview_options": _preview(envelope)}
+            return await self._bot.send_message(
+                text=text, parse_mode=parse_mode, reply_markup=keyboard(envelope.message), **rest
+            )
 
-        return await self._marked_up_or_plain(chat, message, attempt)
+        return _id_of(await self._marked_up_or_plain(envelope, attempt))
 
-    async def _send_captioned(self, chat: Chat, message: Message, photo: bytes) -> int:
+    async def _send_captioned(self, envelope: Envelope, photo: bytes) -> int:
         async def attempt(text: str, parse_mode: ParseMode | None) -> telegram.Message:
-            rest = _common(chat, message) | {"reply_markup": keyboard(message)}
+            rest = _common(envelope) | {"reply_markup": keyboard(envelope.message)}
             return await self._bot.send_photo(photo=photo, caption=text, parse_mode=parse_mode, **rest)
 
         try:
-            return await self._marked_up_or_plain(chat, message, attempt)
+            return _id_of(await self._marked_up_or_plain(envelope, attempt))
         except SendFailure as failure:
             if not failure.permanent or failure.blocked:
                 raise
-            log.warning("photo_refused chat=%s error=%s", chat.chat_id, failure)
-        return await self._send_text(chat, message)  # a group may allow text only
+            log.warning("photo_refused chat=%s error=%s", envelope.chat.chat_id, failure)
+        return await self._send_text(envelope)  # a group may allow text only
 
-    async def _send_bare_photo(self, chat: Chat, message: Message, photo: bytes) -> None:
-        """The picture is an ornament: refused, or its answer lost, the text goes all the same."""
-        quietly = _common(chat, message) | {"disable_notification": True}
+    async def _send_bare_photo(self, envelope: Envelope, photo: bytes) -> None:
+        """The picture is an ornament: the text has arrived, so that whatever happens now is only noted."""
+        quietly = _common(envelope) | {"disable_notification": True}
         try:
-            await self._request(chat, lambda: self._bot.send_photo(photo=photo, **quietly))
+            await self._request(envelope, lambda: self._bot.send_photo(photo=photo, **quietly))
         except SendFailure as failure:
-            if failure.blocked or not (failure.permanent or failure.lost_answer):
-                raise
-            log.warning("photo_left_out chat=%s error=%s", chat.chat_id, failure)
+            log.warning("photo_left_out chat=%s error=%s", envelope.chat.chat_id, failure)
 
     async def _marked_up_or_plain(
-        self, chat: Chat, message: Message, attempt: Callable[[str, ParseMode | None], Awaitable[telegram.Message]]
-    ) -> int:
+        self, envelope: Envelope, attempt: Callable[[str, ParseMode | None], Awaitable[telegram.Message | bool]]
+    ) -> telegram.Message | bool:
+        message = envelope.message
         try:
-            sent = await self._request(chat, lambda: attempt(message.html, ParseMode.HTML))
+            return await self._request(envelope, lambda: attempt(message.html, ParseMode.HTML))
         except SendFailure as failure:
             if not (isinstance(failure.__cause__, TelegramError) and is_bad_markup(failure.__cause__)):
                 raise
-            log.warning("markup_refused chat=%s error=%s", chat.chat_id, failure)
-            sent = await self._request(chat, lambda: attempt(clip(message.plain), None))
-        return sent.message_id
+            log.warning("markup_refused chat=%s error=%s", envelope.chat.chat_id, failure)
+        return await self._request(envelope, lambda: attempt(clip(message.plain), None))
 
-    async def _request(self, chat: Chat, call: Callable[[], Awaitable[telegram.Message]]) -> telegram.Message:
-        where = f"chat {chat.chat_id}"
-        await self._await_turn(chat, where)
+    async def _request(
+        self, envelope: Envelope, call: Callable[[], Awaitable[telegram.Message | bool]]
+    ) -> telegram.Message | bool:
+        chat_id = envelope.chat.chat_id
+        where = f"chat {chat_id}"
+        await self._await_turn(envelope, where)
+        await envelope.begin()
         try:
             return await call()
         except RetryAfter as error:
-            self._limiter.hold(chat.chat_id, retry_after_s(error))
+            self._limiter.hold(chat_id, retry_after_s(error))
             raise as_failure(error, where) from error
         except TelegramError as error:
             raise as_failure(error, where) from error
         except (KeyError, TypeError) as error:  # JSON that is not the Bot API's, as a proxy may answer
             raise SendFailure(f"{where}: Telegram's answer cannot be read: {error!r}", lost_answer=True) from error
 
-    async def _await_turn(self, chat: Chat, where: str) -> None:
+    async def _await_turn(self, envelope: Envelope, where: str) -> None:
         """Raise SendFailure rather than hold a claimed delivery until somebody else claims it too."""
-        delay = self._limiter.delay(chat.chat_id)
-        if delay <= self._patience_s and await self._limiter.wait(chat.chat_id, self._priority, self._patience_s):
+        chat_id = envelope.chat.chat_id
+        delay = self._limiter.delay(chat_id)
+        if delay <= self._patience_s and await self._limiter.wait(chat_id, envelope.priority, self._patience_s):
             return
-        delay = max(1.0, self._limiter.delay(chat.chat_id))
+        delay = max(1.0, self._limiter.delay(chat_id))
         raise SendFailure(f"{where}: had its share of messages; next in {delay:.0f} s", retry_after_s=delay)
 
 
-def _common(chat: Chat, message: Message) -> dict[str, Any]:
-    thread = chat.thread_id or None
-    return {"chat_id": chat.chat_id, "message_thread_id": thread, "disable_notification": message.silent}
+def _common(envelope: Envelope) -> dict[str, Any]:
+    replies_to = envelope.replies_to
+    answer = ReplyParameters(replies_to, allow_sending_without_reply=True) if replies_to is not None else None
+    return {
+        "chat_id": envelope.chat.chat_id,
+        "message_thread_id": envelope.chat.thread_id or None,
+        "disable_notification": envelope.silent or envelope.message.silent,
+        "reply_parameters": answer,
+    }
+
+
+def _preview(envelope: Envelope) -> LinkPreviewOptions:
+    return LinkPreviewOptions(is_disabled=not envelope.link_preview)
+
+
+def _id_of(sent: telegram.Message | bool) -> int:
+    """Only an edit of a message in another way than ours answers with a mere True."""
+    return sent.message_id if isinstance(sent, telegram.Message) else 0
 
 
 def keyboard(message: Message) -> InlineKeyboardMarkup | None:

@@ -10,7 +10,7 @@ import typer
 from bot.app import utc_now
 from bot.commands.options import Config, DatabaseUrl, config_folder, console, database_url
 from bot.messages.message import Message, notice
-from bot.outlet import Chat
+from bot.outlet import Chat, Envelope
 from bot.terminal import TerminalSender
 from config.errors import ConfigError
 
@@ -29,7 +29,7 @@ def send_test(
     place = place_of(config_folder(config), database_url(database))
     message = notice("This is a test message. Alerts will arrive here like this one.", "Tocsin: test")
     if chat == 0:
-        asyncio.run(TerminalSender(console(), place.pictures).send(_chat(0), message))
+        asyncio.run(TerminalSender(console(), place.pictures).send(Envelope(_chat(0), message)))
         return
     if place.token is None:
         raise ConfigError("send-test: no Telegram token; set TOCSIN_TELEGRAM_TOKEN (README, “Connect Telegram”)")
@@ -45,7 +45,7 @@ async def _send(token: str, base_url: str | None, chat: int, message: Message, f
 
     rate = load_settings(folder).telegram.rate
     async with open_bot(token, base_url) as bot:
-        return await TelegramSender(bot, Limiter(lambda: rate)).send(_chat(chat), message)
+        return await TelegramSender(bot, Limiter(lambda: rate)).send(Envelope(_chat(chat), message))
 
 
 def _chat(chat_id: int) -> Chat:
@@ -82,4 +82,4 @@ async def _print_digest(until: datetime | None, pictures: Path, folder: Path, ur
     with opened.read() as session:
         message, picture = compose_digest(session, settings, end)
     opened.close()
-    await TerminalSender(console(), pictures).send(_chat(0), message, picture)
+    await TerminalSender(console(), pictures).send(Envelope(_chat(0), message, picture))

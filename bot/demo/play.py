@@ -24,7 +24,7 @@ from sqlmodel import Session, col, func, select
 from bot.app import App, open_app
 from bot.demo.newsroom import SAMPLE, Newsroom, feeds_toml, read_sample
 from bot.messages.alert import alert_message
-from bot.outlet import Chat
+from bot.outlet import Chat, Envelope
 from bot.terminal import TerminalSender
 from config.errors import DatabaseError
 from config.load import DEFAULT_FOLDER
@@ -147,7 +147,7 @@ async def _draw(app: App, picture: Path) -> None:
     plain = [alert for alert in alerts if alert.level >= Level.CRITICAL and not alert.facts["contested"]]
     disputed = [alert for alert in alerts if alert.facts["contested"] and alert.direction is Direction.DEESCALATION]
     for alert in (*sorted(plain, key=lambda alert: -alert.facts["independent"])[:1], *disputed[:1]):
-        await TerminalSender(paper, picture.parent).send(Chat(0), alert_message(alert))
+        await TerminalSender(paper, picture.parent).send(Envelope(Chat(0), alert_message(alert)))
     await asyncio.to_thread(picture.parent.mkdir, parents=True, exist_ok=True)
     paper.save_svg(str(picture), title="Tocsin")
 

@@ -1,7 +1,7 @@
 """deliveries -> messages: what is due is claimed for the length of a lease, sent, and its outcome recorded.
 
-At least once: whoever dies between sending and recording leaves a claim that runs out, and the row falls due again.
-docs/delivery.md draws the states and names each arrow.
+At least once for alerts, at most once for all else: whoever dies leaves a claim that runs out, and whether its request
+was begun. docs/delivery.md draws the states and names each arrow.
 """
 
 import asyncio
@@ -14,19 +14,21 @@ from typing import Any
 from sqlmodel import Session, col, select, update
 
 from bot.messages.message import Message
-from bot.outlet import Chat, Sender, SendFailure
+from bot.outlet import Chat, Envelope, Sender, SendFailure
+from bot.pipeline.fold import fold_old_news
 from models import Delivery, DeliveryState, Digest, Outlet, Priority, Subscriber
 from models.chats import block_chat, move_chat
 from models.database import Database
-from models.delivery import anything_due, claim_due, settle
+from models.delivery import anything_due, begin, claim_due, lost_claims, settle
 
 log = logging.getLogger(__name__)
 
 LEASE = timedelta(minutes=5)  # longer than the sender's slowest honest answer with its waits
-BATCH = 20
+AT_ONCE = 64  # requests under way; at 30 messages a second, answers may take two seconds
 FIRST_RETRY_S = 30.0
 LONGEST_RETRY_S = 3600.0
 MOST_ATTEMPTS = 30  # about a day of trying
+DEAD = "its sender was killed after it had begun to send"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,68 +38,128 @@ class Parcel:
     delivery: Delivery
     subscriber: Subscriber
     photo: bytes | None
+    edits: int | None = None
+    replies_to: int | None = None
+
+
+class ClaimLost(Exception):
+    """Somebody else has claimed the delivery meanwhile, and sends it."""
 
 
 async def drain_outbox(
     database: Database,
     senders: Mapping[Outlet, Sender],
     clock: Callable[[], datetime],
-    batch: int = BATCH,
+    at_once: int = AT_ONCE,
     max_age: timedelta = timedelta(hours=24),
 ) -> int:
-    """Send everything that is due; returns how many messages were accepted. Alerts older than `max_age` end failed."""
-    sent = 0
-    await asyncio.to_thread(_give_up_old_news, database, clock(), max_age)
-    while parcels := await asyncio.to_thread(_claim, database, senders, clock(), batch):
-        outcomes = await asyncio.gather(*(_send(database, senders, parcel, clock) for parcel in parcels))
-        sent += sum(outcomes)
-    return sent
+    """Send everything that is due; returns how many messages were accepted.
+
+    Chats are served side by side, up to `at_once` of them, the messages of one chat in their order; what is more urgent
+    overtakes what is not yet under way. Alerts older than `max_age` are folded into one summary a chat.
+    """
+    await asyncio.to_thread(_settle_lost_claims, database, clock())
+    await asyncio.to_thread(fold_old_news, database, clock(), max_age)
+    sent, under_way = 0, dict[asyncio.Task[bool], int]()
+    try:
+        while True:
+            free = at_once - len(under_way)
+            if not under_way or free >= at_once / 4:  # not a claim for every single message: each writes
+                busy = set(under_way.values())
+                for parcel in await asyncio.to_thread(_claim, database, senders, clock(), free, busy):
+                    task = asyncio.create_task(_send(database, senders, parcel, clock))
+                    under_way[task] = parcel.subscriber.chat_id
+            if not under_way:
+                return sent
+            done, _ = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                del under_way[task]
+                sent += task.result()
+    finally:
+        for task in under_way:
+            task.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
 
 
-def _claim(database: Database, senders: Mapping[Outlet, Sender], now: datetime, batch: int) -> list[Parcel]:
+def _claim(
+    database: Database, senders: Mapping[Outlet, Sender], now: datetime, limit: int, busy: set[int]
+) -> list[Parcel]:
     with database.read() as session:  # nearly always nothing is due, and finding that out should make no writer wait
         if not anything_due(session, list(senders), now):
             return []
     with database.write() as session:
-        claimed = claim_due(session, [outlet.value for outlet in senders], now, LEASE, batch)
+        claimed = claim_due(session, [outlet.value for outlet in senders], now, LEASE, limit, busy)
         return [_parcel(session, delivery) for delivery in claimed]
 
 
-def _give_up_old_news(database: Database, now: datetime, max_age: timedelta) -> None:
-    """After hours without Telegram people should not be flooded with what was news then."""
-    old = (
-        col(Delivery.alert_id).is_not(None)
-        & (col(Delivery.state) == DeliveryState.WAITING)
-        & (col(Delivery.created_at) < now - max_age)
-    )
+def _settle_lost_claims(database: Database, now: datetime) -> None:
+    """What a killed sender left: sent again if it had not begun or is an alert hit the first time, else uncertain."""
     with database.read() as session:
-        if session.exec(select(Delivery.id).where(old).limit(1)).first() is None:
+        if session.exec(select(Delivery.id).where(lost_claims(now)).limit(1)).first() is None:
             return
-    reason = f"not delivered within {max_age.total_seconds() / 3600:g} h: no longer news"
     with database.write() as session:
-        session.execute(update(Delivery).where(old).values(state=DeliveryState.FAILED, error=reason))
+        for delivery in session.exec(select(Delivery).where(lost_claims(now))).all():
+            outcome = _after_lost_answer(delivery, DEAD, now) if delivery.begun else {"state": DeliveryState.WAITING}
+            settle(session, delivery, delivery.claim, **outcome | {"send_after": now})
+            log.warning("claim_ran_out delivery=%s begun=%s state=%s", delivery.id, delivery.begun, outcome["state"])
 
 
 def _parcel(session: Session, delivery: Delivery) -> Parcel:
     subscriber = session.get_one(Subscriber, delivery.subscriber_id)
     digest = session.get(Digest, delivery.digest_id) if delivery.digest_id else None
-    return Parcel(delivery, subscriber, digest.chart if digest and digest.chart else None)
+    return Parcel(
+        delivery,
+        subscriber,
+        digest.chart if digest and digest.chart else None,
+        _message_of(session, delivery.edits_id),
+        _message_of(session, delivery.replies_to_id),
+    )
+
+
+def _message_of(session: Session, delivery_id: int | None) -> int | None:
+    """The id, in its chat, of the message that a delivery became."""
+    earlier = session.get(Delivery, delivery_id) if delivery_id else None
+    return earlier.message_id if earlier else None
 
 
 async def _send(
     database: Database, senders: Mapping[Outlet, Sender], parcel: Parcel, clock: Callable[[], datetime]
 ) -> bool:
-    subscriber = parcel.subscriber
-    chat = Chat(subscriber.chat_id, subscriber.thread_id, subscriber.kind)
+    async def begin_request() -> None:
+        if not await asyncio.to_thread(_begin, database, parcel.delivery):
+            raise ClaimLost
+
     try:
-        message = Message.from_json(parcel.delivery.message)
-        message_id = await senders[subscriber.outlet].send(chat, message, parcel.photo)
+        message_id = await senders[parcel.subscriber.outlet].send(_envelope(parcel, begin_request))
+    except ClaimLost:
+        log.warning("claim_lost delivery=%s", parcel.delivery.id)
+        return False
     except Exception as error:  # noqa: BLE001 - whatever it is, the row must not come due for ever without a count
         failure = error if isinstance(error, SendFailure) else SendFailure(f"cannot be sent: {error!r}")
         await asyncio.to_thread(_record_failure, database, parcel, failure, clock())
         return False
     await asyncio.to_thread(_record_success, database, parcel, message_id, clock())
     return True
+
+
+def _envelope(parcel: Parcel, begin_request: Callable[[], Any]) -> Envelope:
+    subscriber = parcel.subscriber
+    return Envelope(
+        Chat(subscriber.chat_id, subscriber.thread_id, subscriber.kind),
+        Message.from_json(parcel.delivery.message),
+        parcel.photo,
+        Priority(parcel.delivery.priority),
+        subscriber.silent,
+        subscriber.link_previews,
+        parcel.edits,
+        parcel.replies_to,
+        begin_request,
+    )
+
+
+def _begin(database: Database, delivery: Delivery) -> bool:
+    with database.write() as session:
+        return begin(session, delivery)
 
 
 def _record_success(database: Database, parcel: Parcel, message_id: int | None, now: datetime) -> None:
@@ -133,8 +195,10 @@ def _record_failure(database: Database, parcel: Parcel, failure: SendFailure, no
 def outcome_of(delivery: Delivery, failure: SendFailure, now: datetime) -> dict[str, Any]:
     """The columns to write after `failure`: give up, wait, or leave it uncertain. Pure."""
     error = str(failure)
-    if failure.moved_to is not None:
-        return {"state": DeliveryState.WAITING, "send_after": now, "error": error}
+    if failure.moved_to is not None and delivery.attempts < MOST_ATTEMPTS:
+        # At once, the first time; chats that say of each other that they moved there must not keep us busy.
+        after = now if delivery.attempts <= 1 else now + retry_delay(delivery.attempts)
+        return {"state": DeliveryState.WAITING, "send_after": after, "error": error}
     if failure.retry_after_s is not None:  # being asked to wait is no failure: it uses up no attempt
         after = now + timedelta(seconds=failure.retry_after_s)
         return {"state": DeliveryState.WAITING, "send_after": after, "attempts": delivery.attempts - 1, "error": error}
@@ -162,9 +226,12 @@ def _after_lost_answer(delivery: Delivery, error: str, now: datetime) -> dict[st
 
 
 def _hold_chat(session: Session, subscriber: Subscriber, until: datetime) -> None:
-    """A flood limit is the chat's, and lasts through a restart: nothing else of this chat is due before it ends."""
+    """A flood limit is the chat's, with all its topics, and lasts through a restart: nothing of it is due before."""
+    same_chat = select(Subscriber.id).where(
+        Subscriber.outlet == subscriber.outlet, Subscriber.chat_id == subscriber.chat_id
+    )
     waiting = (
-        (col(Delivery.subscriber_id) == subscriber.id)
+        col(Delivery.subscriber_id).in_(same_chat)
         & (col(Delivery.state) == DeliveryState.WAITING)
         & (col(Delivery.send_after) < until)
     )
