@@ -143,7 +143,8 @@ class App:
             self._index = None  # what it learned of the lost transaction is wrong: rebuild it at the next round
             raise
         with self.database.write() as session:
-            summary.alerts += raise_alerts(session, self.settings.alerts, self.clock())
+            zone = self.settings.digest.timezone
+            summary.alerts += raise_alerts(session, self.settings.alerts, self.clock(), timezone=zone)
 
     def _gather(self, index: StoryIndex) -> int:
         with self.database.write() as session:

@@ -1,9 +1,24 @@
 """A weekday and time as an admin sets them in, the next such moment in UTC out."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from config.schema import WEEKDAYS, Digest
+
+
+def end_of_quiet_hours(begins: str, ends: str, timezone: str, now: datetime) -> datetime:
+    """`now`, or, where it lies in the hours from `begins` to `ends` ("HH:MM", local), the moment they end, in UTC.
+
+    Hours that end no later than they begin span midnight; equal ones are empty.
+    """
+    local = now.astimezone(ZoneInfo(timezone))
+    start, end = time.fromisoformat(begins), time.fromisoformat(ends)
+    clock = local.time().replace(tzinfo=None)
+    quiet = start <= clock < end if start < end else start != end and (clock >= start or clock < end)
+    if not quiet:
+        return now
+    day = local.date() + timedelta(days=int(clock >= end))
+    return datetime.combine(day, end, tzinfo=local.tzinfo).astimezone(UTC)
 
 
 def next_digest(digest: Digest, after: datetime) -> datetime:

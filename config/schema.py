@@ -14,6 +14,28 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, HttpUrl, Type
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 WEEKDAYS: tuple[Weekday, ...] = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 LevelName = Literal["watch", "warning", "critical"]
+SignalName = Literal[
+    "troop_buildup",
+    "armed_attack",
+    "cyberattack",
+    "show_of_force",
+    "military_encounter",
+    "threat",
+    "recognition_move",
+    "diplomatic_rupture",
+    "sanctions",
+    "arms_transfer",
+    "covert_action",
+    "emergency_measures",
+    "troop_withdrawal",
+    "ceasefire",
+    "negotiation",
+    "agreement",
+    "reassurance",
+    "sanctions_relief",
+    "prisoner_release",
+    "diplomatic_restoration",
+]
 Score = Annotated[float, Field(ge=1, le=100)]
 _HTTP_URL = TypeAdapter(HttpUrl)
 
@@ -158,6 +180,9 @@ class Telling(Table):
     max_age_hours: float = Field(default=24, ge=1, le=168)
     terminal_level: LevelName = "watch"
     near_miss: float = Field(default=10, ge=0, le=40)
+    cool_down_minutes: float = Field(default=60, ge=0, le=1440)
+    confirm_signals: tuple[SignalName, ...] = ()
+    confirm_sources: int = Field(default=2, ge=2, le=10)
 
 
 class Alerts(Table):

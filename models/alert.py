@@ -19,6 +19,8 @@ class AlertKind(StrEnum):
     RAISED = "raised"  #: it rose to a higher level
     CONTESTED = "contested"  #: parties contradict each other about a story already told
     CONFIRMED = "confirmed"  #: a story told as unconfirmed or contested now has independent sources
+    RETRACTED = "retracted"  #: the reports a story was told for were rewritten and no longer say so
+    EASED = "eased"  #: a story told as escalation now reads as easing
 
 
 class Alert(SQLModel, table=True):
@@ -46,6 +48,10 @@ class SuppressionReason(StrEnum):
     OLD = "old"  #: the news was no longer news when it was read
     BUDGET = "budget"  #: the subscriber had their alerts of the day; the digest counts it
     THRESHOLD = "subscriber threshold"  #: below the level this subscriber chose
+    UNWANTED = "not chosen"  #: none of the regions, pairs or signals this subscriber chose
+    MUTED = "muted"  #: about a pair this subscriber muted
+    COOL_DOWN = "cool-down"  #: the pair rang shortly before, at this level or a higher one
+    UNCONFIRMED = "unconfirmed"  #: a signal that takes more independent sources than there are
 
 
 class Suppression(SQLModel, table=True):
@@ -69,6 +75,23 @@ def alerts_between(session: Session, since: datetime, until: datetime) -> Sequen
     """Alerts created in [since, until), oldest first."""
     within = select(Alert).where(col(Alert.created_at) >= since, col(Alert.created_at) < until)
     return session.exec(within.order_by(col(Alert.created_at), col(Alert.id))).all()
+
+
+def note_silence(session: Session, alert: Alert, reason: SuppressionReason, subscriber_id: int, now: datetime) -> None:
+    """Record that one subscriber is not told of an alert."""
+    suppress(
+        session,
+        Suppression(
+            story_id=alert.story_id,
+            subscriber_id=subscriber_id,
+            direction=alert.direction,
+            level=alert.level,
+            reason=reason,
+            score=alert.score,
+            first_at=now,
+            last_at=now,
+        ),
+    )
 
 
 def suppress(session: Session, row: Suppression) -> None:

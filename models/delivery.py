@@ -13,7 +13,7 @@ from uuid import uuid4
 from sqlalchemy import JSON, ColumnElement, CursorResult, Index, UniqueConstraint, update
 from sqlmodel import Field, Session, SQLModel, col, func, select
 
-from models.alert import Alert
+from models.alert import Alert, AlertKind
 from models.columns import text_enum
 from models.subscriber import Outlet, Subscriber
 
@@ -180,20 +180,20 @@ def settle(session: Session, delivery: Delivery, claim: str | None, **values: An
     return result.rowcount == 1
 
 
-def alerts_sent_since(session: Session, subscriber_id: int, since: datetime, level: int) -> int:
-    """How many alerts of at least `level` a subscriber was given (sent or about to be) since a moment."""
+def alerts_sent_since(session: Session, since: datetime, level: int) -> dict[int, int]:
+    """Subscriber id -> how many alerts of at least `level` it was given (sent or about to be) since a moment."""
     given = (
-        select(func.count())
-        .select_from(Delivery)
+        select(Delivery.subscriber_id, func.count())
         .join(Alert)
         .where(
-            Delivery.subscriber_id == subscriber_id,
             Alert.level >= level,
             col(Delivery.created_at) > since,
             Delivery.state != DeliveryState.FAILED,
+            col(Alert.kind).not_in((AlertKind.CONFIRMED, AlertKind.RETRACTED)),
         )
+        .group_by(col(Delivery.subscriber_id))
     )
-    return session.exec(given).one()
+    return dict(session.exec(given).all())
 
 
 def open_deliveries(session: Session) -> int:

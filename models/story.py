@@ -37,6 +37,7 @@ class StoryStatus(StrEnum):
     UNCONFIRMED = "unconfirmed"  #: one publisher, or only interested parties say so
     CONFIRMED = "confirmed"  #: independent publishers, at least one not aligned with a party, report it
     CONTESTED = "contested"  #: parties contradict each other about it
+    RETRACTED = "retracted"  #: the reports it was told for were rewritten and no longer say so
 
 
 class Story(SQLModel, table=True):

@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlmodel import Session, select
 
-from bot.pipeline.decide import Silence, Telling, raise_alerts, update_story, worth_telling
+from bot.pipeline.decide import raise_alerts, update_story
+from bot.pipeline.rules import Past, Silence, Telling, worth_telling
 from bot.pipeline.weigh import Weight
 from config.schema import Alerts
 from models import Alert, AlertKind, Delivery, Direction, Level, Reading, Story, Suppression, SuppressionReason
@@ -60,10 +61,13 @@ def test_a_story_that_crosses_a_level_rings_once_for_each_subscriber(database: D
     story = tell(database, now, escalation=75.0)
     (alert,) = judge(database, now)
     assert (alert.kind, alert.direction, alert.level) == (AlertKind.NEW, UP, Level.WARNING)
-    tell(database, now, story, escalation=70.0)
-    assert len(judge(database, now + timedelta(minutes=5))) == 1
+    for minutes in (5, 10):
+        tell(database, now, story, escalation=70.0)
+        alerts = judge(database, now + timedelta(minutes=minutes))
+        assert [alert.kind for alert in alerts] == [AlertKind.NEW, AlertKind.CONFIRMED]
     with database.read() as session:
-        assert len(session.exec(select(Delivery)).all()) == 2
+        rows = session.exec(select(Delivery)).all()
+    assert [row.edits_id is None for row in rows] == [True, True, False, False]
     assert silences(database)[SuppressionReason.REPEAT] == 1
 
 
@@ -190,7 +194,7 @@ def test_a_failure_in_the_middle_leaves_neither_alert_nor_delivery(
         raise RuntimeError("power cut")
 
     with monkeypatch.context() as patched:
-        patched.setattr("bot.pipeline.decide.enqueue", fail)
+        patched.setattr("bot.pipeline.address._delivery", fail)
         with pytest.raises(RuntimeError):
             judge(database, now)
     with database.read() as session:
@@ -231,18 +235,22 @@ def live(history: list[tuple[int, float, float, bool]]) -> list[tuple[datetime, 
     now = datetime.fromisoformat("2026-03-12T09:30:00+00:00")
     story = Story(id=1, title="s", first_seen_at=now, last_seen_at=now)
     out: list[tuple[datetime, Telling | Silence, float]] = []
+    kinds: set[AlertKind] = set()
+    told_as: StoryStatus | None = None
     for minutes, escalation, deescalation, contested in history:
         now += timedelta(minutes=minutes)
         story.changed, story.last_seen_at = True, now
         status = StoryStatus.CONTESTED if contested else StoryStatus.CONFIRMED
         weight = Weight(escalation=escalation, deescalation=deescalation, status=status, sources=2)
         update_story(story, weight, SETTINGS, now)
-        for outcome in worth_telling(story, weight, SETTINGS, now):
+        for outcome in worth_telling(story, weight, Past(frozenset(kinds), told_as), SETTINGS, now):
             out.append((now, outcome, weight.score(outcome.direction)))
             if isinstance(outcome, Telling):
                 setattr(story, f"told_{outcome.direction}", max(story.told(outcome.direction), outcome.level))
                 story.told_contested = story.told_contested or contested
                 story.last_told_at = now
+                kinds.add(outcome.kind)
+                told_as = status
     return out
 
 
@@ -254,9 +262,10 @@ def test_no_story_is_told_twice_at_one_level_and_direction(history: list[tuple[i
         for _, outcome, _ in live(history)
         if isinstance(outcome, Telling)
     ]
-    levels = [(direction, level) for kind, direction, level in told if kind is not AlertKind.CONTESTED]
+    follow_ups = (AlertKind.CONTESTED, AlertKind.CONFIRMED, AlertKind.RETRACTED)
+    levels = [(direction, level) for kind, direction, level in told if kind not in follow_ups]
     assert len(levels) == len(set(levels))
-    assert sum(kind is AlertKind.CONTESTED for kind, _, _ in told) <= 1
+    assert all(sum(kind is each for kind, _, _ in told) <= 1 for each in follow_ups)
 
 
 @settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])

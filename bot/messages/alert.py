@@ -20,6 +20,7 @@ MAX_EVIDENCE = 2
 NAME_LIMIT, TITLE_LIMIT = 60, 500
 MARKS = {Level.WATCH: "🟡", Level.WARNING: "🟠", Level.CRITICAL: "🔴"}
 EASING_MARK = "🟢"
+KIND_WORDS = {AlertKind.RAISED: "raised", AlertKind.CONFIRMED: "CONFIRMED", AlertKind.RETRACTED: "RETRACTED"}
 SIGNAL_NAMES = {
     "troop_buildup": "troop build-up",
     "armed_attack": "armed attack",
@@ -91,8 +92,8 @@ def headline_of(alert: Alert) -> str:
     words = ["EASING" if easing else level.word.upper()]
     if easing:
         words.append(level.word)
-    if alert.kind is AlertKind.RAISED:
-        words.append("raised")
+    if alert.kind in KIND_WORDS:
+        words.append(KIND_WORDS[alert.kind])
     disputed = alert.kind is AlertKind.CONTESTED or alert.facts["status"] == "contested"
     pair = " – ".join(clip(name, NAME_LIMIT) for name in alert.facts["dyad"])
     return f"{mark} {' · '.join(words)}{' · DISPUTED' if disputed else ''}{f' · {pair}' if pair else ''}"

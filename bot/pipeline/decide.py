@@ -1,153 +1,99 @@
-"""stories -> alerts, and one waiting delivery per subscriber who asked for it.
+"""stories -> alerts: `raise_alerts` weighs each changed story, asks the rules, and writes story, alerts and silences.
 
-`worth_telling` decides and touches nothing; `raise_alerts` weighs each changed story, asks it, and writes story,
-alerts, deliveries and the reasons for silence in one transaction.
+Everything is written in one transaction. The rules are in rules.py, who hears an alert in address.py.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from sqlmodel import Session
+from sqlmodel import Session, col, func, select
 
-from bot.messages.alert import alert_facts, alert_message, signal_name
-from bot.messages.message import Message
-from bot.notices import enqueue
-from bot.pipeline.levels import level_of, next_level, threshold
+from bot.messages.alert import alert_facts, alert_message
+from bot.pipeline.address import address_alert
+from bot.pipeline.levels import level_of, next_level
+from bot.pipeline.rules import Past, Silence, Telling, is_retracted, worth_telling
 from bot.pipeline.weigh import Weight, weigh
 from config.schema import Alerts
-from models import (
-    Alert,
-    AlertKind,
-    Direction,
-    Level,
-    Priority,
-    Story,
-    Subscriber,
-    Suppression,
-    SuppressionReason,
-)
+from models import Alert, AlertKind, Direction, Level, Reading, Story
 from models.alert import suppress
-from models.delivery import alerts_sent_since
 from models.reading import readings_of_story
 from models.story import StoryStatus, stories_to_judge
 from models.subscriber import active_subscribers
 
-BUDGET_WINDOW = timedelta(hours=24)
 
+def raise_alerts(session: Session, settings: Alerts, now: datetime, limit: int = 500, timezone: str = "UTC") -> int:
+    """Judge stories that changed or whose time has come; returns how many alerts were raised.
 
-@dataclass(frozen=True, slots=True)
-class Telling:
-    """An alert to be raised, and the rule that raised it in words."""
-
-    kind: AlertKind
-    direction: Direction
-    level: Level
-    score: float
-    rule: str
-
-
-@dataclass(frozen=True, slots=True)
-class Silence:
-    """Why nothing is told in one direction; `until` is when to look again, if time alone may change it."""
-
-    direction: Direction
-    level: Level
-    score: float
-    reason: SuppressionReason
-    until: datetime | None = None
-
-
-def raise_alerts(session: Session, settings: Alerts, now: datetime, limit: int = 500) -> int:
-    """Judge stories that changed or whose time has come; returns how many alerts were raised."""
+    `timezone` is that of the quiet hours of subscribers who chose none.
+    """
     alerts = [
         alert for story in stories_to_judge(session, now, limit) for alert in _judge(session, story, settings, now)
     ]
     subscribers = active_subscribers(session) if alerts else []
     # The loudest first: where a day's budget is not enough for all, it should not go to whoever came first.
     for alert in sorted(alerts, key=lambda alert: (-alert.level, -alert.score, alert.id)):
-        message = alert_message(alert)
-        for subscriber in subscribers:
-            _address(session, alert, message, subscriber, settings, now)
+        address_alert(session, alert, alert_message(alert), subscribers, settings, timezone, now)
     return len(alerts)
-
-
-def worth_telling(story: Story, weight: Weight, settings: Alerts, now: datetime) -> list[Telling | Silence]:
-    """What to tell of a story whose levels are up to date, and what not and why. Pure."""
-    outcomes: list[Telling | Silence] = []
-    for direction in Direction:
-        outcome = _direction_outcome(story, weight, direction, settings, now)
-        if outcome is not None:
-            outcomes.append(outcome)
-    if not any(isinstance(outcome, Telling) for outcome in outcomes):
-        dispute = _dispute(story, settings, now)
-        if dispute is not None:
-            outcomes.append(dispute)
-    return outcomes
-
-
-def _direction_outcome(
-    story: Story, weight: Weight, direction: Direction, settings: Alerts, now: datetime
-) -> Telling | Silence | None:
-    level, told, score = story.level(direction), story.told(direction), weight.score(direction)
-    if level > told:
-        return _rise(story, weight, direction, settings, now)
-    if not story.changed:
-        return None
-    if level > Level.NONE:
-        return Silence(direction, level, score, SuppressionReason.REPEAT)
-    near = settings.levels_for(direction).watch - settings.telling.near_miss
-    if told is Level.NONE and score >= near:
-        return Silence(direction, Level.WATCH, score, SuppressionReason.BELOW_THRESHOLD)
-    return None
-
-
-def _rise(story: Story, weight: Weight, direction: Direction, settings: Alerts, now: datetime) -> Telling | Silence:
-    level, told, score = story.level(direction), story.told(direction), weight.score(direction)
-    newest = max((row[0].news_at for row in weight.top.get(direction, ())), default=story.last_seen_at)
-    if now - newest > timedelta(hours=settings.telling.max_age_hours):
-        return Silence(direction, level, score, SuppressionReason.OLD)
-    quiet_until = _quiet_until(story, settings)
-    if told is Level.NONE and quiet_until is not None and now < quiet_until and level < Level.CRITICAL:
-        return Silence(direction, level, score, SuppressionReason.QUIET, until=quiet_until)
-    entered = threshold(level, settings.levels_for(direction))
-    kind = AlertKind.NEW if told is Level.NONE else AlertKind.RAISED
-    rule = f"{direction} {score:.0f} reached {level.word} ({entered:g})"
-    return Telling(kind, direction, level, score, rule)
-
-
-def _dispute(story: Story, settings: Alerts, now: datetime) -> Telling | Silence | None:
-    """A story that was told and that parties now contradict each other about: told once."""
-    if story.status is not StoryStatus.CONTESTED or story.told_contested:
-        return None
-    direction = max(Direction, key=lambda d: (story.told(d), d is Direction.ESCALATION))
-    level, score = story.told(direction), story.score(direction)
-    if level is Level.NONE:
-        return None
-    quiet_until = _quiet_until(story, settings)
-    if quiet_until is not None and now < quiet_until:
-        return Silence(direction, level, score, SuppressionReason.QUIET, until=quiet_until)
-    what = ", ".join(signal_name(signal) for signal in story.contested)
-    return Telling(AlertKind.CONTESTED, direction, level, score, f"parties contradict each other: {what}")
-
-
-def _quiet_until(story: Story, settings: Alerts) -> datetime | None:
-    if story.last_told_at is None:
-        return None
-    return story.last_told_at + timedelta(minutes=settings.telling.quiet_period_minutes)
 
 
 def _judge(session: Session, story: Story, settings: Alerts, now: datetime) -> list[Alert]:
     weight = weigh(readings_of_story(session, story.id), settings.stories, now)
+    past = _past(session, story, weight, settings, now)
+    if is_retracted(story, weight, past, settings):
+        weight = replace(weight, status=StoryStatus.RETRACTED)
     update_story(story, weight, settings, now)
-    outcomes = worth_telling(story, weight, settings, now)
+    outcomes = worth_telling(story, weight, past, settings, now)
     silences = [outcome for outcome in outcomes if isinstance(outcome, Silence)]
     for silence in silences:
-        _note_silence(session, story.id, silence, now)
+        suppress(session, silence.row(story.id, now))
     alerts = [_tell(session, story, weight, outcome, now) for outcome in outcomes if isinstance(outcome, Telling)]
     story.changed = False
     story.judge_again_at = _next_look(story, weight, silences, settings, now)
     return alerts
+
+
+def _past(session: Session, story: Story, weight: Weight, settings: Alerts, now: datetime) -> Past:
+    """What the rules have to know beyond the story's own row."""
+    told = session.exec(select(Alert).where(Alert.story_id == story.id).order_by(col(Alert.id))).all()
+    return Past(
+        kinds=frozenset(alert.kind for alert in told),
+        told_as=StoryStatus(told[-1].facts["status"]) if told else None,
+        pair={direction: _pair_told(session, story, weight, direction, settings, now) for direction in Direction},
+        superseded={direction: _superseded(session, story, direction, settings, now) for direction in Direction},
+    )
+
+
+def _pair_told(
+    session: Session, story: Story, weight: Weight, direction: Direction, settings: Alerts, now: datetime
+) -> tuple[Level, datetime] | None:
+    """The highest level that other stories of the pair rang at within the cool-down, and when the last of them did."""
+    if weight.dyad is None or not settings.telling.cool_down_minutes:
+        return None
+    since = now - timedelta(minutes=settings.telling.cool_down_minutes)
+    rang = (
+        select(Alert.level, Alert.created_at)
+        .join(Story)
+        .where(
+            Story.dyad == weight.dyad,
+            Story.id != story.id,
+            Alert.direction == direction,
+            col(Alert.kind).in_((AlertKind.NEW, AlertKind.RAISED, AlertKind.EASED)),
+            col(Alert.created_at) > since,
+        )
+    )
+    found = session.exec(rang).all()
+    return (Level(max(level for level, _ in found)), max(at for _, at in found)) if found else None
+
+
+def _superseded(session: Session, story: Story, direction: Direction, settings: Alerts, now: datetime) -> float:
+    """The highest score of readings that an edit of their article replaced, of articles that still count."""
+    score = Reading.deescalation if direction is Direction.DEESCALATION else Reading.escalation
+    fresh = now - timedelta(hours=settings.stories.memory_hours)
+    replaced = select(func.max(score)).where(
+        Reading.story_id == story.id, col(Reading.latest).is_(False), col(Reading.news_at) > fresh
+    )
+    return float(session.exec(replaced).one() or 0.0)
 
 
 def update_story(story: Story, weight: Weight, settings: Alerts, now: datetime) -> None:
@@ -187,57 +133,9 @@ def _tell(session: Session, story: Story, weight: Weight, telling: Telling, now:
     told = max(story.told(telling.direction), telling.level)
     setattr(story, f"told_{telling.direction}", int(told))
     story.told_contested = story.told_contested or story.status is StoryStatus.CONTESTED
-    story.last_told_at = now
+    if telling.kind is not AlertKind.CONFIRMED:  # which disturbs nobody: it edits a message
+        story.last_told_at = now
     return alert
-
-
-def _address(
-    session: Session, alert: Alert, message: Message, subscriber: Subscriber, settings: Alerts, now: datetime
-) -> None:
-    """One waiting delivery, or the reason why this subscriber is not told."""
-    reason = _withheld(session, alert, subscriber, settings, now)
-    if reason is None:
-        row = enqueue(session, subscriber, f"alert:{alert.id}", message, now, Priority.ALERT)
-        if row is not None:
-            row.alert_id = alert.id
-            session.flush()  # so that the next alert of this round counts it against the budget
-        return
-    silence = Silence(alert.direction, Level(alert.level), alert.score, reason)
-    _note_silence(session, alert.story_id, silence, now, subscriber.id)
-
-
-def _withheld(
-    session: Session, alert: Alert, subscriber: Subscriber, settings: Alerts, now: datetime
-) -> SuppressionReason | None:
-    chosen = subscriber.level_deescalation if alert.direction is Direction.DEESCALATION else subscriber.level_escalation
-    if alert.level < chosen:
-        return SuppressionReason.THRESHOLD
-    budget = subscriber.daily_budget or settings.telling.daily_budget
-    spent = alerts_sent_since(session, subscriber.id, now - BUDGET_WINDOW, alert.level)
-    if spent >= budget and not _breaks_budget(alert):
-        return SuppressionReason.BUDGET
-    return None
-
-
-def _breaks_budget(alert: Alert) -> bool:
-    """A story that reaches critical is told whatever was told before: silence there is the worse error."""
-    return alert.level >= Level.CRITICAL and alert.kind in (AlertKind.NEW, AlertKind.RAISED)
-
-
-def _note_silence(session: Session, story_id: int, silence: Silence, now: datetime, subscriber_id: int = 0) -> None:
-    suppress(
-        session,
-        Suppression(
-            story_id=story_id,
-            subscriber_id=subscriber_id,
-            direction=silence.direction,
-            level=int(silence.level),
-            reason=silence.reason,
-            score=silence.score,
-            first_at=now,
-            last_at=now,
-        ),
-    )
 
 
 def _next_look(

@@ -24,7 +24,10 @@ _DATELINE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Weight:
-    """What a story amounts to at one moment. Scores 0-100; `top` are the readings that gave them, best first."""
+    """What a story amounts to at one moment. Scores 0-100; `top` are the readings that gave them, best first.
+
+    `backing` counts, by direction, the independent sources whose articles lean that way.
+    """
 
     escalation: float = 0.0
     deescalation: float = 0.0
@@ -37,6 +40,7 @@ class Weight:
     contested: tuple[str, ...] = ()
     stances: dict[str, dict[str, str]] = field(default_factory=dict)
     fades_at: datetime | None = None
+    backing: dict[Direction, int] = field(default_factory=dict)
 
     def score(self, direction: Direction) -> float:
         """0-100, in `direction`."""
@@ -68,6 +72,9 @@ def weigh(readings: Sequence[ReadingWithSource], settings: Stories, now: datetim
         contested=contested,
         stances=sides,
         fades_at=min((row[0].news_at + memory for row in fresh), default=None),
+        backing={
+            direction: count_sources([row for row in fresh if _leans(row[0], direction)]) for direction in Direction
+        },
     )
 
 
@@ -139,6 +146,10 @@ def stances(readings: Sequence[Reading]) -> dict[str, dict[str, str]]:
         signal: {party: "affirm" if count > 0 else "deny" for party, count in parties.items() if count}
         for signal, parties in balance.items()
     }
+
+
+def _leans(reading: Reading, direction: Direction) -> bool:
+    return all(reading.score(direction) > reading.score(other) for other in Direction if other is not direction)
 
 
 def _ranked(rows: Sequence[ReadingWithSource], direction: Direction) -> tuple[ReadingWithSource, ...]:

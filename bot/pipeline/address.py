@@ -1,0 +1,156 @@
+"""an alert and a subscriber -> whether, when and how it is told there. Pure, but `address_alert` writes it down.
+
+One waiting delivery, held back until quiet hours are over, or the reason why this subscriber is not told.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlmodel import Session, col, select
+
+from bot.calendar import end_of_quiet_hours
+from bot.messages.message import Message
+from config.schema import Alerts
+from models import (
+    Alert,
+    AlertKind,
+    Delivery,
+    DeliveryState,
+    Direction,
+    Level,
+    Priority,
+    Story,
+    Subscriber,
+    SuppressionReason,
+)
+from models.alert import note_silence
+from models.delivery import alerts_sent_since
+
+BUDGET_WINDOW = timedelta(hours=24)
+#: Kinds that set right what was told: for those who were told, and outside of every budget.
+CORRECTIONS = (AlertKind.CONFIRMED, AlertKind.RETRACTED)
+
+
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """What an alert is about, as a subscriber may choose it: regions, the pair ("RU-UA") and the likely signals."""
+
+    regions: frozenset[str]
+    dyad: str | None
+    signals: frozenset[str]
+
+    @classmethod
+    def of(cls, story: Story) -> "Occasion":
+        """Of a story as it stands."""
+        return cls(frozenset(story.regions), story.dyad, frozenset(story.signals))
+
+
+def withheld(
+    alert: Alert, occasion: Occasion, subscriber: Subscriber, spent: int, settings: Alerts
+) -> SuppressionReason | None:
+    """Why this subscriber is not told, or None. `spent`: alerts of this level or more in the last 24 hours. Pure."""
+    chosen = subscriber.level_deescalation if alert.direction is Direction.DEESCALATION else subscriber.level_escalation
+    if occasion.dyad is not None and occasion.dyad in subscriber.muted_dyads:
+        return SuppressionReason.MUTED
+    if not _wanted(occasion, subscriber):
+        return SuppressionReason.UNWANTED
+    if alert.level < chosen:
+        return SuppressionReason.THRESHOLD
+    budget = subscriber.daily_budget or settings.telling.daily_budget
+    if spent >= budget and not breaks_budget(alert):
+        return SuppressionReason.BUDGET
+    return None
+
+
+def _wanted(occasion: Occasion, subscriber: Subscriber) -> bool:
+    """Of the places chosen (regions and pairs) one must fit, and of the signals chosen one."""
+    places = bool(subscriber.regions or subscriber.dyads)
+    there = bool(occasion.regions.intersection(subscriber.regions)) or occasion.dyad in subscriber.dyads
+    about = not subscriber.signals or bool(occasion.signals.intersection(subscriber.signals))
+    return (there or not places) and about
+
+
+def breaks_budget(alert: Alert) -> bool:
+    """A story that reaches critical is told whatever was told before: silence there is the worse error."""
+    return alert.level >= Level.CRITICAL and alert.kind in (AlertKind.NEW, AlertKind.RAISED)
+
+
+def when_to_tell(alert: Alert, subscriber: Subscriber, timezone: str, now: datetime) -> datetime:
+    """Now, or the end of the subscriber's quiet hours, unless the level breaks through them. Pure."""
+    if subscriber.quiet_from is None or subscriber.quiet_until is None or alert.level >= subscriber.break_through:
+        return now
+    return end_of_quiet_hours(subscriber.quiet_from, subscriber.quiet_until, subscriber.timezone or timezone, now)
+
+
+def address_alert(
+    session: Session,
+    alert: Alert,
+    message: Message,
+    subscribers: Sequence[Subscriber],
+    settings: Alerts,
+    timezone: str,
+    now: datetime,
+) -> None:
+    """Queue the alert for everybody who is to hear it, and keep the reason for everybody who is not."""
+    told = _tellings(session, alert)
+    if alert.kind in CORRECTIONS:
+        _correct(session, alert, message, [each for each in subscribers if each.id in told], told, now)
+        return
+    occasion = Occasion.of(session.get_one(Story, alert.story_id))
+    spent = alerts_sent_since(session, now - BUDGET_WINDOW, alert.level)
+    for subscriber in subscribers:
+        reason = withheld(alert, occasion, subscriber, spent.get(subscriber.id, 0), settings)
+        if reason is None:
+            row = _delivery(alert, message, subscriber, when_to_tell(alert, subscriber, timezone, now), now)
+            row.replies_to_id = told[subscriber.id][0] if subscriber.id in told else None
+            session.add(row)
+        else:
+            note_silence(session, alert, reason, subscriber.id, now)
+    session.flush()  # so that the next alert of this round counts them against the budget
+
+
+def _correct(
+    session: Session,
+    alert: Alert,
+    message: Message,
+    subscribers: Sequence[Subscriber],
+    told: Mapping[int, tuple[int, int]],
+    now: datetime,
+) -> None:
+    """Whoever heard of the story hears this too, whatever their budget: a confirmation in the message they have, a
+    retraction as an answer to it."""
+    for subscriber in subscribers:
+        first, last = told[subscriber.id]
+        row = _delivery(alert, message, subscriber, now, now)
+        row.edits_id, row.replies_to_id = (last, None) if alert.kind is AlertKind.CONFIRMED else (None, first)
+        session.add(row)
+    session.flush()
+
+
+def _delivery(alert: Alert, message: Message, subscriber: Subscriber, at: datetime, now: datetime) -> Delivery:
+    """A new alert has a new id, so nobody can have been given its key before."""
+    return Delivery(
+        subscriber_id=subscriber.id,
+        key=f"alert:{alert.id}",
+        alert_id=alert.id,
+        priority=Priority.ALERT,
+        urgency=alert.level,
+        message=message.to_json(),
+        send_after=at,
+        created_at=now,
+    )
+
+
+def _tellings(session: Session, alert: Alert) -> Mapping[int, tuple[int, int]]:
+    """subscriber id -> the deliveries by which it first and last heard of the alert's story."""
+    told = (
+        select(Delivery.subscriber_id, Delivery.id)
+        .join(Alert, col(Alert.id) == col(Delivery.alert_id))
+        .where(Alert.story_id == alert.story_id, Alert.id != alert.id, Delivery.state != DeliveryState.FAILED)
+        .order_by(col(Delivery.id))
+    )
+    found: dict[int, tuple[int, int]] = {}
+    for subscriber_id, delivery_id in session.exec(told):
+        found[subscriber_id] = (found.get(subscriber_id, (delivery_id, 0))[0], delivery_id)
+    return found

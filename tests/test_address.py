@@ -1,0 +1,161 @@
+"""Who hears an alert, when, and as an answer to what: filters, quiet hours, corrections; against a real database."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlmodel import select
+
+from bot.calendar import end_of_quiet_hours
+from bot.pipeline.decide import raise_alerts
+from config.schema import Alerts, Stories
+from models import Alert, AlertKind, Delivery, Level, Reading, Story, Suppression, SuppressionReason
+from models.database import Database
+from tests.rows import add_feed, add_reading, add_subscriber
+
+SETTINGS = Alerts(stories=Stories(single_source_factor=1.0))
+HOUR = timedelta(hours=1)
+
+
+def tell(database: Database, at: datetime, score: float, story_id: int | None = None, **values: Any) -> int:
+    """One more publisher tells of a story, and alerts are raised."""
+    facts: dict[str, Any] = {"dyad": "RU-UA", "signals": {"troop_buildup": 0.9}} | values
+    with database.write() as session:
+        story = session.get(Story, story_id) if story_id else None
+        if story is None:
+            story = Story(title="s", first_seen_at=at, last_seen_at=at, regions=["europe"])
+            session.add(story)
+            session.flush()
+        add_reading(session, add_feed(session, at), at, "Troops", score, story_id=story.id, gathered=True, **facts)
+        story.changed, story.last_seen_at = True, at
+        raise_alerts(session, SETTINGS, at, timezone="Europe/Kyiv")
+        return story.id
+
+
+def subscribe(database: Database, now: datetime, **values: Any) -> int:
+    with database.write() as session:
+        return add_subscriber(session, now, **values).id
+
+
+def deliveries(database: Database) -> list[Delivery]:
+    with database.read() as session:
+        return list(session.exec(select(Delivery).order_by(Delivery.id)).all())  # type: ignore[arg-type]
+
+
+def reasons(database: Database, subscriber_id: int) -> list[SuppressionReason]:
+    with database.read() as session:
+        return [row.reason for row in session.exec(select(Suppression)) if row.subscriber_id == subscriber_id]
+
+
+@pytest.mark.parametrize(
+    ("choice", "reason"),
+    [
+        ({}, None),
+        ({"regions": ["europe"]}, None),
+        ({"regions": ["asia"]}, SuppressionReason.UNWANTED),
+        ({"dyads": ["RU-UA"]}, None),
+        ({"dyads": ["IL-IR"]}, SuppressionReason.UNWANTED),
+        ({"regions": ["asia"], "dyads": ["RU-UA"]}, None),
+        ({"signals": ["troop_buildup", "threat"]}, None),
+        ({"signals": ["threat"]}, SuppressionReason.UNWANTED),
+        ({"regions": ["europe"], "signals": ["threat"]}, SuppressionReason.UNWANTED),
+        ({"muted_dyads": ["RU-UA"]}, SuppressionReason.MUTED),
+        ({"level_escalation": 3}, SuppressionReason.THRESHOLD),
+    ],
+)
+def test_a_subscriber_hears_what_they_chose_and_the_reason_for_the_rest_is_kept(
+    database: Database, now: datetime, choice: dict[str, Any], reason: SuppressionReason | None
+) -> None:
+    chat = subscribe(database, now, **choice)
+    tell(database, now, 65.0)
+    assert len(deliveries(database)) == (reason is None)
+    assert reasons(database, chat) == ([reason] if reason else [])
+
+
+def test_a_story_of_an_unknown_pair_reaches_nobody_who_chose_pairs(database: Database, now: datetime) -> None:
+    chat = subscribe(database, now, dyads=["RU-UA"])
+    tell(database, now, 65.0, dyad=None)
+    assert reasons(database, chat) == [SuppressionReason.UNWANTED]
+
+
+def test_in_quiet_hours_an_alert_waits_until_they_end_and_a_greater_one_breaks_through(
+    database: Database, now: datetime
+) -> None:
+    night = now.replace(hour=21, minute=30)  # 23:30 in Kyiv
+    subscribe(database, night, quiet_from="23:00", quiet_until="07:00", break_through=3)
+    subscribe(database, night, quiet_from="23:00", quiet_until="07:00", timezone="America/New_York")
+    story = tell(database, night, 65.0)
+    held, at_once = deliveries(database)
+    assert held.send_after == (night + timedelta(days=1)).replace(hour=5, minute=0)  # 07:00 in Kyiv
+    assert at_once.send_after == night
+    tell(database, night + timedelta(minutes=1), 95.0, story)
+    assert [row.send_after for row in deliveries(database)[2:]] == [night + timedelta(minutes=1)] * 2
+
+
+def test_a_rise_answers_the_first_message_and_is_more_urgent(database: Database, now: datetime) -> None:
+    subscribe(database, now)
+    story = tell(database, now, 45.0)
+    tell(database, now + HOUR, 85.0, story)
+    first, rise = deliveries(database)
+    assert (first.replies_to_id, first.urgency) == (None, Level.WATCH)
+    assert (rise.replies_to_id, rise.urgency) == (first.id, Level.CRITICAL)
+
+
+def test_a_confirmation_edits_the_message_of_those_who_were_told_and_costs_no_budget(
+    database: Database, now: datetime
+) -> None:
+    told = subscribe(database, now, daily_budget=1)
+    subscribe(database, now, level_escalation=3)
+    story = tell(database, now, 65.0, status="claimed")
+    tell(database, now + HOUR, 65.0, story)
+    first, edit = deliveries(database)
+    assert (edit.subscriber_id, edit.edits_id, edit.replies_to_id) == (told, first.id, None)
+    with database.read() as session:
+        assert [alert.kind for alert in session.exec(select(Alert))] == [AlertKind.NEW, AlertKind.CONFIRMED]
+    assert "CONFIRMED" in edit.message["title"]
+
+
+def test_a_retraction_answers_the_message_it_takes_back(database: Database, now: datetime) -> None:
+    subscribe(database, now)
+    story = tell(database, now, 65.0)
+    with database.write() as session:
+        old = session.exec(select(Reading)).one()
+        old.latest = False
+        facts = old.model_dump(exclude={"id"}) | {"revision": 1, "escalation": 3.0, "latest": True}
+        session.add(Reading(**facts))
+        session.get_one(Story, story).changed = True
+    for minutes in (1, 2):
+        with database.write() as session:
+            session.get_one(Story, story).changed = True
+            raise_alerts(session, SETTINGS, now + timedelta(minutes=minutes))
+    first, correction = deliveries(database)
+    assert (correction.replies_to_id, correction.edits_id) == (first.id, None)
+    assert "RETRACTED" in correction.message["title"]
+
+
+def test_ten_stories_of_a_pair_within_the_hour_ring_once(database: Database, now: datetime) -> None:
+    subscribe(database, now, daily_budget=50)
+    for minute in range(10):
+        tell(database, now + timedelta(minutes=minute), 65.0)
+    assert len(deliveries(database)) == 1
+    with database.write() as session:
+        raise_alerts(session, SETTINGS, now + timedelta(minutes=61))
+    with database.read() as session:
+        kept = session.exec(select(Suppression).where(Suppression.reason == SuppressionReason.COOL_DOWN)).all()
+    assert len(kept) == 9
+
+
+clock = st.times().map(lambda moment: f"{moment:%H:%M}")
+
+
+@given(clock, clock, st.integers(0, 5_000_000), st.sampled_from(["UTC", "Asia/Tehran", "America/New_York"]))
+def test_what_is_held_is_held_less_than_a_day_and_released_outside_of_quiet_hours(
+    begins: str, ends: str, minutes: int, zone: str
+) -> None:
+    now = datetime(2020, 1, 1, tzinfo=UTC) + timedelta(minutes=minutes)
+    released = end_of_quiet_hours(begins, ends, zone, now)
+    assert now <= released <= now + timedelta(hours=25)
+    if begins != ends:
+        assert end_of_quiet_hours(begins, ends, zone, released) == released
