@@ -68,7 +68,7 @@ def test_a_story_that_crosses_a_level_rings_once_for_each_subscriber(database: D
     with database.read() as session:
         rows = session.exec(select(Delivery)).all()
     assert [row.edits_id is None for row in rows] == [True, True, False, False]
-    assert silences(database)[SuppressionReason.REPEAT] == 1
+    assert silences(database)[SuppressionReason.REPEAT] == 2
 
 
 def test_a_rise_is_told_even_within_the_quiet_period(database: Database, now: datetime) -> None:
