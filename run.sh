@@ -13,13 +13,14 @@ usage() {
 ./run.sh test       run the tests                       ./run.sh test tests/test_cluster.py -x
 ./run.sh lint       style, types and import contracts
 ./run.sh bench      speed and scale, measured on this machine
-./run.sh train      train the classifier again on classifiers/corpus
+./run.sh train      train the classifier on classifiers/corpus and admins' labels; promoted only if better
 ./run.sh help       this text
 
 Anything else goes to the program:
 ./run.sh check      look at config, database, model, feeds and token, and say what to do
 ./run.sh once       one round of every stage, then exit
 ./run.sh feeds list | add URL | remove URL | test [URL] | import FILE | export FILE
+./run.sh models list | promote MODEL | rollback        ./run.sh reread    what another model would change
 ./run.sh score FILE, send-test CHAT, digest, backup, restore FILE, evaluate; each explains itself with --help
 TEXT
 }

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from config.schema import WEEKDAYS, Digest
+from models import Subscriber
 
 
 def end_of_quiet_hours(begins: str, ends: str, timezone: str, now: datetime) -> datetime:
@@ -19,6 +20,16 @@ def end_of_quiet_hours(begins: str, ends: str, timezone: str, now: datetime) -> 
         return now
     day = local.date() + timedelta(days=int(clock >= end))
     return datetime.combine(day, end, tzinfo=local.tzinfo).astimezone(UTC)
+
+
+def digest_for(subscriber: Subscriber, digest: Digest) -> Digest:
+    """When a subscriber's digest comes: what they chose, and for the rest what config says."""
+    chosen = {
+        "weekday": None if subscriber.digest_weekday is None else WEEKDAYS[subscriber.digest_weekday],
+        "at": None if subscriber.digest_at is None else time.fromisoformat(subscriber.digest_at),
+        "timezone": subscriber.timezone or None,
+    }
+    return digest.model_copy(update={key: value for key, value in chosen.items() if value is not None})
 
 
 def next_digest(digest: Digest, after: datetime) -> datetime:

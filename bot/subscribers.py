@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlmodel import Session
 
-from bot.calendar import next_digest
+from bot.calendar import digest_for, next_digest
 from config.schema import Digest, LevelName, Settings
 from models import Level, Outlet, Subscriber, SubscriberState
 from models.subscriber import TERMINAL_CHAT, active_subscribers, find_subscriber
@@ -41,7 +41,6 @@ def settle_terminal(session: Session, settings: Settings, wanted: bool, now: dat
 
 def replan_digests(session: Session, digest: Digest, now: datetime) -> None:
     """Move digests that are not due yet to the day and time that config has now; one that is due stays due."""
-    planned = next_digest(digest, now)
     for subscriber in active_subscribers(session):
         if subscriber.digest_due_at is not None and subscriber.digest_due_at > now:
-            subscriber.digest_due_at = planned
+            subscriber.digest_due_at = next_digest(digest_for(subscriber, digest), now)

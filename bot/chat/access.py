@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, func, select
 
-from bot.calendar import next_digest
+from bot.calendar import digest_for, next_digest
 from bot.chat.limiter import Limit, Window
 from bot.messages import replies
 from bot.messages.message import Message
@@ -146,7 +146,8 @@ def _let_in(session: Session, settings: Settings, subscriber: Subscriber, now: d
         level = Level[settings.alerts.telling.default_level.upper()]
         subscriber.level_escalation = subscriber.level_deescalation = level
     subscriber.state, subscriber.changed_at = SubscriberState.ACTIVE, now
-    subscriber.digest_due_at = next_digest(settings.digest, now)
+    wanted = digest_for(subscriber, settings.digest)
+    subscriber.digest_due_at = next_digest(wanted, now) if subscriber.digest else None
     session.add(subscriber)
     return replies.welcome(levels_of(subscriber))
 

@@ -1,18 +1,23 @@
 """A subscriber's question and the tables in, the answer out: /help, /latest and /threshold."""
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from difflib import get_close_matches
 
+from sqlalchemy import delete
 from sqlmodel import Session, col, select
 
 from bot.chat.access import Visitor, levels_of, outsider_reply
+from bot.chat.verdicts import last_alert
 from bot.messages import replies
 from bot.messages.message import Message
+from bot.messages.why import why_message
 from config.schema import Alerts
-from models import Alert, Direction, Level, Subscriber, SubscriberState
+from models import Alert, Direction, Level, Story, Subscriber, SubscriberState, Suppression, SuppressionReason
 from models.subscriber import find_subscriber
 
 LATEST = 5
+MISSED = 8
 LEVELS = {level.word: level for level in Level if level is not Level.NONE}
 DIRECTIONS = {
     "escalation": Direction.ESCALATION,
@@ -35,6 +40,52 @@ def show_latest(session: Session, visitor: Visitor) -> Message:
         return outsider_reply(known)
     newest = select(Alert).order_by(col(Alert.created_at).desc(), col(Alert.id).desc()).limit(LATEST)
     return replies.latest(session.exec(newest).all())
+
+
+def show_why(session: Session, visitor: Visitor) -> Message:
+    """/why: the reasons for the alert this chat was told of last."""
+    known = _subscriber(session, visitor)
+    if known is None or not _is_active(known):
+        return outsider_reply(known)
+    alert = last_alert(session, known)
+    return why_message(alert) if alert else replies.nothing_to_explain()
+
+
+def show_missed(session: Session, visitor: Visitor, now: datetime) -> Message:
+    """/missed: what was kept back from everybody or from this chat within a week, the loudest first, a story once."""
+    known = _subscriber(session, visitor)
+    if known is None or not _is_active(known):
+        return outsider_reply(known)
+    kept = (
+        select(Suppression, Story)
+        .join(Story)
+        .where(
+            col(Suppression.last_at) > now - timedelta(days=7),
+            col(Suppression.subscriber_id).in_((0, known.id)),
+            Suppression.reason != SuppressionReason.REPEAT,
+        )
+        .order_by(col(Suppression.score).desc(), col(Suppression.id))
+        .limit(200)
+    )
+    best: dict[int, tuple[float, str, str, str]] = {}
+    for row, story in session.exec(kept):
+        way = replies.DIRECTION_WORDS[row.direction]
+        best.setdefault(story.id, (row.score, way, row.reason.value, story.title))
+    return replies.missed(list(best.values())[:MISSED])
+
+
+def ask_forget(session: Session, visitor: Visitor) -> Message:
+    """/forget: asks first. A chat of which nothing is stored is told so."""
+    return replies.ask_forget() if _subscriber(session, visitor) else replies.forgotten()
+
+
+def forget(session: Session, visitor: Visitor) -> Message:
+    """Delete the subscriber with its messages and what was kept back from it; its verdicts stay, without it."""
+    known = _subscriber(session, visitor)
+    if known is not None:
+        session.execute(delete(Suppression).where(col(Suppression.subscriber_id) == known.id))
+        session.delete(known)
+    return replies.forgotten()
 
 
 def set_levels(session: Session, alerts: Alerts, visitor: Visitor, words: Sequence[str]) -> Message:

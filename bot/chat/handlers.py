@@ -1,6 +1,8 @@
 """Updates from Telegram in, answers out: who may ask is found out here, what is answered is decided elsewhere."""
 
 import logging
+from collections.abc import Callable, Coroutine
+from difflib import get_close_matches
 from typing import Any
 
 import telegram
@@ -17,13 +19,15 @@ from telegram.ext import (
     filters,
 )
 
-from bot.chat import access, commands
+from bot.chat import access, choices, commands, verdicts
 from bot.chat.access import CodeGuesses, Visitor
 from bot.chat.desk import Desk
 from bot.chat.sender import keyboard
 from bot.messages import replies
 from bot.messages.message import Message
+from bot.model_shelf import extra_actors
 from bot.outlet import Chat
+from classifiers.actors import Gazetteer
 from config.errors import TocsinError
 from models.chats import block_chat, move_chat
 from models.delivery import Priority
@@ -31,6 +35,7 @@ from models.delivery import Priority
 log = logging.getLogger(__name__)
 
 Context = ContextTypes.DEFAULT_TYPE
+OUTDATED = "This button is of another version; it does nothing."
 GONE = (ChatMemberStatus.LEFT, ChatMemberStatus.BANNED)
 CHAT_ADMINS = (ChatMemberStatus.OWNER, ChatMemberStatus.ADMINISTRATOR)
 #: Commands count in messages and in a channel's posts, never in edits of them.
@@ -53,6 +58,15 @@ class Handlers:
             "help": self.help,
             "latest": self.latest,
             "threshold": self.threshold,
+            "settings": self.settings,
+            "watch": self._pair_command("dyads", add=True),
+            "unwatch": self._pair_command("dyads", add=False),
+            "mute": self._pair_command("muted_dyads", add=True),
+            "unmute": self._pair_command("muted_dyads", add=False),
+            "why": self.why,
+            "missed": self.missed,
+            "privacy": self.privacy,
+            "forget": self.forget,
         }.items():
             application.add_handler(CommandHandler(name, handler, filters=SPOKEN))
         application.add_handler(CallbackQueryHandler(self.button))
@@ -102,21 +116,78 @@ class Handlers:
             visitor.chat, await self._desk.decide(lambda s, _cfg, _now: commands.show_latest(s, visitor))
         )
 
+    async def settings(self, update: Update, context: Context) -> None:
+        """/settings [KEY VALUE ...]"""
+        visitor, words = visitor_of(update), list(context.args or ())
+        if await self._speaks_for_chat(update, visitor):
+            await self._desk.reply(visitor.chat, lambda s, cfg, now: choices.show_settings(s, cfg, visitor, words, now))
+
+    def _pair_command(self, field: str, add: bool) -> Callable[[Update, Context], Coroutine[Any, Any, None]]:
+        """/watch, /unwatch, /mute and /unmute A B"""
+
+        async def handle(update: Update, context: Context) -> None:
+            visitor, words = visitor_of(update), list(context.args or ())
+            if await self._speaks_for_chat(update, visitor):
+                await self._desk.reply(
+                    visitor.chat,
+                    lambda s, cfg, _: choices.choose_pair(
+                        s, visitor, Gazetteer(extra_actors(cfg.actors)), words, field, add
+                    ),
+                )
+
+        return handle
+
+    async def why(self, update: Update, _context: Context) -> None:
+        """/why"""
+        visitor = visitor_of(update)
+        await self._desk.reply(visitor.chat, lambda s, _cfg, _now: commands.show_why(s, visitor))
+
+    async def missed(self, update: Update, _context: Context) -> None:
+        """/missed"""
+        visitor = visitor_of(update)
+        await self._desk.reply(visitor.chat, lambda s, _cfg, now: commands.show_missed(s, visitor, now))
+
+    async def privacy(self, update: Update, _context: Context) -> None:
+        """/privacy, for everybody"""
+        await self._desk.answer(visitor_of(update).chat, replies.privacy())
+
+    async def forget(self, update: Update, _context: Context) -> None:
+        """/forget"""
+        visitor = visitor_of(update)
+        if await self._speaks_for_chat(update, visitor):
+            await self._desk.reply(visitor.chat, lambda s, _cfg, _now: commands.ask_forget(s, visitor))
+
     async def anything_else(self, update: Update, _context: Context) -> None:
         """Any other text in a private chat."""
-        await self._desk.answer(visitor_of(update).chat, replies.unknown_command())
+        message = update.effective_message
+        word = (message.text or "").split(maxsplit=1)[0] if message and (message.text or "").strip() else ""
+        close = get_close_matches(word.lstrip("/").lower()[:30], replies.COMMANDS, n=1) if word.startswith("/") else []
+        await self._desk.answer(
+            visitor_of(update).chat, replies.did_you_mean(close[0]) if close else replies.unknown_command()
+        )
 
     # Buttons ------------------------------------------------------------------------------------------------------
 
     async def button(self, update: Update, _context: Context) -> None:
-        """Approve or Refuse, pressed by somebody who is an admin at this moment."""
+        """A button was pressed; who may press it is asked at every press."""
         query = update.callback_query
         assert query is not None  # noqa: S101 - for the type checker; the handler's filter says so
-        _, verb, number = [*(query.data or "").split(":"), "", ""][:3]
+        parts = (query.data or "").split(":")
+        pressed = {"join": self._press_join, "set": self._press_setting, "alert": self._press_alert}
+        if parts[0] == "forget" and len(parts) == 2:
+            await self._press_forget(update, query, parts)
+        elif parts[0] in pressed:
+            await pressed[parts[0]](update, query, parts)
+        else:
+            await query.answer(OUTDATED, show_alert=True)
+
+    async def _press_join(self, _update: Update, query: telegram.CallbackQuery, parts: list[str]) -> None:
+        """Approve or Refuse, by somebody who is an admin of this bot at this moment."""
+        verb, number = [*parts[1:], "", ""][:2]
         if query.from_user.id not in self._desk.parts.settings().telegram.admins:
             await query.answer("Only admins of this bot can do that.", show_alert=True)
-        elif verb not in ("yes", "no") or not number.isdecimal():
-            await query.answer("This button is of another version; it does nothing.", show_alert=True)
+        elif verb not in ("yes", "no") or not number.isdecimal() or len(parts) != 3:
+            await query.answer(OUTDATED, show_alert=True)
         else:
             outcome = await self._desk.decide(
                 lambda s, cfg, now: access.answer_request(s, cfg, int(number), verb == "yes", now)
@@ -124,11 +195,51 @@ class Handlers:
             log.info("request_answered subscriber=%s admin=%s verdict=%s", number, query.from_user.id, verb)
             await self._show_outcome(query, outcome)
 
-    async def _show_outcome(self, query: telegram.CallbackQuery, outcome: Message | None) -> None:
-        """The verdict is stored; that Telegram shows it is worth a try and no more."""
+    async def _press_setting(self, update: Update, query: telegram.CallbackQuery, parts: list[str]) -> None:
+        visitor = visitor_of(update)
+        if not await self._may_press(query, visitor):
+            return
+        outcome = await self._desk.decide(lambda s, cfg, now: choices.press_setting(s, cfg, visitor, parts, now))
+        await self._show_outcome(query, outcome or replies.how_to_ask(), quietly=outcome is not None)
+
+    async def _press_alert(self, update: Update, query: telegram.CallbackQuery, parts: list[str]) -> None:
+        visitor, verb = visitor_of(update), parts[1] if len(parts) == 3 else ""
+        if verb not in ("why", "mute", *verdicts.KINDS) or not parts[2].isdecimal():
+            await query.answer(OUTDATED, show_alert=True)
+        elif verb != "mute" or await self._may_press(query, visitor):
+            said = await self._desk.decide(
+                lambda s, _cfg, now: verdicts.press_alert(s, visitor, verb, int(parts[2][:18]), now)
+            )
+            await query.answer(said if isinstance(said, str) else None)
+            if isinstance(said, Message):
+                await self._desk.answer(visitor.chat, said)
+
+    async def _press_forget(self, update: Update, query: telegram.CallbackQuery, parts: list[str]) -> None:
+        visitor = visitor_of(update)
+        if await self._may_press(query, visitor):
+            outcome = replies.kept()
+            if parts[1] == "yes":
+                outcome = await self._desk.decide(lambda s, _cfg, _now: commands.forget(s, visitor))
+                log.info("chat_forgotten chat=%s", visitor.chat.chat_id)
+            await self._show_outcome(query, outcome)
+
+    async def _may_press(self, query: telegram.CallbackQuery, visitor: Visitor) -> bool:
+        """Whether the one who pressed may decide for the chat now; tells them when not."""
+        chat_id, user_id = visitor.chat.chat_id, query.from_user.id
+        if chat_id == user_id:
+            return True
+        if (await self._bot.get_chat_member(chat_id, user_id)).status in CHAT_ADMINS:
+            return True
+        await query.answer("Only admins of this chat can do that.", show_alert=True)
+        return False
+
+    async def _show_outcome(
+        self, query: telegram.CallbackQuery, outcome: Message | None, quietly: bool = False
+    ) -> None:
+        """The change is stored; that Telegram shows it is worth a try and no more."""
         shown = outcome or Message(html="That request is gone.", plain="That request is gone.")
         try:
-            await query.answer(shown.plain.partition("\n")[0][:200])
+            await query.answer(None if quietly else shown.plain.partition("\n")[0][:200])
             if query.message is not None:
                 await self._desk.parts.limiter.wait(query.message.chat.id, Priority.REPLY)
                 await query.edit_message_text(shown.html, parse_mode="HTML", reply_markup=keyboard(shown))

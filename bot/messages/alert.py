@@ -7,7 +7,7 @@ from datetime import datetime
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from bot.messages.message import TEXT_LIMIT, Message, clip, units
+from bot.messages.message import TEXT_LIMIT, Button, Message, clip, units
 from models import Alert, AlertKind, Direction, Level, Story
 
 if TYPE_CHECKING:
@@ -81,7 +81,16 @@ def alert_message(alert: Alert) -> Message:
         plain="\n".join(block[1] for block in kept),
         title=head,
         tone="easing" if alert.direction is Direction.DEESCALATION else Level(alert.level).word,
+        buttons=_buttons(alert),
     )
+
+
+def _buttons(alert: Alert) -> tuple[tuple[Button, ...], ...]:
+    """What can be done about an alert; its id is known once it is stored."""
+    words = {"why": "Why?", "useful": "👍 Useful", "wrong": "👎 Wrong", "mute": "Mute pair"}
+    if not alert.facts["dyad"]:
+        del words["mute"]
+    return (tuple(Button(text, f"alert:{verb}:{alert.id}") for verb, text in words.items()),) if alert.id else ()
 
 
 def headline_of(alert: Alert) -> str:

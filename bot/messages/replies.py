@@ -14,8 +14,15 @@ DIRECTION_WORDS: Mapping[Direction, str] = {Direction.ESCALATION: "escalation", 
 COMMANDS = {
     "start": "subscribe this chat",
     "stop": "stop everything sent here",
-    "latest": "the last alerts",
+    "settings": "levels, regions, pairs, quiet hours, digest",
     "threshold": "from which level on to be told",
+    "watch": "hear of a pair: /watch RU UA",
+    "mute": "hear nothing of a pair: /mute RU UA",
+    "latest": "the last alerts",
+    "why": "why the last alert rang",
+    "missed": "what nearly rang, or was kept back",
+    "privacy": "what is stored about this chat",
+    "forget": "delete what is stored about this chat",
     "help": "what this bot does",
 }
 #: Controls that reorder or hide what follows them; joiners inside emoji and some scripts stay.
@@ -154,6 +161,65 @@ def help_text() -> Message:
 def unknown_command() -> Message:
     """For a command there is none of."""
     return notice("That is no command of this bot. /help lists them.")
+
+
+def did_you_mean(command: str) -> Message:
+    """For a command that is nearly one of ours."""
+    return notice(f"That is no command of this bot. Did you mean /{command}? /help lists them.")
+
+
+def pair_chosen(pair: str, muted: bool, added: bool, watched: Sequence[str]) -> Message:
+    """For /watch, /unwatch, /mute and /unmute."""
+    if muted:
+        return notice(f"{pair} is {'muted' if added else 'no longer muted'} here.")
+    rest = f" Pairs chosen: {', '.join(watched)}." if watched else " No pair is chosen: you hear of all."
+    return notice(f"{pair} is {'watched' if added else 'no longer watched'} here.{rest}")
+
+
+def no_pair(text: str) -> Message:
+    """For a pair that cannot be made out."""
+    what = f"“{one_line(text, 60)}” does not name two parties." if text else "Which two parties?"
+    return notice(f"{what} Write their codes or names, such as /watch RU UA or /watch Israel Hezbollah.")
+
+
+def missed(lines: Sequence[tuple[float, str, str, str]]) -> Message:
+    """Stories not told here: score, direction, why, headline."""
+    if not lines:
+        return notice("Nothing came near in the last seven days.")
+    told = [f"{score:.0f} {way}, {why}\n{one_line(title, 200)}" for score, way, why, title in lines]
+    return notice("Not told here in the last seven days, the loudest first:\n\n" + "\n\n".join(told), "Missed")
+
+
+def nothing_to_explain() -> Message:
+    """For /why where nothing was told yet."""
+    return notice("No alert was sent here yet, so there is nothing to explain. /latest shows what others were told.")
+
+
+def privacy() -> Message:
+    """For /privacy."""
+    return notice(
+        "Stored about this chat: its id, its name or title, what you chose in /settings, which messages were sent here "
+        "and when, and what you said of alerts (Useful, Wrong). Not stored: who reads, who is in a group, what is "
+        "written here besides commands. Messages are forgotten with the news they were about. Nothing is passed on, "
+        "except to Telegram, which carries it.\n/forget deletes all of it; what you said of alerts stays without your "
+        "chat."
+    )
+
+
+def ask_forget() -> Message:
+    """For /forget: it cannot be undone."""
+    buttons = ((Button("Delete everything", "forget:yes"), Button("Keep it", "forget:no")),)
+    return notice("Delete what is stored about this chat, and send nothing more here?", "Forget", buttons)
+
+
+def forgotten() -> Message:
+    """Once a chat is deleted."""
+    return notice("Deleted. /start asks to subscribe again.")
+
+
+def kept() -> Message:
+    """For a change of mind."""
+    return notice("Nothing was deleted.")
 
 
 def something_went_wrong() -> Message:

@@ -9,12 +9,13 @@ from datetime import date, datetime, timedelta
 
 from sqlmodel import Session, col, func, select
 
-from bot.calendar import next_digest
+from bot.calendar import digest_for, next_digest
 from bot.messages.alert import signal_name
 from bot.messages.chart import Day, week_chart
 from bot.messages.digest import PairLine, StoryLine, WeekFacts, digest_message
 from bot.messages.message import Message
 from bot.notices import enqueue
+from config import schema as config_schema
 from config.schema import Settings
 from models import Article, Digest, Direction, Level, Priority, Reading, Story, Suppression, SuppressionReason
 from models.alert import alerts_between
@@ -32,19 +33,20 @@ def send_due_digests(database: Database, settings: Settings, now: datetime) -> i
         due = digest_due(session, now)
         for subscriber in due:
             assert subscriber.digest_due_at is not None  # noqa: S101 - the query asked for it
-            until = latest_due(subscriber.digest_due_at, settings, now)
+            wanted = digest_for(subscriber, settings.digest)
+            until = latest_due(subscriber.digest_due_at, wanted, now)
             digest = make_digest(session, settings, until, now)
             key = f"digest:{until:%Y%m%dT%H%M}"
             row = enqueue(session, subscriber, key, Message.from_json(digest.message), now, Priority.DIGEST)
             if row is not None:
                 row.digest_id = digest.id
-            subscriber.digest_due_at = next_digest(settings.digest, now)
+            subscriber.digest_due_at = next_digest(wanted, now)
         return len(due)
 
 
-def latest_due(due: datetime, settings: Settings, now: datetime) -> datetime:
+def latest_due(due: datetime, digest: config_schema.Digest, now: datetime) -> datetime:
     """The last moment at or before `now` at which a digest was due, counted from one that was."""
-    while (following := next_digest(settings.digest, due)) <= now:
+    while (following := next_digest(digest, due)) <= now:
         due = following
     return due
 

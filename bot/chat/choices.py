@@ -1,0 +1,108 @@
+"""A subscriber's wish and the tables in, its row changed and the answer out: /settings, /watch, /mute."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import get_args
+
+from sqlmodel import Session, col, func, select
+
+from bot.calendar import digest_for, next_digest
+from bot.chat.access import Visitor, outsider_reply
+from bot.chat.settings import BadChoice, Known, choose
+from bot.messages import replies
+from bot.messages.message import Message
+from bot.messages.settings import MAIN, Offer, settings_page
+from classifiers.actors import Gazetteer
+from config.schema import Settings, SignalName
+from models import Feed, Story, Subscriber, SubscriberState
+from models.subscriber import find_subscriber
+
+IN_THE_NEWS = timedelta(days=30)
+MOST_PAIRS = 18
+
+
+def show_settings(
+    session: Session, settings: Settings, visitor: Visitor, words: Sequence[str], now: datetime
+) -> Message:
+    """/settings [KEY VALUE ...]: the first page, after changing what was named."""
+    known = find_subscriber(session, visitor.chat.chat_id, visitor.chat.thread_id)
+    if known is None or known.state != SubscriberState.ACTIVE:
+        return outsider_reply(known)
+    note = _change(session, settings, known, words[0].lower(), words[1:8], now) if words else ""
+    return page_of(session, settings, known, MAIN, now, note)
+
+
+def press_setting(
+    session: Session, settings: Settings, visitor: Visitor, parts: Sequence[str], now: datetime
+) -> Message | None:
+    """A button of /settings, its data split at the colons; None when the chat is no subscriber any more."""
+    known = find_subscriber(session, visitor.chat.chat_id, visitor.chat.thread_id)
+    if known is None or known.state != SubscriberState.ACTIVE:
+        return None
+    note = ""
+    if len(parts) >= 4:
+        value = ":".join(parts[3:])  # times have a colon too
+        values = value.split(" ") if parts[2] == "quiet" else [value]
+        note = _change(session, settings, known, parts[2], values, now)
+    return page_of(session, settings, known, parts[1] if len(parts) > 1 else MAIN, now, note)
+
+
+def page_of(
+    session: Session, settings: Settings, subscriber: Subscriber, page: str, now: datetime, note: str = ""
+) -> Message:
+    """A page of /settings with what there is to choose from."""
+    there = known_choices(session, now)
+    return settings_page(page, Offer(subscriber, settings, there.regions, there.dyads), note)
+
+
+def known_choices(session: Session, now: datetime) -> Known:
+    """Regions of enabled feeds, and the pairs with the most stories of the last month."""
+    regions = sorted({region for feed in session.exec(select(Feed).where(Feed.enabled)) for region in feed.regions})
+    busiest = (
+        select(Story.dyad, func.count())
+        .where(col(Story.dyad).is_not(None), col(Story.last_seen_at) > now - IN_THE_NEWS)
+        .group_by(col(Story.dyad))
+        .order_by(func.count().desc(), col(Story.dyad))
+        .limit(MOST_PAIRS)
+    )
+    return Known(regions, [dyad for dyad, _ in session.exec(busiest) if dyad], get_args(SignalName))
+
+
+def choose_pair(
+    session: Session, visitor: Visitor, gazetteer: Gazetteer, words: Sequence[str], field: str, add: bool
+) -> Message:
+    """/watch, /unwatch, /mute and /unmute: put a pair of parties into a list of the subscriber, or take it out."""
+    known = find_subscriber(session, visitor.chat.chat_id, visitor.chat.thread_id)
+    if known is None or known.state != SubscriberState.ACTIVE:
+        return outsider_reply(known)
+    pair = pair_named(words, gazetteer)
+    if isinstance(pair, Message):
+        return pair
+    chosen = [each for each in getattr(known, field) if each != pair]
+    setattr(known, field, [*chosen, pair] if add else chosen)
+    return replies.pair_chosen(pair, field == "muted_dyads", add, known.dyads)
+
+
+def pair_named(words: Sequence[str], gazetteer: Gazetteer) -> str | Message:
+    """Two parties by code or name ("RU UA", "Russia Ukraine", "ru-ua") as a story names them, or what to answer."""
+    text = " ".join(words)[:120]
+    codes = {code for word in text.replace("-", " ").split() if (code := word.upper()) in gazetteer.kinds}
+    if len(codes) != 2:
+        codes = {mention.actor.code for mention in gazetteer.find(text.title())} or codes
+    return "-".join(sorted(codes)) if len(codes) == 2 else replies.no_pair(text)
+
+
+def _change(
+    session: Session, settings: Settings, subscriber: Subscriber, key: str, values: Sequence[str], now: datetime
+) -> str:
+    try:
+        choose(subscriber, known_choices(session, now), key, values)
+    except BadChoice as error:
+        return str(error)
+    subscriber.changed_at = now
+    if key in ("digest", "day", "time", "timezone"):
+        due = subscriber.digest_due_at
+        if due is None or due > now:  # one that is due already is still sent
+            wanted = digest_for(subscriber, settings.digest)
+            subscriber.digest_due_at = next_digest(wanted, now) if subscriber.digest else None
+    return ""

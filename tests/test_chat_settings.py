@@ -1,0 +1,285 @@
+"""What a chat chooses: pages and buttons of /settings, typed choices, pairs, verdicts, /forget; over HTTP."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import fake_updates as updates
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlmodel import select
+
+from bot.chat.settings import BadChoice, Known, choose
+from bot.messages.message import Message
+from bot.messages.settings import Offer, settings_page
+from classifiers.labels import SIGNALS
+from config.schema import Digest, Settings
+from models import Alert, AlertKind, Delivery, Direction, Feed, Story, Subscriber, SubscriberState, Verdict, VerdictKind
+from tests.test_chat_handlers import ADMIN, ANNA, CHANNEL, GROUP, NOW, Bench, bench, database
+
+__all__ = ["bench", "database"]
+
+KNOWN = Known(["europe", "middle east"], ["RU-UA", "IL-IR"], SIGNALS)
+ACTIVE = SubscriberState.ACTIVE
+PAGES = ["main", "levels", "regions", "pairs", "signals", "quiet", "zone", "budget", "digest", "looks", "done"]
+
+
+def fresh(**values: Any) -> Subscriber:
+    return Subscriber(**{"chat_id": 1, "created_at": NOW, "changed_at": NOW} | values)
+
+
+def buttons(message: Message) -> Iterator[str]:
+    return (button.data for row in message.buttons for button in row)
+
+
+# Choices, pure --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("key", "values", "field", "chosen"),
+    [
+        ("escalation", ["critical"], "level_escalation", 3),
+        ("easing", ["WATCH"], "level_deescalation", 1),
+        ("through", ["never"], "break_through", 4),
+        ("regions", ["Europe"], "regions", ["europe"]),
+        ("pairs", ["ru-ua", "IL-IR"], "dyads", ["RU-UA", "IL-IR"]),
+        ("signals", ["threat"], "signals", ["threat"]),
+        ("timezone", ["europe/kyiv"], "timezone", "Europe/Kyiv"),
+        ("timezone", ["America/New", "York"], "timezone", "America/New_York"),
+        ("budget", ["12"], "daily_budget", 12),
+        ("budget", ["default"], "daily_budget", None),
+        ("digest", ["off"], "digest", False),
+        ("day", ["fri"], "digest_weekday", 4),
+        ("time", ["7"], "digest_at", "07:00"),
+        ("silent", ["on"], "silent", True),
+        ("previews", ["on"], "link_previews", True),
+    ],
+)
+def test_a_choice_changes_its_field_and_nothing_else(key: str, values: list[str], field: str, chosen: object) -> None:
+    subscriber = fresh()
+    before = subscriber.model_dump()
+    choose(subscriber, KNOWN, key, values)
+    assert subscriber.model_dump() == before | {field: chosen}
+
+
+def test_a_second_press_takes_a_choice_back_and_all_empties_the_list() -> None:
+    subscriber = fresh(regions=["europe"])
+    choose(subscriber, KNOWN, "regions", ["middle east"])
+    assert subscriber.regions == ["europe", "middle east"]
+    choose(subscriber, KNOWN, "regions", ["europe"])
+    assert subscriber.regions == ["middle east"]
+    choose(subscriber, KNOWN, "regions", ["all"])
+    assert subscriber.regions == []
+
+
+@pytest.mark.parametrize(
+    ("key", "values", "said"),
+    [
+        ("quite", ["22:00", "07:00"], "Did you mean quiet?"),
+        ("quiet", ["22:00"], "22:30 06:30"),
+        ("quiet", ["25:00", "07:00"], "no time of the day"),
+        ("quiet", ["07:00", "7"], "another end"),
+        ("timezone", ["Kiev-City"], "no time zone"),
+        ("timezone", ["Berlim"], "Did you mean Europe/Berlin?"),
+        ("budget", ["0"], "from 1 to 100"),
+        ("budget", ["²"], "from 1 to 100"),
+        ("escalation", ["loud"], "watch, warning, critical"),
+        ("regions", ["erope"], "Did you mean europe?"),
+        ("signals", ["threats"], "Did you mean threat?"),
+        ("day", ["someday"], "monday, tuesday"),
+        ("silent", [], "on, off"),
+    ],
+)
+def test_a_bad_choice_says_what_can_be_chosen_and_changes_nothing(key: str, values: list[str], said: str) -> None:
+    subscriber = fresh(regions=["europe"], quiet_from="22:00", quiet_until="06:00")
+    before = subscriber.model_dump()
+    with pytest.raises(BadChoice, match=said.replace("?", r"\?")):
+        choose(subscriber, KNOWN, key, values)
+    assert subscriber.model_dump() == before
+
+
+@given(st.text(max_size=12), st.lists(st.text(max_size=12), max_size=4))
+def test_no_words_whatever_break_a_choice(key: str, values: list[str]) -> None:
+    for name in (key, "quiet", "timezone", "budget", "time", "regions"):
+        subscriber = fresh()
+        try:
+            choose(subscriber, KNOWN, name, values)
+        except BadChoice as error:
+            assert str(error)
+        settings_page("main", Offer(subscriber, Settings(), KNOWN.regions, KNOWN.dyads))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_button_of_every_page_fits_and_does_what_it_shows(page: str) -> None:
+    subscriber = fresh(regions=["europe"], quiet_from="23:00", quiet_until="07:00")
+    offer = Offer(subscriber, Settings(digest=Digest()), [*KNOWN.regions, "r" * 80], KNOWN.dyads)
+    shown = settings_page(page, offer)
+    for data in buttons(shown):
+        assert len(data.encode()) <= 64
+        _, following, *choice = data.split(":", 3)
+        assert following in PAGES
+        if choice:
+            key, value = choice
+            choose(subscriber, KNOWN, key, value.split(" ") if key == "quiet" else [value])
+    assert (page == "done") != any(True for _ in buttons(shown))
+
+
+# In chats -------------------------------------------------------------------------------------------------------------
+
+
+def set_up(bench: Bench) -> None:
+    with bench.database.write() as session:
+        session.add(Feed(url="https://a.example/", publisher="A", regions=["europe"], next_fetch_at=NOW))
+        session.add(Story(title="s", first_seen_at=NOW, last_seen_at=NOW, dyad="RU-UA"))
+
+
+async def press(bench: Bench, data: str, user_id: int = ANNA, chat: dict[str, Any] | None = None) -> Any:
+    """Press a button; the answer to the press, once everything it causes is done."""
+    update = updates.press(data, user_id)
+    if chat is not None:
+        update["callback_query"]["message"]["chat"] = chat
+    number = len(bench.fake.calls_of("answerCallbackQuery"))
+    await bench.fake.push(update)
+    return (await bench.fake.called("answerCallbackQuery", number + 1))[number].params
+
+
+async def test_settings_shows_the_choices_and_buttons_change_them_in_place(bench: Bench) -> None:
+    bench.add(ACTIVE)
+    set_up(bench)
+    first = await bench.say(updates.private("/settings", ANNA))
+    assert "Escalation from: warning" in first.text
+    await press(bench, "set:regions:regions:europe")
+    (edit,) = await bench.fake.called("editMessageText")
+    assert "● europe" in str(edit.params["reply_markup"])
+    await press(bench, "set:quiet:quiet:22:00 07:00")
+    await press(bench, "set:levels:escalation:critical")
+    found = bench.find()
+    assert found is not None
+    assert (found.regions, found.quiet_from, found.quiet_until) == (["europe"], "22:00", "07:00")
+    assert found.level_escalation == 3
+
+
+async def test_a_digest_day_of_ones_own_moves_the_next_digest(bench: Bench) -> None:
+    bench.add(ACTIVE, digest_due_at=NOW + timedelta(days=4))
+    assert "fridays at 18:45" in await bench.ask("/settings day friday") + await bench.ask("/settings time 18:45")
+    await bench.ask("/settings timezone Asia/Tokyo")
+    found = bench.find()
+    assert found is not None
+    assert found.digest_due_at is not None
+    assert found.digest_due_at.isoformat() == "2022-02-18T09:45:00+00:00"
+
+
+async def test_a_typed_mistake_is_answered_with_what_there_is(bench: Bench) -> None:
+    bench.add(ACTIVE)
+    assert "Did you mean quiet?" in await bench.ask("/settings qiet 22:00 07:00")
+    assert "Did you mean /settings?" in await bench.ask("/setings")
+
+
+async def test_only_a_groups_admin_changes_it_and_is_asked_for_at_every_press(bench: Bench) -> None:
+    bench.add(ACTIVE, chat_id=GROUP, kind="supergroup")
+    chat = {"id": GROUP, "type": "supergroup", "title": "Newsroom"}
+    refused = await press(bench, "set:levels:escalation:critical", chat=chat)
+    assert "Only admins of this chat" in refused["text"]
+    bench.fake.members[GROUP, ANNA] = "administrator"
+    await press(bench, "set:levels:escalation:critical", chat=chat)
+    found = bench.find(GROUP)
+    assert found is not None and found.level_escalation == 3
+    bench.fake.members[GROUP, ANNA] = "member"
+    assert "Only admins" in (await press(bench, "set:levels:escalation:watch", chat=chat))["text"]
+
+
+async def test_a_reader_of_a_channel_cannot_change_it(bench: Bench) -> None:
+    bench.add(ACTIVE, chat_id=CHANNEL, kind="channel")
+    chat = {"id": CHANNEL, "type": "channel", "title": "Front page"}
+    assert "Only admins" in (await press(bench, "forget:yes", chat=chat))["text"]
+    assert bench.state(CHANNEL) is ACTIVE
+
+
+@pytest.mark.parametrize("words", ["RU UA", "ru-ua", "Russia Ukraine", "ukraine and russia"])
+async def test_a_pair_is_watched_and_muted_by_code_or_name(bench: Bench, words: str) -> None:
+    bench.add(ACTIVE)
+    assert "RU-UA is watched" in await bench.ask(f"/watch {words}")
+    assert "RU-UA is muted" in await bench.ask(f"/mute {words}")
+    await bench.ask(f"/unwatch {words}")
+    found = bench.find()
+    assert found is not None and (found.dyads, found.muted_dyads) == ([], ["RU-UA"])
+    assert "Which two parties?" in await bench.ask("/watch")
+    assert "does not name two" in await bench.ask("/watch Atlantis Mordor")
+
+
+async def test_a_button_of_another_kind_approves_nobody(bench: Bench) -> None:
+    number = bench.add(SubscriberState.PENDING)
+    for data in (f"x:yes:{number}", f"set:yes:{number}", f"join:yes:{number}:1", f":yes:{number}"):
+        await press(bench, data, ADMIN)
+    assert bench.state() == SubscriberState.PENDING
+
+
+# Under an alert -------------------------------------------------------------------------------------------------------
+
+
+def alert_told(bench: Bench, subscriber_id: int) -> int:
+    facts = {
+        "title": "Armour crosses", "status": "confirmed", "dyad": ["Russia", "Ukraine"], "independent": 2,
+        "escalation": 66, "deescalation": 3, "sources": [], "claims": [],
+        "evidence": [{"sentence": "Tanks <crossed>.", "signal": "armed_attack", "direction": "up", "score": 40}],
+    }  # fmt: skip
+    with bench.database.write() as session:
+        story = Story(title="Armour crosses", first_seen_at=NOW, last_seen_at=NOW, dyad="RU-UA")
+        session.add(story)
+        session.flush()
+        alert = Alert(
+            story_id=story.id, kind=AlertKind.NEW, direction=Direction.ESCALATION, level=2, score=66,
+            rule="escalation 66 reached warning (60)", facts=facts, created_at=NOW,
+        )  # fmt: skip
+        session.add(alert)
+        session.flush()
+        row = Delivery(subscriber_id=subscriber_id, key="a", alert_id=alert.id, send_after=NOW, created_at=NOW)
+        row.sent_at = NOW
+        session.add(row)
+        return alert.id
+
+
+async def test_useful_and_wrong_are_kept_once_a_chat_with_the_words(bench: Bench) -> None:
+    alert = alert_told(bench, bench.add(ACTIVE))
+    await press(bench, f"alert:useful:{alert}")
+    assert "Noted" in (await press(bench, f"alert:wrong:{alert}"))["text"]
+    with bench.database.read() as session:
+        verdict = session.exec(select(Verdict)).one()
+    assert (verdict.kind, verdict.text, verdict.alert_id) == (VerdictKind.WRONG, "Armour crosses", alert)
+
+
+async def test_why_explains_the_alert_from_rule_to_sentence(bench: Bench) -> None:
+    alert = alert_told(bench, bench.add(ACTIVE))
+    text = await bench.ask("/why")
+    assert "reached warning (60)" in text
+    assert "Tanks &lt;crossed&gt;." in text and "40 points" in text
+    await press(bench, f"alert:why:{alert}")
+    assert (await bench.fake.sent(2))[1].text == text
+
+
+async def test_mute_under_an_alert_silences_its_pair(bench: Bench) -> None:
+    alert = alert_told(bench, bench.add(ACTIVE))
+    assert "RU-UA is muted" in (await press(bench, f"alert:mute:{alert}"))["text"]
+    found = bench.find()
+    assert found is not None and found.muted_dyads == ["RU-UA"]
+
+
+async def test_forget_asks_first_and_then_leaves_only_verdicts_without_the_chat(bench: Bench) -> None:
+    alert = alert_told(bench, bench.add(ACTIVE))
+    await press(bench, f"alert:wrong:{alert}")
+    asked = await bench.say(updates.private("/forget", ANNA))
+    assert "forget:yes" in str(asked.params["reply_markup"])
+    await press(bench, "forget:no")
+    assert bench.state() is ACTIVE
+    await press(bench, "forget:yes")
+    assert bench.find() is None
+    with bench.database.read() as session:
+        assert session.exec(select(Delivery)).all() == []
+        assert session.exec(select(Verdict)).one().subscriber_id is None
+
+
+async def test_missed_and_privacy_answer(bench: Bench) -> None:
+    bench.add(ACTIVE)
+    assert "Nothing came near" in await bench.ask("/missed")
+    assert "Stored about this chat" in await bench.ask("/privacy")
