@@ -35,7 +35,7 @@ async def drain(chats: int) -> Drained:
     """Raise one alert for `chats` subscribers and send it to all of them."""
     collector = Collector()
     async with scratch_app(SimulatedClock(START), senders={Outlet.TELEGRAM: collector}) as app:
-        _prepare(app, chats)
+        prepare(app, chats)
         start = time.perf_counter()
         with app.database.write() as session:
             alerts = raise_alerts(session, app.settings.alerts, START)
@@ -47,7 +47,8 @@ async def drain(chats: int) -> Drained:
     return Drained(chats, raised - start, end - raised)
 
 
-def _prepare(app: App, chats: int) -> None:
+def prepare(app: App, chats: int) -> None:
+    """A loud story, and so many chats that want to hear of it."""
     with app.database.write() as session:
         _add_loud_story(session)
         for number in range(1, chats + 1):

@@ -18,6 +18,11 @@ from config.schema import Rate
 from models.delivery import Priority
 
 GLOBAL = "every chat"
+EVENLY = "every chat, evenly"
+#: Messages reach Telegram earlier or later than they were sent; so they are spread over the second, a little slower
+#: than is allowed. Of bursts, one that was slow and the next that was quick would meet in one second there.
+SLOWER = 0.975
+_STEPS = 30.0  # a second
 
 
 class Limit(NamedTuple):
@@ -99,11 +104,18 @@ class Allowance:
 def _limits(chat_id: int, rate: Rate) -> list[tuple[Hashable, Limit]]:
     limits: list[tuple[Hashable, Limit]] = [
         (GLOBAL, per(rate.per_second, 1)),
+        (EVENLY, _evenly(rate.per_second)),
         (chat_id, per(rate.private_per_second, 1)),
     ]
     if chat_id < 0:
         limits.append(((Allowance.MINUTE, chat_id), per(rate.group_per_minute, 60)))
     return limits
+
+
+def _evenly(per_second: float) -> Limit:
+    """So few at a time that a second has thirty steps (one at a time, below thirty a second)."""
+    events = max(1, int(per_second / _STEPS))
+    return Limit(events, events / (SLOWER * per_second))
 
 
 @dataclass(order=True, slots=True)

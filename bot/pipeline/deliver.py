@@ -24,7 +24,7 @@ from models.delivery import anything_due, begin, claim_due, lost_claims, settle
 log = logging.getLogger(__name__)
 
 LEASE = timedelta(minutes=5)  # longer than the sender's slowest honest answer with its waits
-AT_ONCE = 64  # requests under way; at 30 messages a second, answers may take two seconds
+AT_ONCE = 32  # requests under way; at 30 messages a second, answers may take one second
 FIRST_RETRY_S = 30.0
 LONGEST_RETRY_S = 3600.0
 MOST_ATTEMPTS = 30  # about a day of trying
