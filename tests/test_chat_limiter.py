@@ -58,7 +58,7 @@ def test_a_full_chat_does_not_hold_up_another() -> None:
     allowance = Allowance()
     allowance.add(PRIVATE, Rate(), 1000.0)
     assert allowance.delay(PRIVATE, Rate(), 1000.0) == pytest.approx(1)
-    assert allowance.delay(OTHER, Rate(), 1000.0) == 0
+    assert allowance.delay(OTHER, Rate(), 1000.0) < 0.04  # its turn in the even spread over the second
 
 
 def test_flood_control_closes_only_the_chat_it_names() -> None:
