@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bot.changes import record_found
 from bot.feeds.fetcher import Fetcher
 from bot.feeds.parser import ParsePool
 from bot.feeds.types import FetchLimits
@@ -199,11 +200,16 @@ class App:
             self._index = None
         if settings.service.fetch != former.service.fetch:
             self._fetcher_is_old = True  # replaced at the next round: requests may be under way in this one
-        await asyncio.to_thread(self.sync)
+        await asyncio.to_thread(self.sync, former)
 
-    def sync(self) -> None:
-        """Make the database match the settings: feeds, who hears when there is no Telegram, when digests are due."""
+    def sync(self, former: Settings | None = None) -> None:
+        """Make the database match the settings: feeds, who hears when there is no Telegram, when digests are due.
+
+        What differs from the `former` settings is recorded, if somebody edited a file by hand.
+        """
         with self.database.write() as session:
+            if former is not None:
+                record_found(session, former, self.settings, self.clock())
             sync_feeds(session, self.settings.feeds, self.clock())
             settle_terminal(session, self.settings, Outlet.TERMINAL in self.senders, self.clock())
             replan_digests(session, self.settings.digest, self.clock())

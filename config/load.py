@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -38,10 +38,8 @@ def load_settings(folder: Path, environment: Mapping[str, str] | None = None) ->
         problems.append(str(error))
     tables: dict[str, Any] = {}
     for name in FILES:
-        path = folder / f"{name}.toml"
         try:
-            table = _merge(_read_table(path), overrides.get(name, {}), f"{OVERRIDE_PREFIX}{name.upper()}")
-            tables[name] = _check(name, path, table)
+            tables[name] = _load(folder / f"{name}.toml", name, overrides)
         except ConfigError as error:
             problems.append(str(error))
     if problems:
@@ -49,9 +47,35 @@ def load_settings(folder: Path, environment: Mapping[str, str] | None = None) ->
     return Settings(**tables)
 
 
-def check_text(name: str, path: Path, text: str) -> None:
-    """Raise ConfigError, naming `path`, when `text` cannot be the content of settings file `name`, one of FILES."""
-    _check(name, path, _parse(path, text))
+def load_file(folder: Path, name: str, environment: Mapping[str, str] | None = None) -> Any:
+    """The part of `Settings` that `name`, one of FILES, holds; mistakes in other files do not matter.
+
+    Raises ConfigError.
+    """
+    overrides = read_overrides(os.environ if environment is None else environment)
+    return _load(folder / f"{name}.toml", name, overrides)
+
+
+def check_text(name: str, path: Path, text: str, environment: Mapping[str, str] | None = None) -> Any:
+    """What settings file `name`, one of FILES, would hold with `text` as its content.
+
+    Raises ConfigError, naming `path`, when it cannot: by itself, or together with what the environment sets.
+    """
+    table = _parse(path, text)
+    _check(name, path, table)
+    overrides = read_overrides(os.environ if environment is None else environment)
+    return _check(name, path, _merge(table, overrides.get(name, {}), f"{OVERRIDE_PREFIX}{name.upper()}"))
+
+
+def overridden_by(name: str, keys: Sequence[str], environment: Mapping[str, str] | None = None) -> str | None:
+    """The environment variable that sets key `keys` of file `name`, or a part of it; None when none does."""
+    wanted = (name, *keys)
+    for variable in sorted(os.environ if environment is None else environment):
+        if variable.startswith(OVERRIDE_PREFIX):
+            path = tuple(variable.removeprefix(OVERRIDE_PREFIX).lower().split("__"))
+            if path == wanted[: len(path)] or wanted == path[: len(wanted)]:
+                return variable
+    return None
 
 
 def fingerprint(folder: Path) -> str:
@@ -94,6 +118,11 @@ def _toml_value(text: str) -> Any:
     except (ValueError, RecursionError):
         return text
     return table["value"] if len(table) == 1 else text  # a text of several lines may hold more keys
+
+
+def _load(path: Path, name: str, overrides: Mapping[str, dict[str, Any]]) -> Any:
+    table = _merge(_read_table(path), overrides.get(name, {}), f"{OVERRIDE_PREFIX}{name.upper()}")
+    return _check(name, path, table)
 
 
 def _read_table(path: Path) -> dict[str, Any]:

@@ -261,6 +261,7 @@ class FeedEntry(Table):
     topics: tuple[str, ...] = ()
     interval_minutes: int | None = Field(default=None, ge=5, le=1440)
     weight: float = Field(default=1.0, ge=0.1, le=2.0)
+    paused: bool = False
 
 
 class Feeds(Table):

@@ -5,6 +5,7 @@ Importing this package registers every table, so that migrations, backup and tes
 
 from models.alert import Alert, AlertKind, Suppression, SuppressionReason
 from models.article import Article, Revision, Seen
+from models.change import Change
 from models.delivery import Delivery, DeliveryState, Priority
 from models.digest import Digest
 from models.feed import Feed, FeedHealth
@@ -18,6 +19,7 @@ __all__ = [
     "Alert",
     "AlertKind",
     "Article",
+    "Change",
     "Delivery",
     "DeliveryState",
     "Digest",

@@ -63,7 +63,7 @@ class Feed(SQLModel, table=True):
 
 
 def sync_feeds(session: Session, feeds: Feeds, now: datetime) -> None:
-    """Make the table match config: new feeds are due at once, dropped ones are disabled but remembered."""
+    """Make the table match config: new feeds are due at once, dropped and paused ones are disabled but remembered."""
     known = {feed.url: feed for feed in session.exec(select(Feed)).all()}
     wanted = {entry.url: entry for entry in feeds.feeds}
     for url, feed in known.items():
@@ -77,7 +77,9 @@ def sync_feeds(session: Session, feeds: Feeds, now: datetime) -> None:
 
 def _describe(feed: Feed, entry: FeedEntry, feeds: Feeds, now: datetime) -> None:
     family = feeds.families.get(entry.family)
-    if not feed.enabled:  # added again: what was learned of it may be long out of date
+    if entry.paused:
+        feed.enabled = False
+    elif not feed.enabled:  # added again: what was learned of it may be long out of date
         feed.enabled, feed.moved_to, feed.next_fetch_at = True, None, min(feed.next_fetch_at, now)
     feed.title = entry.title or feed.title
     feed.publisher = entry.publisher or (family.name if family else "")

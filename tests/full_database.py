@@ -10,6 +10,7 @@ from models import (
     Alert,
     AlertKind,
     Article,
+    Change,
     Delivery,
     DeliveryState,
     Digest,
@@ -169,6 +170,8 @@ def _outbox(now: datetime) -> list[SQLModel]:
 
 def _spoken(now: datetime) -> list[SQLModel]:
     return [
+        Change(id=5, at=now, who="command line", area="feeds", key=ODD, after={"url": ODD}),
+        Change(id=6, at=now, who=ODD[:20], admin_id=7_000_000_000, area="alerts", key="k", before=40.5, undoes=5),
         Verdict(id=9, kind=VerdictKind.WRONG, text=ODD, alert_id=4, subscriber_id=2, created_at=now),
         Verdict(
             id=10,

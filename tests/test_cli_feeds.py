@@ -9,7 +9,7 @@ import pytest
 from sqlmodel import select
 
 from config.load import load_settings
-from models import Feed
+from models import Change, Feed
 from models.database import open_database
 from tests.command_line import Bot, command_line, one_line, write
 from tests.feed_server import FeedServer, Reply, rss
@@ -103,3 +103,19 @@ async def test_feeds_test_refuses_private_addresses_unless_allowed(bot: Bot) -> 
         line = one_line(await asyncio.to_thread(bot, "feeds", "test", url))
         assert url in line
         assert server.seen == []
+
+
+def test_every_edit_by_the_command_line_is_recorded(bot: Bot, now: datetime) -> None:
+    bot("feeds", "add", A)
+    bot("feeds", "pause", A)
+    assert f"{A} is paused already." in bot("feeds", "pause", A).words
+    assert "paused" in bot("feeds", "list").words
+    bot("feeds", "resume", A)
+    bot("feeds", "remove", A)
+    opened = open_database("sqlite:///tocsin.db", now)
+    with opened.read() as session:
+        rows = [(row.who, row.key, row.before, row.after) for row in session.exec(select(Change))]
+    opened.close()
+    plain, paused = {"url": A}, {"url": A, "paused": True}
+    steps = [(None, plain), (plain, paused), (paused, plain), (plain, None)]
+    assert rows == [("command line", A, before, after) for before, after in steps]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from config.edit import add_feeds, remove_feed
+from config.edit import add_feeds, pause_feed, remove_feed
 from config.errors import ConfigError
 from config.load import DEFAULT_FOLDER, load_settings
 from config.schema import FeedEntry
@@ -107,7 +107,7 @@ def test_feeds_written_inline_can_be_edited(tmp_path: Path) -> None:
     assert "# short" in text_of(tmp_path)
 
 
-@pytest.mark.parametrize("text", [None, "", WRITTEN, "feeds = 3\n"], ids=["missing", "empty", "others", "not a list"])
+@pytest.mark.parametrize("text", [None, "", WRITTEN], ids=["missing", "empty", "others"])
 def test_removing_what_is_not_there_says_so(tmp_path: Path, text: str | None) -> None:
     if text is not None:
         (tmp_path / "feeds.toml").write_text(text, encoding="utf-8")
@@ -190,3 +190,22 @@ def test_edits_at_the_same_time_lose_nothing_and_a_reader_sees_whole_files(folde
     assert counts == sorted(counts)
     assert len(urls(folder)) == 22
     assert [path.name for path in folder.iterdir()] == ["feeds.toml"]
+
+
+def test_pausing_marks_one_entry_and_resuming_leaves_the_file_as_it_was(folder: Path) -> None:
+    assert pause_feed(folder, A, True)
+    assert not pause_feed(folder, A, True)
+    assert [feed.paused for feed in load_settings(folder, {}).feeds.feeds] == [True, False]
+    assert "# slow on Sundays" in text_of(folder)
+    assert pause_feed(folder, A, False)
+    assert text_of(folder) == WRITTEN
+    with pytest.raises(ConfigError, match="no feed has the address"):
+        pause_feed(folder, C, True)
+
+
+def test_feeds_that_the_environment_sets_are_not_edited(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOCSIN__FEEDS__FEEDS", "[]")
+    for edit in (lambda: add_feeds(folder, [FeedEntry(url=C)]), lambda: remove_feed(folder, A)):
+        with pytest.raises(ConfigError, match="set by the environment \\(TOCSIN__FEEDS__FEEDS\\)"):
+            edit()
+    assert text_of(folder) == WRITTEN

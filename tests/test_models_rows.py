@@ -145,3 +145,12 @@ def test_two_thousand_entries_are_looked_up_at_once_and_only_in_their_feed(datab
         assert sorted(found) == sorted(keys[::2])
         assert all(row.content_hash == key for key, row in found.items())
         assert seen_entries(session, feed.id, []) == {}
+
+
+def test_a_paused_feed_rests_and_a_resumed_one_is_due_at_once(sqlite_database: Database, now: datetime) -> None:
+    entry = FeedEntry(url="https://example.org/rss.xml")
+    resting = Feeds(feeds=(entry.model_copy(update={"paused": True}),))
+    with sqlite_database.write() as session:
+        for feeds, due in ((Feeds(feeds=(entry,)), 1), (resting, 0), (resting, 0), (Feeds(feeds=(entry,)), 1)):
+            sync_feeds(session, feeds, now)
+            assert len(due_feeds(session, now, 10)) == due

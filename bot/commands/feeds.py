@@ -1,16 +1,21 @@
-"""feeds list | add | remove | test | import | export: the feeds of config/feeds.toml."""
+"""feeds list | add | pause | resume | remove | test | import | export: the feeds of config/feeds.toml."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 from pydantic import ValidationError
 from rich.table import Table
 from rich.text import Text
+from sqlmodel import Session
 
+from bot import changes
 from bot.app import fetch_limits, utc_now
+from bot.changes import COMMAND_LINE
 from bot.commands.options import Config, DatabaseUrl, config_folder, console, database_url, progress
 from bot.feeds.fetcher import Fetcher
 from bot.feeds.opml import OpmlFeed, read_opml, write_opml
@@ -19,14 +24,16 @@ from bot.feeds.types import FetchError, FetchRequest, ParsedFeed
 from bot.feeds.urls import safe_url
 from bot.model_shelf import live_classifier
 from classifiers.judgement import Document
-from config.edit import add_feeds, remove_feed
 from config.errors import ConfigError
 from config.load import load_settings
 from config.schema import FeedEntry, Settings
 from models import Feed
 
-app = typer.Typer(help="The feeds Tocsin reads: list, add, remove, test, import, export.", no_args_is_help=True)
+app = typer.Typer(
+    help="The feeds Tocsin reads: list, add, pause, resume, remove, test, import, export.", no_args_is_help=True
+)
 SHOWN = 15
+T = TypeVar("T")
 
 
 @app.command("list")
@@ -52,9 +59,9 @@ def list_feeds(config: Config = None, database: DatabaseUrl = None) -> None:
 
 
 def _row(entry: FeedEntry, feed: Feed | None) -> tuple[str | Text, ...]:
-    """A feed that Tocsin has not met yet has nothing but its entry in feeds.toml."""
+    """A feed that is paused, or that Tocsin has not met yet, has nothing but its entry in feeds.toml."""
     if feed is None:
-        return "new", Text(entry.title), "-", "never", Text(entry.url)
+        return "paused" if entry.paused else "new", Text(entry.title), "-", "never", Text(entry.url)
     every = f"{feed.interval_s // 60} min" if feed.interval_s else "-"
     read = f"{feed.last_read_at:%d %b %H:%M}" if feed.last_read_at else "never"
     address = Text(feed.address + (f"\n{feed.last_error}" if feed.last_error else ""))
@@ -76,7 +83,8 @@ def add(
     """
     folder = config_folder(config)
     address = _usable(url)
-    added = add_feeds(folder, [_entry(address, title, publisher, family)])
+    entry = _entry(address, title, publisher, family)
+    added = _recorded(database, lambda session, now: changes.add(session, folder, COMMAND_LINE, [entry], now))
     console().print(
         f"Added {address} to {folder / 'feeds.toml'}. Look at what it brings: python -m bot feeds test {address}"
         if added
@@ -94,8 +102,41 @@ def remove(
 
     Example: python -m bot feeds remove https://example.org/rss.xml
     """
-    remove_feed(config_folder(config), url)
+    folder = config_folder(config)
+    _recorded(database, lambda session, now: changes.remove(session, folder, COMMAND_LINE, url, now))
     console().print(f"Removed {url}.")
+
+
+@app.command()
+def pause(
+    url: Annotated[str, typer.Argument(help="The address as feeds.toml has it.")],
+    config: Config = None,
+    database: DatabaseUrl = None,
+) -> None:
+    """Stop asking a feed, and keep its entry in feeds.toml.
+
+    Example: python -m bot feeds pause https://example.org/rss.xml
+    """
+    _pause(url, True, config_folder(config), database)
+
+
+@app.command()
+def resume(
+    url: Annotated[str, typer.Argument(help="The address as feeds.toml has it.")],
+    config: Config = None,
+    database: DatabaseUrl = None,
+) -> None:
+    """Ask a paused feed again.
+
+    Example: python -m bot feeds resume https://example.org/rss.xml
+    """
+    _pause(url, False, config_folder(config), database)
+
+
+def _pause(url: str, paused: bool, folder: Path, database: str | None) -> None:
+    done = _recorded(database, lambda session, now: changes.pause(session, folder, COMMAND_LINE, url, paused, now))
+    word = "paused" if paused else "being read"
+    console().print(f"{url} is {word}." if done else f"{url} is {word} already.")
 
 
 @app.command("import")
@@ -114,7 +155,8 @@ def import_opml(
     except OSError as error:
         raise ConfigError(f"feeds import {file}: cannot be read: {error.strerror}") from error
     found = read_opml(data, lambda problem: out.print(Text(f"left out: {problem}")))
-    added = add_feeds(config_folder(config), [_entry(feed.url, feed.title) for feed in found])
+    folder, entries = config_folder(config), [_entry(feed.url, feed.title) for feed in found]
+    added = _recorded(database, lambda session, now: changes.add(session, folder, COMMAND_LINE, entries, now))
     out.print(f"{len(added)} feeds added, {len(found) - len(added)} were there already.")
 
 
@@ -219,6 +261,19 @@ def _show_all(results: list[Tried]) -> None:
         problem = str(tried.error or (tried.parsed and tried.parsed.problem) or "")
         table.add_row("failed" if tried.error else "ok", entries, tried.url, Text(problem))
     console().print(table)
+
+
+def _recorded(database: str | None, edit: Callable[[Session, datetime], T]) -> T:
+    """Do `edit`, which records itself, in one transaction."""
+    from models.database import open_database
+
+    now = utc_now()
+    opened = open_database(database_url(database), now)
+    try:
+        with opened.write() as session:
+            return edit(session, now)
+    finally:
+        opened.close()
 
 
 def _usable(url: str) -> str:
