@@ -29,6 +29,7 @@ BENCHMARKS = (
     Benchmark("reading", "articles/s and memory of the classifier, and of the stages from article to alert"),
     Benchmark("outbox", "messages/s of one alert to thousands of chats, and whether time grows in step"),
     Benchmark("fanout", "the same over HTTP under Telegram's limits: share of the allowed rate, 429s, what overtakes"),
+    Benchmark("kills", "a process killed 200 times while deciding and sending: what was lost, what was doubled"),
     Benchmark("events", "how well stories match the events of the bundled month (docs/decisions/0002-stories.md)"),
     Benchmark("stories", "time to find an article's story among 1,000 to 20,000 others"),
     Benchmark("http_clients", "requests/s of aiohttp and httpx, paired (docs/decisions/0001-http-client.md)"),

@@ -75,7 +75,7 @@ class CountingApi:
         self._per_second = per_second
         self._window: deque[float] = deque()
         self._last: dict[str, float] = {}
-        self.accepted: list[tuple[float, str]] = []
+        self.accepted: list[tuple[float, str, str]] = []
         self.refused = 0
 
     async def answer(self, request: web.Request) -> web.Response:
@@ -89,7 +89,7 @@ class CountingApi:
             return web.json_response(TOO_MANY, status=429)
         self._window.append(now)
         self._last[chat] = now
-        self.accepted.append((now, text))
+        self.accepted.append((now, text, chat))
         sent = {"message_id": len(self.accepted), "date": 0, "chat": {"id": int(chat), "type": "private"}, "text": ""}
         return web.json_response({"ok": True, "result": sent})
 
@@ -201,7 +201,7 @@ def _measured(
     chats: int, per_second: float, seconds: float, sent: int, asked: float, report: dict[str, Any], cpu: float
 ) -> Fanned:
     """`asked` and the server's times are of one machine's monotonic clock."""
-    accepted = [(float(at), str(text)) for at, text in report["accepted"]]
+    accepted = [(float(at), str(text)) for at, text, _chat in report["accepted"]]
     if len(accepted) != sent or sent != chats + 2:
         raise RuntimeError(f"expected {chats + 2} messages, sent {sent}, and {len(accepted)} arrived")
     waits = {

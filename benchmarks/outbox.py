@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import time
 from dataclasses import dataclass
+from datetime import datetime
 
 from rich.table import Table
 from sqlmodel import Session
@@ -50,7 +51,7 @@ async def drain(chats: int) -> Drained:
 def prepare(app: App, chats: int) -> None:
     """A loud story, and so many chats that want to hear of it."""
     with app.database.write() as session:
-        _add_loud_story(session)
+        add_loud_story(session, START)
         for number in range(1, chats + 1):
             session.add(
                 Subscriber(
@@ -59,15 +60,15 @@ def prepare(app: App, chats: int) -> None:
             )
 
 
-def _add_loud_story(session: Session) -> None:
-    """One story that reaches warning."""
-    feed = Feed(url="https://outlet.example/", publisher="Outlet", next_fetch_at=START)
-    story = Story(title="Armour crosses the river", first_seen_at=START, last_seen_at=START)
+def add_loud_story(session: Session, at: datetime, name: str = "1") -> None:
+    """One story that reaches warning, by an outlet of its own."""
+    feed = Feed(url=f"https://outlet.example/{name}/", publisher="Outlet", next_fetch_at=at)
+    story = Story(title=f"Armour crosses the river {name}", first_seen_at=at, last_seen_at=at)
     session.add_all([feed, story])
     session.flush()
-    url = "https://outlet.example/1"
+    url = f"https://outlet.example/{name}/1"
     article = Article(
-        feed_id=feed.id, entry_key="1", content_hash="1", url=url, title=story.title, news_at=START, seen_at=START
+        feed_id=feed.id, entry_key="1", content_hash="1", url=url, title=story.title, news_at=at, seen_at=at
     )
     session.add(article)
     session.flush()
@@ -81,11 +82,11 @@ def _add_loud_story(session: Session) -> None:
         signals={"armed_attack": 0.9},
         actors=[{"code": "VA", "name": "Varnia"}, {"code": "KE", "name": "Kestria"}],
         dyad="KE-VA",
-        read_at=START,
+        read_at=at,
         gathered=True,
         story_id=story.id,
         title=story.title,
-        news_at=START,
+        news_at=at,
     )
     session.add(reading)
 
