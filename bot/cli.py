@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from bot.commands import check, data, feeds, learn, messages, models, reread, run
+from bot.commands import check, data, feeds, learn, messages, models, reread, run, tuning
 from config.errors import TocsinError
 
 app = typer.Typer(
@@ -26,6 +26,8 @@ app.command()(learn.score)
 app.command()(learn.train)
 app.command()(learn.evaluate)
 app.command()(reread.reread)
+app.command()(tuning.replay)
+app.command()(tuning.backtest)
 app.command()(data.backup)
 app.command()(data.restore)
 app.add_typer(feeds.app, name="feeds")

@@ -1,0 +1,126 @@
+"""Two replays in, one HTML page out that opens offline and reads well on a phone: tables, plots, headlines. Pure.
+
+Everything quoted is hostile text and escaped; plots are inlined, so that nothing is loaded from anywhere.
+"""
+
+import base64
+import io
+from collections.abc import Sequence
+from datetime import timedelta
+from html import escape
+from typing import Any
+
+from bot.replay.engine import Rang, Replayed
+from bot.replay.summary import Figures, alerts_by_day, figures_of, gained_and_lost, told_late, warnings_of
+from models import Level
+
+_SHOWN = 40
+_STYLE = """
+body{font:16px/1.45 system-ui,sans-serif;margin:0 auto;max-width:44rem;padding:1rem;color:#1c1f24;background:#fff}
+h1{font-size:1.3rem}h2{font-size:1.1rem;margin-top:2rem}table{border-collapse:collapse;width:100%}
+td,th{padding:.3rem .4rem;border-bottom:1px solid #d9dce1;text-align:left;vertical-align:top}
+td.n{text-align:right;white-space:nowrap}img{width:100%;height:auto}.warn{background:#fdecea;padding:.6rem;border-radius:6px}
+small{color:#5d6570}
+@media (prefers-color-scheme:dark){body{background:#16181c;color:#e6e8eb}td,th{border-color:#363b43}
+.warn{background:#4a1f1c}small{color:#9aa3ad}img{background:#fff;border-radius:6px}}
+"""
+
+
+def html_report(live: Replayed, proposed: Replayed, changes: Sequence[str]) -> str:
+    """The page. `changes` are the settings proposed, as "levels.warning=55"."""
+    before, after = figures_of(live), figures_of(proposed)
+    gained, lost = gained_and_lost(live, proposed)
+    late = told_late(live, proposed)
+    parts = [
+        f"<h1>What other thresholds would change</h1><p>{escape(', '.join(changes) or 'the live settings')}</p>",
+        f"<p><small>{live.articles:,} articles, {live.stories:,} stories, {live.first:%d %b %Y} to "
+        f"{live.last:%d %b %Y}. Counted are alerts that a chat with default level and budget is told.</small></p>",
+        *(f'<p class="warn">{escape(warning)}</p>' for warning in warnings_of(after)),
+        _figures_table(before, after),
+        "<h2>Alerts a day</h2>" + _image(_days_plot(live, proposed)),
+        f"<h2>Gained ({len(gained)})</h2>" + _alerts_table(gained),
+        f"<h2>Lost ({len(lost)})</h2>" + _alerts_table(lost),
+        f"<h2>Told later ({len(late)})</h2>" + _late_table(late),
+    ]
+    page = "\n".join(parts)
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        f"<title>Tocsin backtest</title><style>{_STYLE}</style></head><body>{page}</body></html>\n"
+    )
+
+
+def rows_of(before: Figures, after: Figures) -> list[tuple[str, str, str]]:
+    """Figure, live, proposed: what the table on the terminal and the page show."""
+    rows = [
+        ("alerts told", str(before.told), str(after.told)),
+        ("a day, mean", f"{before.mean:.2f}", f"{after.mean:.2f}"),
+        ("a day, median", f"{before.median:g}", f"{after.median:g}"),
+        ("worst day", str(before.worst), str(after.worst)),
+    ]
+    for what, one, other in (
+        ("level", before.by_level, after.by_level),
+        ("kind", before.by_kind, after.by_kind),
+        ("pair", before.by_dyad, after.by_dyad),
+    ):
+        rows += [(f"{what} {name}", str(one.get(name, 0)), str(other.get(name, 0))) for name in sorted({*one, *other})]
+    if before.labelled or after.labelled:
+        rows.append(("worth it, by label", _precision(before), _precision(after)))
+    return rows
+
+
+def _precision(figures: Figures) -> str:
+    return "-" if figures.precision is None else f"{figures.notable} of {figures.labelled} ({figures.precision:.0%})"
+
+
+def _figures_table(before: Figures, after: Figures) -> str:
+    rows = "".join(
+        f'<tr><td>{escape(name)}</td><td class="n">{escape(one)}</td><td class="n">{escape(other)}</td></tr>'
+        for name, one, other in rows_of(before, after)
+    )
+    return f"<table><tr><th></th><th>live</th><th>proposed</th></tr>{rows}</table>"
+
+
+def _alerts_table(alerts: Sequence[Rang]) -> str:
+    if not alerts:
+        return "<p>None.</p>"
+    rows = "".join(_alert_row(alert, "") for alert in alerts[:_SHOWN])
+    rest = f"<p><small>… and {len(alerts) - _SHOWN} more.</small></p>" if len(alerts) > _SHOWN else ""
+    return f"<table>{rows}</table>{rest}"
+
+
+def _late_table(late: Sequence[tuple[Rang, timedelta]]) -> str:
+    if not late:
+        return "<p>None.</p>"
+    rows = (_alert_row(alert, f"{by.total_seconds() / 3600:.1f} h later") for alert, by in late[:_SHOWN])
+    return f"<table>{''.join(rows)}</table>"
+
+
+def _alert_row(alert: Rang, note: str) -> str:
+    way = "easing" if alert.direction == "deescalation" else Level(alert.level).word
+    facts = " · ".join(filter(None, (f"{alert.at:%d %b %H:%M}", way, alert.kind, alert.dyad or "", note)))
+    return (
+        f'<tr><td class="n">{alert.score:.0f}</td><td>{escape(alert.title)}<br><small>{escape(facts)}</small></td></tr>'
+    )
+
+
+def _days_plot(live: Replayed, proposed: Replayed) -> bytes:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7.2, 3.2), dpi=150, facecolor="white", layout="constrained")
+    axes: Any = figure.subplots()
+    for replayed, colour, label in ((live, "#7b828c", "live"), (proposed, "#c8452e", "proposed")):
+        days = alerts_by_day(replayed, [alert for alert in replayed.alerts if alert.told])
+        axes.step(list(days), list(days.values()), where="mid", color=colour, label=label)
+    axes.set_ylabel("alerts told")
+    axes.set_ylim(bottom=0)
+    axes.grid(axis="y", color="#d9dce1")
+    axes.legend(frameon=False)
+    figure.autofmt_xdate()
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", metadata={"Software": "Tocsin"})
+    return picture.getvalue()
+
+
+def _image(png: bytes) -> str:
+    return f'<img alt="alerts a day" src="data:image/png;base64,{base64.b64encode(png).decode()}">'

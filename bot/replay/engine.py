@@ -1,0 +1,259 @@
+"""archive -> alerts: articles are stored, gathered and decided by the service's stages, in steps of simulated time.
+
+Reading is the slow part and does not depend on the time, so it is done first, once for however many settings are tried.
+Nothing is sent: one subscriber with the default choices shows what a chat would have got.
+"""
+
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import groupby
+from pathlib import Path
+
+from sqlmodel import Session, col, select
+
+from bot.feeds.entries import parsed_entries
+from bot.feeds.types import ParsedEntry
+from bot.pipeline.classify import Judge, read_new_articles
+from bot.pipeline.cluster import gather_stories
+from bot.pipeline.decide import raise_alerts
+from bot.pipeline.store import store_entries
+from bot.pipeline.story_index import StoryIndex
+from bot.replay.archive import Archive, ArchiveArticle
+from bot.subscribers import level_named
+from classifiers.judgement import Document, Judgement
+from config.schema import Settings
+from models import Alert, Delivery, Feed, Reading, Story, Subscriber, SubscriberState
+from models.database import Database, open_database
+from models.story import stories_to_judge
+
+STEP = timedelta(minutes=30)
+BATCH = 200
+Tell = Callable[[str, int, int], None]
+Entries = Mapping[str, tuple[ArchiveArticle, ParsedEntry]]
+
+
+@dataclass(frozen=True, slots=True)
+class Rang:
+    """One alert of a replay. `told`: a chat with the default level and budget got it; `labels` are its story's."""
+
+    at: datetime
+    kind: str
+    direction: str
+    level: int
+    score: float
+    title: str
+    dyad: str | None
+    rule: str
+    told: bool
+    labels: tuple[tuple[str | None, int | None], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What came of it: the alerts in order, the days it lasted, articles read, stories opened."""
+
+    alerts: Sequence[Rang]
+    days: float
+    articles: int
+    stories: int
+    first: datetime
+    last: datetime
+
+
+class ReadAhead:
+    """A `Judge` that knows every document beforehand."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str, str], Judgement] = {}
+
+    def learn(self, judge: Judge, documents: Sequence[Document], tell: Tell) -> None:
+        """Read all documents in batches; the stages then find each by its words."""
+        fresh = [document for document in dict.fromkeys(documents) if _key(document) not in self._known]
+        for start in range(0, len(fresh), BATCH):
+            part = fresh[start : start + BATCH]
+            for document, judgement in zip(part, judge.judge(part), strict=True):
+                self._known[_key(document)] = judgement
+            tell("reading", start + len(part), len(fresh))
+
+    def judge(self, documents: Sequence[Document]) -> list[Judgement]:
+        """What was learned of each."""
+        return [self._known[_key(document)] for document in documents]
+
+
+def _key(document: Document) -> tuple[str, str, str]:
+    return document.title, document.summary, document.text
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An archive whose articles were cleaned as feeds' are, and read."""
+
+    archive: Archive
+    entries: Entries
+    judge: ReadAhead
+    took_s: float = field(compare=False, default=0.0)
+
+
+def prepare(archive: Archive, judge: Judge, tell: Tell) -> Prepared:
+    """Clean and read every article of an archive."""
+    start = time.perf_counter()
+    ahead, entries = ReadAhead(), {}
+    for article in archive.articles:
+        made = parsed_entries([_raw(article)], article.published + STEP)
+        if made:
+            entries[made[0].entry_key] = (article, made[0])
+    documents = [Document(entry.title, entry.summary, entry.text) for _, entry in entries.values()]
+    ahead.learn(judge, documents, tell)
+    return Prepared(archive, entries, ahead, time.perf_counter() - start)
+
+
+def _raw(article: ArchiveArticle) -> dict[str, object]:
+    """As feedparser would hand it over."""
+    content = [{"type": "text/html", "value": article.text}] if article.text else []
+    return {
+        "id": f"{article.source} {article.id}",
+        "title": article.title,
+        "summary": article.summary,
+        "content": content,
+        "link": article.url,
+        "published": article.published.isoformat(),
+        "published_parsed": article.published.utctimetuple(),
+    }
+
+
+def replay(prepared: Prepared, settings: Settings, tell: Tell, database_url: str | None = None) -> Replayed:
+    """Live through a prepared archive with `settings`, in a scratch database or a new one that is kept; deterministic.
+
+    Raises DatabaseError for a bad `database_url`.
+    """
+    if database_url is not None:
+        return _replay(prepared, settings, tell, database_url)
+    with tempfile.TemporaryDirectory(prefix="tocsin-replay-") as folder:
+        return _replay(prepared, settings, tell, f"sqlite:///{Path(folder) / 'replay.db'}")
+
+
+def _replay(prepared: Prepared, settings: Settings, tell: Tell, database_url: str) -> Replayed:
+    ordered = sorted(prepared.entries.values(), key=lambda pair: (pair[0].published, pair[1].entry_key))
+    first, last = ordered[0][0].published, ordered[-1][0].published
+    database = open_database(database_url, first)
+    try:
+        with database.write() as session:
+            feeds = _add_feeds(session, {article.source for article, _ in ordered}, first)
+            _add_chat(session, settings, first)
+        steps, index = _steps(ordered), StoryIndex()
+        for number, (now, group) in enumerate(steps, 1):
+            _step(database, prepared.judge, settings, index, feeds, group, now)
+            tell("living through", number, len(steps))
+        _fade(database, settings, last + STEP)
+        return _look_back(database, prepared, first, last)
+    finally:
+        database.close()
+
+
+def _steps(
+    ordered: Sequence[tuple[ArchiveArticle, ParsedEntry]],
+) -> list[tuple[datetime, list[tuple[ArchiveArticle, ParsedEntry]]]]:
+    """Articles by the end of the half hour they were published in."""
+    by_end = groupby(ordered, key=lambda pair: _end_of_step(pair[0].published))
+    return [(end, list(group)) for end, group in by_end]
+
+
+def _end_of_step(moment: datetime) -> datetime:
+    seconds = STEP.total_seconds()
+    return moment + timedelta(seconds=seconds - moment.timestamp() % seconds)
+
+
+def _step(
+    database: Database,
+    judge: Judge,
+    settings: Settings,
+    index: StoryIndex,
+    feeds: Mapping[str, int],
+    group: Iterable[tuple[ArchiveArticle, ParsedEntry]],
+    now: datetime,
+) -> None:
+    """What is due by time alone is judged first, at its own moment; then the articles of this step come in."""
+    _fade(database, settings, now - STEP)
+    with database.write() as session:
+        for article, entry in group:
+            feed = session.get_one(Feed, feeds[article.source])
+            store_entries(session, feed, [entry], settings.service.articles, now)
+    while read_new_articles(database, judge, now, BATCH):
+        pass
+    stories = settings.alerts.stories
+    with database.write() as session:
+        while gather_stories(session, index, stories):
+            pass
+        raise_alerts(session, settings.alerts, now, timezone=settings.digest.timezone)
+
+
+def _fade(database: Database, settings: Settings, until: datetime) -> None:
+    """Judge stories whose time comes before `until`, each when it comes."""
+    while True:
+        with database.read() as session:
+            waiting = select(Story.judge_again_at).where(
+                col(Story.judge_again_at).is_not(None), col(Story.judge_again_at) <= until
+            )
+            moment = session.exec(waiting.order_by(col(Story.judge_again_at)).limit(1)).first()
+            if moment is None or not stories_to_judge(session, moment, 1):
+                return
+        with database.write() as session:
+            raise_alerts(session, settings.alerts, moment, timezone=settings.digest.timezone)
+
+
+def _add_feeds(session: Session, sources: Iterable[str], first: datetime) -> dict[str, int]:
+    """One feed a source, which was followed before, so that nothing is backlog."""
+    found = {}
+    for name in sorted(sources):
+        feed = Feed(url=f"archive:{name}", publisher=name, next_fetch_at=first, first_read_at=first, last_read_at=first)
+        session.add(feed)
+        session.flush()
+        found[name] = feed.id
+    return found
+
+
+def _add_chat(session: Session, settings: Settings, now: datetime) -> None:
+    level = int(level_named(settings.alerts.telling.default_level))
+    chat = Subscriber(chat_id=1, state=SubscriberState.ACTIVE, digest=False, created_at=now, changed_at=now)
+    chat.level_escalation = chat.level_deescalation = level
+    session.add(chat)
+
+
+def _look_back(database: Database, prepared: Prepared, first: datetime, last: datetime) -> Replayed:
+    with database.read() as session:
+        told = set(session.exec(select(Delivery.alert_id)))
+        stories = {story.id: story for story in session.exec(select(Story))}
+        labels = _labels(session, prepared)
+        alerts = [
+            Rang(
+                at=alert.created_at,
+                kind=alert.kind.value,
+                direction=alert.direction.value,
+                level=alert.level,
+                score=alert.score,
+                title=str(alert.facts.get("title", "")),
+                dyad=stories[alert.story_id].dyad,
+                rule=alert.rule,
+                told=alert.id in told,
+                labels=tuple(labels.get(alert.story_id, ())),
+            )
+            for alert in session.exec(select(Alert).order_by(col(Alert.created_at), col(Alert.id)))
+        ]
+    days = max((last - first) / timedelta(days=1), 1.0)
+    return Replayed(alerts, days, len(prepared.entries), len(stories), first, last)
+
+
+def _labels(session: Session, prepared: Prepared) -> dict[int, list[tuple[str | None, int | None]]]:
+    """Story id -> the labels of its articles, where there are any."""
+    from models import Article
+
+    found: dict[int, list[tuple[str | None, int | None]]] = {}
+    rows = select(Reading.story_id, Article.entry_key).join(Article, col(Article.id) == col(Reading.article_id))
+    for story_id, key in session.exec(rows.where(col(Reading.story_id).is_not(None))):
+        article = prepared.entries[key][0]
+        if article.severity is not None and story_id is not None:
+            found.setdefault(story_id, []).append((article.direction, article.severity))
+    return found

@@ -1,0 +1,215 @@
+"""An archive lived through with simulated time: deterministic, by the real stages, and what other thresholds change."""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.commands.tuning import settings_with
+from bot.messages.backtest_page import html_report
+from bot.replay.archive import Archive, ArchiveArticle, archive_of, read_archive
+from bot.replay.engine import Prepared, Replayed, prepare, replay
+from bot.replay.summary import alerts_by_day, figures_of, gained_and_lost, told_late, warnings_of
+from classifiers.judgement import Document, Judgement
+from classifiers.labels import DIRECTIONS, SIGNALS
+from config.errors import ConfigError
+from config.schema import Alerts, Levels, Settings
+from models.database import Database
+from tests.command_line import Bot, command_line
+from tests.rows import add_article, add_feed
+
+START = datetime(2022, 5, 1, 6, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+class ByNumber:
+    """Reads the number at the end of a title as its score, and counts the batches it was given."""
+
+    def __init__(self) -> None:
+        self.batches = 0
+
+    def judge(self, documents: Sequence[Document]) -> list[Judgement]:
+        self.batches += 1
+        return [_judged(float(document.title.rsplit(maxsplit=1)[1])) for document in documents]
+
+
+def _judged(score: float) -> Judgement:
+    chances = {name: float(name == "escalation") for name in DIRECTIONS}
+    return Judgement(score, 0.0, chances, 2, "asserted", dict.fromkeys(SIGNALS, 0.0), dyad=None, model="by number")
+
+
+def nothing(stage: str, done: int, total: int) -> None: ...
+
+
+def prepared(*articles: tuple[float, str, str], **labels: Any) -> Prepared:
+    """(hours from the start, source, title)"""
+    made = [
+        ArchiveArticle(str(number), title, START + hours * HOUR, source, **labels)
+        for number, (hours, source, title) in enumerate(articles)
+    ]
+    return prepare(Archive(made), ByNumber(), nothing)
+
+
+def lived(held: Prepared, **levels: float) -> Replayed:
+    return replay(held, Settings(alerts=Alerts(levels=Levels(**levels))), nothing)
+
+
+LOUD = (
+    (0, "A", "Tanks cross the river Isk 95"),
+    (1, "B", "Fire at the paper mill in Pellin 50"),
+    (30, "A", "Shells fall on Ostrel harbour 75"),
+    (31, "C", "Cup final 3"),
+)
+
+
+def test_what_rings_is_what_the_stages_decide_at_the_simulated_moment() -> None:
+    seen = lived(prepared(*LOUD))
+    assert [(alert.title.rsplit(maxsplit=1)[1], alert.level, alert.told) for alert in seen.alerts] == [
+        ("95", 3, True),
+        ("50", 1, False),
+        ("75", 2, True),
+    ]
+    assert [alert.at - START for alert in seen.alerts] == [HOUR / 2, 1.5 * HOUR, 30.5 * HOUR]
+    assert (seen.articles, seen.stories) == (4, 3)
+
+
+def test_the_same_archive_gives_the_same_alerts_and_is_read_once_for_all_settings() -> None:
+    judge = ByNumber()
+    articles = [
+        ArchiveArticle(str(n), title, START + hours * HOUR, source) for n, (hours, source, title) in enumerate(LOUD)
+    ]
+    held = prepare(Archive(articles), judge, nothing)
+    first, again, stricter = lived(held), lived(held), lived(held, warning=78.0)
+    assert first == again
+    assert judge.batches == 1
+    assert [alert.title for alert in gained_and_lost(first, stricter)[1]] == ["Shells fall on Ostrel harbour 75"]
+    assert gained_and_lost(stricter, first)[0] == gained_and_lost(first, stricter)[1]
+
+
+def test_figures_count_a_day_without_alerts_too() -> None:
+    seen = lived(prepared((0, "A", "Tanks cross 95"), (72, "A", "Cup final 3")))
+    figures = figures_of(seen)
+    assert (figures.told, figures.worst, figures.mean, figures.median) == (1, 1, 0.25, 0)
+    assert list(alerts_by_day(seen, seen.alerts).values()) == [1, 0, 0, 0]
+    assert figures.by_level == {"critical": 1}
+
+
+def test_labels_say_which_alerts_were_worth_it() -> None:
+    right = figures_of(lived(prepared((0, "A", "Tanks cross 95"), severity=3, direction="escalation")))
+    wrong = figures_of(lived(prepared((0, "A", "Tanks cross 95"), severity=3, direction="deescalation")))
+    assert (right.precision, wrong.precision) == (1.0, 0.0)
+    assert figures_of(lived(prepared((0, "A", "Tanks cross 95")))).precision is None
+
+
+def test_too_many_and_none_at_all_are_warned_of() -> None:
+    hidden = figures_of(lived(prepared((0, "A", "Cup final 3"))))
+    assert "hide everything" in warnings_of(hidden)[0]
+    places = [f"{one}{two}berg" for one in ("Al", "Bo", "Ca", "Du", "El") for two in ("da", "fe", "gi", "ho", "ju")]
+    busy = lived(prepared(*((n / 2, f"S{n}", f"{place} {90 + n * 0.37:.2f}") for n, place in enumerate(places))))
+    assert "nobody reads so many" in warnings_of(figures_of(busy))[0]
+
+
+def test_an_alert_that_comes_later_is_told_as_late() -> None:
+    held = prepared((0, "A", "Tanks cross the river Isk 75"), (5, "B", "Tanks cross the river Isk 75"))
+    ((alert, by),) = told_late(lived(held), lived(held, warning=70.0))
+    assert (alert.score, by) == (pytest.approx(67.5), 5 * HOUR)
+
+
+def test_the_page_stands_alone_and_quotes_safely() -> None:
+    hostile = "<script>alert(1)</script> crosses 95"
+    seen = lived(prepared((0, "A", hostile)))
+    page = html_report(seen, lived(prepared((0, "A", "Cup final 3"))), ["levels.warning=<b>"])
+    assert "<script>" not in page and "&lt;b&gt;" in page
+    assert "http" not in page.replace("http-equiv", "")
+    assert 'name="viewport"' in page and "data:image/png;base64," in page
+
+
+# The archive ----------------------------------------------------------------------------------------------------------
+
+
+def test_bad_lines_are_left_out_and_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(
+        '{"title": "b", "published": "2022-05-02T00:00:00"}\n{"title": 3}\nnot json\n[]\n\n'
+        '{"title": "a", "published": "2022-05-01T02:00:00+02:00", "severity": 2}\n{"title": "c", "published": "soon"}\n'
+    )
+    found = read_archive(path)
+    assert [article.title for article in found.articles] == ["a", "b"]
+    assert found.articles[0].published == datetime(2022, 5, 1, tzinfo=UTC)
+    assert [number for number, _ in found.bad] == [2, 3, 4, 7]
+
+
+@given(st.text(max_size=200))
+def test_no_line_whatever_breaks_the_archive(text: str) -> None:
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "a.jsonl"
+        good = json.dumps({"title": "good", "published": "2022-05-02"})
+        path.write_text(f"{good}\n{text}\n{json.dumps({'title': text, 'published': text})}\n", errors="replace")
+        assert any(article.title == "good" for article in read_archive(path).articles)
+
+
+def test_an_archive_without_articles_says_what_a_line_is(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text("{}\n")
+    with pytest.raises(ConfigError, match=r'"title".*line 1: no title'):
+        read_archive(tmp_path / "a.jsonl")
+
+
+def test_the_stored_articles_are_an_archive_too(database: Database, now: datetime) -> None:
+    with database.write() as session:
+        feed = add_feed(session, now)
+        add_article(session, feed, now - 50 * HOUR, "old")
+        add_article(session, feed, now - HOUR, "new")
+        add_article(session, feed, now - HOUR, "there before us", backlog=True)
+    with database.read() as session:
+        assert [article.title for article in archive_of(session, now - 24 * HOUR).articles] == ["new"]
+
+
+# The commands ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def bot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Bot:
+    return command_line(tmp_path, monkeypatch, capsys)
+
+
+def test_backtest_shows_live_beside_proposed_and_writes_the_page(bot: Bot, tmp_path: Path) -> None:
+    lines = [
+        {"title": "Russian army launches full-scale invasion, missiles hit Kyiv", "published": "2022-02-24T04:00:00Z"},
+        {"title": "Cup final goes to penalties", "published": "2022-02-24T20:00:00Z", "source": "B"},
+    ]
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    done = bot(
+        "backtest",
+        "--archive",
+        "a.jsonl",
+        "--set",
+        "levels.critical=100",
+        "--set",
+        "levels.warning=99",
+        "--html",
+        "r.html",
+    )
+    assert done.code == 0, done.err
+    assert "1 lost" in done.words and "Warning: Nothing would have been told" in done.words
+    assert (tmp_path / "r.html").read_text().startswith("<!doctype html>")
+    assert "Russian army" in bot("replay", "a.jsonl").out
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [("levels.warning", "KEY=VALUE"), ("levels.warning=300", "100"), ("levels.wrning=60", "wrning")],
+)
+def test_a_change_that_cannot_be_is_refused(bot: Bot, tmp_path: Path, change: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        settings_with(tmp_path / "config", [change])
+
+
+def test_without_stored_articles_backtest_says_what_to_do(bot: Bot) -> None:
+    assert "name a file with --archive" in bot("backtest").err
