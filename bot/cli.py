@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from bot.commands import check, data, feeds, learn, messages, models, reread, run, tuning
+from bot.commands import check, data, feeds, index, learn, messages, models, reread, run, tuning
 from config.errors import TocsinError
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ app.command()(learn.train)
 app.command()(learn.evaluate)
 app.command()(reread.reread)
 app.command()(tuning.replay)
+app.command()(index.index)
 app.command()(tuning.backtest)
 app.command()(data.backup)
 app.command()(data.restore)

@@ -4,6 +4,10 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bot.pipeline.index import Point
 
 WIDTH_INCHES, HEIGHT_INCHES, DPI = 7.2, 4.5, 150  # 1080 by 675 pixels: the width of a phone
 INK, PAPER, GRID = "#1c1f24", "#ffffff", "#d9dce1"
@@ -33,6 +37,31 @@ def week_chart(week: Sequence[Day], before: Sequence[Day], title: str) -> bytes:
         label = "the week before" if sign > 0 else None
         axes.step(range(len(heights)), heights, where="mid", color=BEFORE, linewidth=1.6, label=label, zorder=3)
     _dress(axes, week, title)
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", metadata={"Software": "Tocsin"})
+    return picture.getvalue()
+
+
+def index_chart(points: "Sequence[Point]", title: str) -> bytes:
+    """A PNG of tension over time: escalation upwards, easing downwards, what is usual as a line."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(WIDTH_INCHES, HEIGHT_INCHES), dpi=DPI, facecolor=PAPER, layout="constrained")
+    axes = figure.subplots()
+    starts: Any = [point.start for point in points]
+    axes.fill_between(starts, [p.escalation for p in points], step="post", color=ESCALATION, label="escalation")
+    axes.fill_between(starts, [-p.deescalation for p in points], step="post", color=EASING, label="easing")
+    usual = [(point.start, point.usual) for point in points if point.usual is not None]
+    if usual:
+        axes.plot(*zip(*usual, strict=True), color=BEFORE, linewidth=1.6, label="usual escalation")
+    axes.axhline(0, color=INK, linewidth=1)
+    axes.set_title(title, fontsize=15, loc="left", color=INK, pad=12)
+    axes.set_ylim(-100, 100)
+    axes.set_yticks([-80, -40, 0, 40, 80], ["80", "40", "0", "40", "80"], fontsize=11)
+    axes.set_ylabel("easing          escalation", fontsize=11, color=INK)
+    axes.grid(axis="y", color=GRID, zorder=0)
+    axes.legend(loc="upper left", ncols=3, fontsize=10, frameon=False)
+    figure.autofmt_xdate()
     picture = io.BytesIO()
     figure.savefig(picture, format="png", metadata={"Software": "Tocsin"})
     return picture.getvalue()

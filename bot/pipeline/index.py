@@ -1,0 +1,95 @@
+"""readings -> the tension of a pair or region, by day or hour: from stories, not articles, on a fixed panel of feeds.
+
+A story counts once a step, with its highest reading in each direction, however many articles repeat it; a step's
+tension is the mean of its five loudest stories (quiet ones fill up), so that neither one article nor the number of
+feeds makes it. Only feeds that were followed before the span began count, so that adding feeds raises nothing. It is
+built from readings whenever it is asked for; nothing is kept.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from statistics import median
+
+from sqlmodel import Session, col, select
+
+from models import Article, Feed, Reading, Story
+
+LOUDEST = 5
+USUAL_STEPS = 28
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """Tension in one step, 0-100 in each direction. `usual` is the median escalation of the 28 steps before it, None
+    for the first ones; nothing later than the step is looked at."""
+
+    start: datetime
+    escalation: float
+    deescalation: float
+    stories: int
+    usual: float | None
+
+    @property
+    def balance(self) -> float:
+        """Escalation less de-escalation, -100 to 100."""
+        return self.escalation - self.deescalation
+
+
+Told = tuple[int, datetime, float, float]
+"""Story id, when the article counts as news, escalation and de-escalation 0-100."""
+
+
+def tension(rows: Iterable[Told], since: datetime, until: datetime, step: timedelta) -> list[Point]:
+    """One point a step from `since` (aware; the first step begins at its UTC day or hour) to `until`. Pure."""
+    best: dict[int, dict[int, tuple[float, float]]] = defaultdict(dict)
+    start = _floor(since, step)
+    for story, at, up, down in rows:
+        number = (at - start) // step
+        before = best[number].get(story, (0.0, 0.0))
+        best[number][story] = (max(before[0], up), max(before[1], down))
+    points: list[Point] = []
+    for number in range(max(-((start - until) // step), 0)):
+        stories = best.get(number, {}).values()
+        up, down = (_loudness(score[side] for score in stories) for side in (0, 1))
+        past = [point.escalation for point in points[-USUAL_STEPS:]]
+        usual = median(past) if len(past) == USUAL_STEPS else None
+        points.append(Point(start + number * step, up, down, len(stories), usual))
+    return points
+
+
+def _loudness(scores: Iterable[float]) -> float:
+    return sum(sorted(scores, reverse=True)[:LOUDEST]) / LOUDEST
+
+
+def _floor(moment: datetime, step: timedelta) -> datetime:
+    utc = moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    return utc.replace(hour=0) if step >= DAY else utc
+
+
+def told_by_panel(session: Session, since: datetime, dyad: str | None = None, region: str | None = None) -> list[Told]:
+    """Readings of gathered articles since a moment, by feeds followed before it, about a pair or from a region."""
+    stories = select(Reading, Story).join(Story, col(Story.id) == col(Reading.story_id))
+    panel = (
+        stories.join(Article, col(Article.id) == col(Reading.article_id))
+        .join(Feed)
+        .where(col(Reading.latest), col(Reading.news_at) >= since, col(Feed.first_read_at) <= since)
+    )
+    if dyad is not None:
+        panel = panel.where(Story.dyad == dyad)
+    found = session.exec(panel.order_by(col(Reading.news_at), col(Reading.id)))
+    return [
+        (story.id, reading.news_at, reading.escalation, reading.deescalation)
+        for reading, story in found
+        if region is None or region in story.regions
+    ]
+
+
+def busiest_pairs(session: Session, since: datetime, limit: int = 10) -> Sequence[str]:
+    """The pairs whose stories had the highest peaks since a moment."""
+    pairs: dict[str, float] = {}
+    for story in session.exec(select(Story).where(col(Story.last_seen_at) >= since, col(Story.dyad).is_not(None))):
+        pairs[story.dyad or ""] = max(pairs.get(story.dyad or "", 0.0), story.peak_escalation, story.peak_deescalation)
+    return sorted(pairs, key=lambda pair: (-pairs[pair], pair))[:limit]

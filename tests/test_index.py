@@ -1,0 +1,86 @@
+"""Tension from stories on a fixed panel, without a look ahead; the command prints, draws, and names other pairs."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlmodel import Session
+
+from bot.app import utc_now
+from bot.pipeline.index import DAY, HOUR, LOUDEST, USUAL_STEPS, busiest_pairs, tension, told_by_panel
+from models import Story
+from models.database import Database, open_database
+from tests.command_line import Bot, command_line
+from tests.rows import add_feed, add_reading
+
+START = datetime(2022, 2, 1, tzinfo=UTC)
+
+
+def test_a_story_counts_once_a_day_however_many_repeat_it() -> None:
+    once = tension([(1, START, 60.0, 10.0)], START, START + DAY, DAY)
+    often = tension([(1, START + n * HOUR, 60.0 - n, 10.0) for n in range(9)], START, START + DAY, DAY)
+    assert once == often
+    assert (once[0].escalation, once[0].deescalation, once[0].balance) == (60 / LOUDEST, 10 / LOUDEST, 50 / LOUDEST)
+
+
+def test_a_day_is_its_five_loudest_stories() -> None:
+    (point,) = tension([(n, START, 10.0 * n, 0.0) for n in range(1, 9)], START, START + DAY, DAY)
+    assert (point.escalation, point.stories) == (60.0, 8)
+
+
+def test_the_usual_level_knows_only_what_came_before() -> None:
+    rows = [(day, START + day * DAY, 50.0 if day < USUAL_STEPS else 100.0, 0.0) for day in range(USUAL_STEPS + 2)]
+    points = tension(rows, START, START + len(rows) * DAY, DAY)
+    assert [point.usual for point in points[:USUAL_STEPS]] == [None] * USUAL_STEPS
+    assert points[USUAL_STEPS].usual == points[USUAL_STEPS + 1].usual == 50 / LOUDEST
+    shorter = tension(rows[: USUAL_STEPS + 1], START, START + (USUAL_STEPS + 1) * DAY, DAY)
+    assert shorter == points[: USUAL_STEPS + 1]
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 5), st.integers(0, 400), st.floats(0, 100), st.floats(0, 100)), max_size=40),
+    st.sampled_from([DAY, HOUR]),
+)
+def test_every_step_has_a_point_within_bounds(rows: list[tuple[int, int, float, float]], step: timedelta) -> None:
+    told = [(story, START + hours * HOUR, up, down) for story, hours, up, down in rows]
+    points = tension(told, START, START + 400 * HOUR, step)
+    assert [point.start for point in points] == [START + n * step for n in range(len(points))]
+    assert points[-1].start < START + 400 * HOUR <= points[-1].start + step
+    assert all(0 <= point.escalation <= 100 and 0 <= point.deescalation <= 100 for point in points)
+
+
+def gathered(session: Session, now: datetime, dyad: str, followed: datetime, score: float = 60.0) -> None:
+    story = Story(title="s", first_seen_at=now, last_seen_at=now, dyad=dyad, regions=["europe"], peak_escalation=score)
+    session.add(story)
+    session.flush()
+    feed = add_feed(session, now, first_read_at=followed)
+    add_reading(session, feed, now, "t", score, story_id=story.id, gathered=True)
+
+
+def test_only_feeds_followed_before_the_span_count(database: Database, now: datetime) -> None:
+    with database.write() as session:
+        gathered(session, now, "RU-UA", now - 40 * DAY)
+        gathered(session, now, "RU-UA", now - DAY)
+        gathered(session, now, "IL-IR", now - 40 * DAY, 90.0)
+    with database.read() as session:
+        assert len(told_by_panel(session, now - 9 * DAY, "RU-UA")) == 1
+        assert len(told_by_panel(session, now - 9 * DAY, region="europe")) == 2
+        assert told_by_panel(session, now - 9 * DAY, region="asia") == []
+        assert busiest_pairs(session, now - 9 * DAY) == ["IL-IR", "RU-UA"]
+
+
+def test_the_command_prints_draws_and_names_other_pairs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bot: Bot = command_line(tmp_path, monkeypatch, capsys)
+    opened = open_database("sqlite:///tocsin.db", utc_now())
+    with opened.write() as session:
+        gathered(session, utc_now() - HOUR, "RU-UA", utc_now() - 90 * DAY)
+    opened.close()
+    done = bot("index", "--dyad", "ua-ru", "--plot", "p.png")
+    assert done.code == 0, done.err
+    assert "RU-UA" in done.out and "12" in done.words
+    assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG")
+    assert "pairs in the news: RU-UA" in bot("index", "--dyad", "XX-YY").err
