@@ -22,6 +22,7 @@ Anything else goes to the program:
 ./run.sh feeds list | add URL | remove URL | test [URL] | import FILE | export FILE
 ./run.sh index --dyad RU-UA           tension over time, beside what is usual
 ./run.sh backtest --set KEY=VALUE    what other thresholds would have told        ./run.sh replay ARCHIVE
+./run.sh tune --alerts-per-day 3       levels that tell so many, written only with --write
 ./run.sh models list | promote MODEL | rollback        ./run.sh reread    what another model would change
 ./run.sh score FILE, send-test CHAT, digest, backup, restore FILE, evaluate; each explains itself with --help
 TEXT

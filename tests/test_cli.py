@@ -19,7 +19,7 @@ from tests.full_database import everything, fill
 ROOT = Path(__file__).parent.parent
 COMMANDS = [
     *("run", "once", "demo", "check", "health", "send-test", "digest"),
-    *("score", "train", "evaluate", "reread", "replay", "backtest", "index", "backup", "restore"),
+    *("score", "train", "evaluate", "reread", "replay", "backtest", "tune", "index", "backup", "restore"),
 ]
 MODEL_COMMANDS = ["list", "promote", "rollback"]
 FEED_COMMANDS = ["list", "add", "remove", "import", "export", "test"]

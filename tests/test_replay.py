@@ -15,6 +15,7 @@ from bot.messages.backtest_page import html_report
 from bot.replay.archive import Archive, ArchiveArticle, archive_of, read_archive
 from bot.replay.engine import Prepared, Replayed, prepare, replay
 from bot.replay.summary import alerts_by_day, figures_of, gained_and_lost, told_late, warnings_of
+from bot.replay.tune import levels_around, propose
 from classifiers.judgement import Document, Judgement
 from classifiers.labels import DIRECTIONS, SIGNALS
 from config.errors import ConfigError
@@ -213,3 +214,58 @@ def test_a_change_that_cannot_be_is_refused(bot: Bot, tmp_path: Path, change: st
 
 def test_without_stored_articles_backtest_says_what_to_do(bot: Bot) -> None:
     assert "name a file with --archive" in bot("backtest").err
+
+
+# Tuning ---------------------------------------------------------------------------------------------------------------
+
+SCORES = (95, 88, 83, 77, 71, 66, 61, 55, 48, 42)
+
+
+def ten_days() -> Prepared:
+    """One story a day, each of a score of its own."""
+    places = [f"{one}{two}berg burns" for one in ("Al", "Bo", "Ca", "Du", "El") for two in ("da", "fe")]
+    return prepared(*((24.0 * n, f"S{n}", f"{place} {SCORES[n]}") for n, place in enumerate(places)))
+
+
+def test_the_lowest_level_that_meets_the_number_is_proposed_and_the_distances_stay() -> None:
+    found = propose(ten_days(), Settings(), 0.5, nothing)
+    assert found.reached
+    assert figures_of(lived(ten_days(), **_levels(found.levels))).mean <= 0.5
+    lower = levels_around(found.levels, int(found.levels.warning) - 1)
+    assert figures_of(lived(ten_days(), **_levels(lower))).mean > 0.5
+    assert found.levels.warning - found.levels.watch == found.levels.critical - found.levels.warning == 20
+    means = [mean for _, mean in found.tried]
+    assert means == sorted(means, reverse=True)
+
+
+def _levels(levels: Levels) -> dict[str, float]:
+    return {"watch": levels.watch, "warning": levels.warning, "critical": levels.critical}
+
+
+def test_a_number_out_of_reach_is_said_to_be() -> None:
+    assert not propose(ten_days(), Settings(), 50.0, nothing).reached
+
+
+@given(st.integers(20, 95))
+def test_levels_around_any_warning_are_valid(warning: int) -> None:
+    moved = levels_around(Levels(), warning)
+    assert Levels(**moved.model_dump()) == moved
+    assert moved.warning == warning
+
+
+def test_tune_writes_only_when_asked_and_keeps_comments(bot: Bot, tmp_path: Path) -> None:
+    (tmp_path / "config" / "alerts.toml").write_text("[levels]\nwarning = 60.0  # mine\n")
+    lines = [
+        {"title": f"Russian missiles strike {place}, dozens dead", "published": f"2022-05-0{day}"}
+        for day, place in enumerate(("Odesa", "Lviv", "Izium"), 1)
+    ]
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    done = bot("tune", "--archive", "a.jsonl", "--alerts-per-day", "0.5")
+    assert done.code == 0, done.err
+    assert "Nothing was changed" in done.words
+    assert (tmp_path / "config" / "alerts.toml").read_text() == "[levels]\nwarning = 60.0  # mine\n"
+    written = bot("tune", "--archive", "a.jsonl", "--alerts-per-day", "0.5", "--write")
+    assert written.code == 0, written.err
+    text = (tmp_path / "config" / "alerts.toml").read_text()
+    assert "# mine" in text and "critical" in text
+    assert settings_with(tmp_path / "config", []).alerts.levels.watch < 100

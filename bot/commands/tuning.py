@@ -1,4 +1,4 @@
-"""replay, backtest: old articles lived through again, with the live settings and with others."""
+"""replay, backtest, tune: old articles lived through again, with the live settings and with others."""
 
 import os
 from pathlib import Path
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from config.schema import Settings
 
 SHOWN = 30
+LEVEL_NAMES = ("watch", "warning", "critical")
 Changes = Annotated[
     list[str] | None, typer.Option("--set", help="A key of alerts.toml and its value; may be repeated.")
 ]
@@ -86,6 +87,64 @@ def backtest(
     if html is not None:
         _write(html, html_report(before, after, changes or []))
         out.print(Text(f"report: {html}"))
+
+
+def tune(
+    alerts_per_day: Annotated[float, typer.Option("--alerts-per-day", min=0.05, max=100, help="On average.")] = 3.0,
+    since: Annotated[str, typer.Option(help="How far back in the stored articles: 12h, 30d, 2w.")] = "30d",
+    archive: Annotated[Path | None, typer.Option(help="An archive instead of the stored articles.")] = None,
+    write: Annotated[bool, typer.Option("--write", help="Put them into alerts.toml, keeping its comments.")] = False,
+    config: Config = None,
+    database: DatabaseUrl = None,
+) -> None:
+    """Propose levels that tell a chat with default choices so many alerts a day, and explain them.
+
+    Nothing is changed unless --write is given. Example: python -m bot tune --alerts-per-day 3 --since 14d
+    """
+    from bot.replay.summary import warnings_of
+    from bot.replay.tune import propose
+
+    folder = config_folder(config)
+    settings = settings_with(folder, [])
+    held = _archive(archive, since, database)
+    out = console()
+    prepared = _prepared(held, settings, out)
+    with progress(out) as bars:
+        found = propose(prepared, settings, alerts_per_day, teller(bars))
+    table = Table("warning level", "alerts a day, without a budget", title="Tried", title_justify="left")
+    for warning, mean in found.tried:
+        table.add_row(str(warning), f"{mean:.2f}")
+    out.print(table)
+    levels, live = found.levels, settings.alerts.levels
+    for name in LEVEL_NAMES:
+        out.print(f"{name}: {getattr(live, name):g} now, {getattr(levels, name):g} proposed")
+    out.print(f"{found.figures.mean:.2f} alerts a day, {found.figures.worst} on the worst, {alerts_per_day:g} wanted.")
+    if not found.reached:
+        out.print("No level from 20 to 95 comes to that number here; this is the nearest.")
+    for warning_text in warnings_of(found.figures):
+        out.print(Text(f"Warning: {warning_text}", style="bold red"))
+    if write:
+        _write_levels(folder, database, {name: float(getattr(levels, name)) for name in LEVEL_NAMES})
+        out.print(Text(f"written: {folder / 'alerts.toml'}; a running Tocsin takes it up within seconds"))
+    else:
+        out.print("Nothing was changed; --write puts them into alerts.toml.")
+
+
+def _write_levels(folder: Path, database: str | None, wanted: dict[str, float]) -> None:
+    """In an order in which watch < warning < critical holds after each step."""
+    from bot.changes import COMMAND_LINE, change_value
+    from config.load import load_file
+    from models.database import open_database
+
+    rises = wanted["warning"] >= load_file(folder, "alerts").levels.warning
+    opened = open_database(database_url(database), utc_now())
+    try:
+        for name in reversed(LEVEL_NAMES) if rises else LEVEL_NAMES:
+            with opened.write() as session:
+                where = ("alerts", ("levels", name))
+                change_value(session, folder, COMMAND_LINE, where, wanted[name], utc_now())
+    finally:
+        opened.close()
 
 
 def settings_with(folder: Path, changes: list[str]) -> "Settings":
