@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from bot.changes import record_found
 from bot.feeds.fetcher import Fetcher
 from bot.feeds.parser import ParsePool
-from bot.feeds.types import FetchLimits
+from bot.feeds.types import FetchLimits, FetchRequest, ParsedFeed
 from bot.messages.message import notice
 from bot.model_shelf import live_classifier, shelf
 from bot.notices import tell_admins
@@ -218,6 +218,12 @@ class App:
         text = f"A change of the settings was refused; the old ones go on.\n{error}"
         with self.database.write() as session:
             tell_admins(session, self.settings, f"config:{found[:40]}", notice(text, "Settings"), self.clock())
+
+    async def preview(self, url: str) -> ParsedFeed:
+        """What a feed brings at this moment; stores nothing. Raises FetchError."""
+        async with Fetcher(fetch_limits(self.settings.service.fetch), self.clock) as fetcher:
+            result = await fetcher.fetch(FetchRequest(url))
+        return await self._parser.parse(result.body, result.headers, result.final_url, self.clock())
 
     def stop(self) -> None:
         """Ask rounds that are under way to end at their next step; what is left waits in the tables."""

@@ -179,3 +179,11 @@ def feed_values(entries: Sequence[FeedEntry]) -> dict[str, dict[str, Any]]:
 
 def _dumped(entry: FeedEntry) -> dict[str, Any]:
     return entry.model_dump(mode="json", exclude_defaults=True)
+
+
+def said(value: Any, limit: int = 200) -> str:
+    """A value of the record as people read it."""
+    if value is None:
+        return "nothing"
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= limit else f"{text[:limit]}…"

@@ -24,7 +24,7 @@ def admins(session: Session, settings: Settings, now: datetime) -> list[Subscrib
     terminal = find_subscriber(session, TERMINAL_CHAT, outlet=Outlet.TERMINAL)
     if terminal is not None and terminal.state == SubscriberState.ACTIVE:  # it is active while there is no Telegram
         return [terminal]
-    return [_admin_chat(session, user_id, now) for user_id in settings.telegram.admins]
+    return [admin_chat(session, user_id, now) for user_id in settings.telegram.admins]
 
 
 def enqueue(
@@ -45,7 +45,8 @@ def enqueue(
     return row
 
 
-def _admin_chat(session: Session, user_id: int, now: datetime) -> Subscriber:
+def admin_chat(session: Session, user_id: int, now: datetime) -> Subscriber:
+    """An admin's private chat, known from now on if it was not."""
     known = find_subscriber(session, user_id)
     if known is None:
         known = Subscriber(chat_id=user_id, kind="private", created_at=now, changed_at=now)

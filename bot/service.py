@@ -20,7 +20,7 @@ from sqlmodel import select
 
 from bot.app import VERSION, App, Clock, Summary, open_app, utc_now
 from bot.chat.api import open_bot
-from bot.chat.desk import ChatParts
+from bot.chat.desk import AdminTools, ChatParts
 from bot.chat.limiter import Limiter
 from bot.chat.poller import run_poller
 from bot.chat.sender import TelegramSender
@@ -113,7 +113,8 @@ def _sent_lately(database: Database, now: datetime) -> list[tuple[int, float]]:
 
 
 async def _answer_people(place: Place, app: App, limiter: Limiter) -> None:
-    parts = ChatParts(app.database, lambda: app.settings, app.clock, limiter)
+    tools = AdminTools(app.folder, app.reload, app.preview)
+    parts = ChatParts(app.database, lambda: app.settings, app.clock, limiter, tools)
     await run_poller(place.token or "", place.base_url, parts)
 
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from tomlkit.exceptions import TOMLKitError
 
 from config.errors import ConfigError
-from config.load import load_file, overridden_by
+from config.load import check_text, load_file, overridden_by
 from config.toml_file import locked, read_document, write_checked
 
 
@@ -43,20 +43,37 @@ def set_value(folder: Path, name: str, keys: Sequence[str], value: Any) -> Edite
     A new file must pass the check, by itself and together with the environment. Raises ConfigError, with nothing
     changed, when it does not, and when the environment sets the value.
     """
+    with locked(folder, name) as path:
+        before = load_file(folder, name)
+        held = write_checked(path, _text_with(path, keys, value))
+    return _edited(name, keys, before, held)
+
+
+def try_value(folder: Path, name: str, keys: Sequence[str], value: Any) -> tuple[Edited, Any]:
+    """What `set_value` would do, and what the file would hold then; writes nothing. Raises ConfigError alike."""
+    path = folder / f"{name}.toml"
+    before = load_file(folder, name)
+    held = check_text(name, path, _text_with(path, keys, value))
+    return _edited(name, keys, before, held), held
+
+
+def _edited(name: str, keys: Sequence[str], before: BaseModel, after: BaseModel) -> Edited:
+    return Edited(name, ".".join(keys), value_of(before, keys), value_of(after, keys))
+
+
+def _text_with(path: Path, keys: Sequence[str], value: Any) -> str:
     key = ".".join(keys)
-    variable = overridden_by(name, keys)
+    variable = overridden_by(path.stem, keys)
     if variable is not None:
         raise ConfigError(f"{key}: this value is set by the environment ({variable}) and cannot be changed here")
-    with locked(folder, name) as path:
-        before = value_of(load_file(folder, name), keys)
-        document = read_document(path)
-        try:
-            _put(document, keys, value)
-            text = tomlkit.dumps(document)
-        except (TOMLKitError, TypeError, ValueError, KeyError) as error:
-            raise ConfigError(f"{path}: {key}: cannot be set to {value!r}: {error}") from error
-        held = write_checked(path, text)
-    return Edited(name, key, before, value_of(held, keys))
+    if isinstance(value_of(load_file(path.parent, path.stem), keys), float) and type(value) is int:
+        value = float(value)  # as the file spells it: 45.0
+    document = read_document(path)
+    try:
+        _put(document, keys, value)
+        return tomlkit.dumps(document)
+    except (TOMLKitError, TypeError, ValueError, KeyError) as error:
+        raise ConfigError(f"{path}: {key}: cannot be set to {value!r}: {error}") from error
 
 
 def _put(document: tomlkit.TOMLDocument, keys: Sequence[str], value: Any) -> None:

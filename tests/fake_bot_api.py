@@ -119,6 +119,7 @@ class FakeBotApi:
         self.calls: list[Call] = []
         self.messages: list[Call] = []
         self.members: dict[tuple[int, int], str] = {}
+        self.files: dict[str, bytes] = {}
         self.confirmed = 0
         self._log = log
         self._updates: list[Json] = []
@@ -145,6 +146,7 @@ class FakeBotApi:
     async def start(self, port: int = 0) -> None:
         app = web.Application(client_max_size=50 * 2**20)
         app.router.add_post("/bot{token}/{method}", self._answer)
+        app.router.add_get("/file/bot{token}/{path}", self._download)
         self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1, access_log=None)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", port or self.port)
@@ -238,6 +240,8 @@ class FakeBotApi:
             "getUpdates": self._get_updates,
             "sendMessage": self._send,
             "sendPhoto": self._send,
+            "sendDocument": self._send,
+            "getFile": self._get_file,
             "editMessageText": self._edit,
             "editMessageReplyMarkup": self._edit,
             "getChatMember": self._get_chat_member,
@@ -287,6 +291,18 @@ class FakeBotApi:
     async def _get_chat_member(self, call: Call) -> Json:
         status = self.members.get((call.params["chat_id"], call.params["user_id"]), "member")
         return member(call.params["user_id"], status)
+
+    async def _get_file(self, call: Call) -> Json:
+        name = call.params["file_id"]
+        if name not in self.files:
+            raise Refusal(400, "Bad Request: invalid file_id")
+        size = len(self.files[name])
+        return {"file_id": name, "file_unique_id": name, "file_size": size, "file_path": name}
+
+    async def _download(self, request: web.Request) -> web.Response:
+        if request.match_info["token"] != self.token:
+            return web.Response(status=404)
+        return web.Response(body=self.files[request.match_info["path"]])
 
     async def _notify(self) -> None:
         async with self._changed:

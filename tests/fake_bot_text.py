@@ -10,7 +10,7 @@ _TAG = re.compile(r"(/?)([a-z-]+)((?:\s+[a-z-]+=\"[^\"<>]*\")*)\s*>")
 
 def complaint(method: str, params: dict[str, Any]) -> str | None:
     """Why Telegram would answer 400."""
-    name, limit = ("caption", 1024) if method == "sendPhoto" else ("text", 4096)
+    name, limit = ("caption", 1024) if method in ("sendPhoto", "sendDocument") else ("text", 4096)
     text = params.get(name, "")
     if params.get("parse_mode") == "HTML":
         try:

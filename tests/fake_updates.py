@@ -53,6 +53,12 @@ def channel(text: str, chat_id: int, title: str = "Front page") -> Json:
     return {"channel_post": {"message_id": 1, "date": DATE, "chat": chat, "sender_chat": chat, **_text(text)}}
 
 
+def document(file_id: str, user_id: int, size: int = 100, name: str = "feeds.opml") -> Json:
+    chat = {"id": user_id, "type": "private", "first_name": "Oksana"}
+    file = {"file_id": file_id, "file_unique_id": file_id, "file_name": name, "file_size": size}
+    return {"message": {"message_id": 1, "date": DATE, "chat": chat, "from": user(user_id), "document": file}}
+
+
 def press(data: str, user_id: int, message_id: int = 1) -> Json:
     chat = {"id": user_id, "type": "private", "first_name": "Oksana"}
     shown = {"message_id": message_id, "date": DATE, "chat": chat, "from": BOT, "text": "asked"}

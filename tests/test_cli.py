@@ -22,7 +22,7 @@ COMMANDS = [
     *("score", "train", "evaluate", "reread", "replay", "backtest", "tune", "index", "backup", "restore"),
 ]
 MODEL_COMMANDS = ["list", "promote", "rollback"]
-FEED_COMMANDS = ["list", "add", "remove", "import", "export", "test"]
+FEED_COMMANDS = ["list", "add", "pause", "resume", "remove", "import", "export", "test"]
 GROUPS = {"feeds": FEED_COMMANDS, "models": MODEL_COMMANDS}
 HELP = [*((name,) for name in COMMANDS), *((group, name) for group, names in GROUPS.items() for name in names)]
 A, B = "https://a.example/rss", "https://b.example/rss"

@@ -11,11 +11,13 @@ from datetime import datetime, timedelta
 from sqlmodel import Session, col, func, select
 
 from bot.calendar import digest_for, next_digest
+from bot.changes import Who, record
 from bot.chat.limiter import Limit, Window
 from bot.messages import replies
 from bot.messages.message import Message
 from bot.notices import enqueue, tell_admins
 from bot.outlet import Chat
+from config.edit_value import Edited
 from config.schema import Settings
 from models import Direction, Level, Subscriber, SubscriberState
 from models.chats import withdraw_deliveries
@@ -85,15 +87,16 @@ def leave(session: Session, settings: Settings, visitor: Visitor, now: datetime)
 
 
 def answer_request(
-    session: Session, settings: Settings, subscriber_id: int, admit: bool, now: datetime
+    session: Session, settings: Settings, subscriber_id: int, admit: bool, who: Who, now: datetime
 ) -> Message | None:
-    """An admin's yes or no, told to the chat; returns what the admin's question becomes, None when it is moot.
+    """An admin's yes or no, told to the chat and recorded; returns what the question becomes, None when it is moot.
 
     It is also how an admin changes a verdict. A yes does not bring back who has left since.
     """
     subscriber = session.get(Subscriber, subscriber_id)
     if subscriber is None:
         return None
+    before = subscriber.state
     closed = (SubscriberState.PENDING, SubscriberState.REFUSED)
     if admit and subscriber.state in closed:
         enqueue(session, subscriber, f"admitted:{now.isoformat()}", _let_in(session, settings, subscriber, now), now)
@@ -101,6 +104,8 @@ def answer_request(
         subscriber.state, subscriber.changed_at = SubscriberState.REFUSED, now
         withdraw_deliveries(session, subscriber, "refused by an admin")
         enqueue(session, subscriber, f"refused:{now.isoformat()}", replies.refused(), now)
+    if subscriber.state != before:  # by our number: what is kept of a chat must go with it
+        record(session, who, Edited("subscriber", str(subscriber.id), before.value, subscriber.state.value), now)
     admitted = subscriber.state != SubscriberState.REFUSED
     return replies.request_answered(_describe(subscriber), subscriber.id, admitted)
 

@@ -5,9 +5,10 @@ Answers go out at once through the limiter, before alerts; only what must outliv
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import TypeVar
 
 import telegram
@@ -15,6 +16,7 @@ from sqlmodel import Session
 
 from bot.chat.limiter import Limit, Limiter, Window
 from bot.chat.sender import TelegramSender
+from bot.feeds.types import ParsedFeed
 from bot.messages.message import Message
 from bot.outlet import Chat, Envelope, SendFailure
 from config.schema import Settings
@@ -31,13 +33,29 @@ LONGEST_RETRY_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
+class AdminTools:
+    """What /admin needs beyond: the folder of settings, their reload (did anything change?), and one look at a feed.
+
+    `preview` raises FetchError.
+    """
+
+    folder: Path
+    reload: Callable[[], Awaitable[bool]]
+    preview: Callable[[str], Awaitable[ParsedFeed]]
+
+
+@dataclass(frozen=True, slots=True)
 class ChatParts:
-    """What the edge to people needs of the program. Settings and time are asked for at every update."""
+    """What the edge to people needs of the program. Settings and time are asked for at every update.
+
+    Without `admin` there is no /admin.
+    """
 
     database: Database
     settings: Callable[[], Settings]
     clock: Callable[[], datetime]
     limiter: Limiter
+    admin: AdminTools | None = None
 
 
 class Desk:

@@ -19,6 +19,7 @@ from telegram.ext import (
     filters,
 )
 
+from bot.changes import admin
 from bot.chat import access, choices, commands, verdicts
 from bot.chat.access import CodeGuesses, Visitor
 from bot.chat.desk import Desk
@@ -190,7 +191,9 @@ class Handlers:
             await query.answer(OUTDATED, show_alert=True)
         else:
             outcome = await self._desk.decide(
-                lambda s, cfg, now: access.answer_request(s, cfg, int(number), verb == "yes", now)
+                lambda s, cfg, now: access.answer_request(
+                    s, cfg, int(number), verb == "yes", admin(query.from_user.id), now
+                )
             )
             log.info("request_answered subscriber=%s admin=%s verdict=%s", number, query.from_user.id, verb)
             await self._show_outcome(query, outcome)

@@ -20,6 +20,7 @@ from telegram import BotCommand, BotCommandScopeAllChatAdministrators, BotComman
 from telegram.error import Conflict, RetryAfter, TelegramError
 from telegram.ext import Application, ApplicationBuilder, BaseUpdateProcessor
 
+from bot.chat.admin import AdminHandlers
 from bot.chat.api import TokenFilter, bot_url, keep_out_of_logs, make_request
 from bot.chat.desk import ChatParts, Desk
 from bot.chat.failures import as_failure, retry_after_s
@@ -83,10 +84,13 @@ def build_application(token: str, base_url: str | None, parts: ChatParts) -> Any
     """The handlers on a bot of their own; asks Telegram nothing yet. Raises ConfigError for a bad `base_url`."""
     url = bot_url(base_url)
     keep_out_of_logs(token)
-    builder = ApplicationBuilder().token(token).base_url(url).updater(None).job_queue(None)
+    files = f"{url.removesuffix('bot')}file/bot"
+    builder = ApplicationBuilder().token(token).base_url(url).base_file_url(files).updater(None).job_queue(None)
     builder = builder.request(make_request(connections=64)).get_updates_request(make_request(connections=1))
     application = builder.concurrent_updates(ChatOrder()).build()
-    Handlers(Desk(parts, application.bot), application.bot).attach(application)
+    desk = Desk(parts, application.bot)
+    AdminHandlers(desk, application.bot).attach(application)
+    Handlers(desk, application.bot).attach(application)
     return application
 
 

@@ -46,6 +46,17 @@ class TelegramSender:
         await self._send_bare_photo(envelope, envelope.photo)
         return sent
 
+    async def send_document(self, envelope: Envelope, name: str, data: bytes) -> int:
+        """Send a file called `name` with the message as its caption. Raises SendFailure."""
+
+        async def attempt(text: str, parse_mode: ParseMode | None) -> telegram.Message:
+            file = telegram.InputFile(data, filename=name)
+            return await self._bot.send_document(
+                document=file, caption=text, parse_mode=parse_mode, **_common(envelope)
+            )
+
+        return _id_of(await self._marked_up_or_plain(envelope, attempt))
+
     async def _edit(self, envelope: Envelope, message_id: int) -> bool:
         """Replace the text of an earlier message; False when that message is gone or too old."""
 

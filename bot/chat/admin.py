@@ -1,0 +1,205 @@
+"""/admin: presses, texts and files of admins in, pages out. Who is an admin is asked at every single one of them."""
+
+import logging
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+import telegram
+from telegram import BotCommand, BotCommandScopeChat, Update
+from telegram.constants import ChatType
+from telegram.error import TelegramError
+from telegram.ext import Application, CallbackQueryHandler, CommandHandler, ContextTypes, MessageHandler, filters
+
+from bot.chat import (
+    admin_feeds,
+    admin_history,
+    admin_labels,
+    admin_operate,
+    admin_subscribers,
+    admin_thresholds,
+)
+from bot.chat.admin_call import Call, Page, Questions, Reply, page
+from bot.chat.desk import LONGEST_RETRY_S, Desk
+from bot.chat.failures import as_failure
+from bot.chat.sender import TelegramSender, keyboard
+from bot.messages import replies
+from bot.messages.message import Button, Message, notice
+from bot.outlet import Chat, Envelope, SendFailure
+from config.errors import TocsinError
+from models.delivery import Priority
+
+log = logging.getLogger(__name__)
+
+Context = ContextTypes.DEFAULT_TYPE
+PAGES: Mapping[str, Page] = MappingProxyType(
+    {
+        "feeds": admin_feeds.show,
+        "set": admin_thresholds.show,
+        "log": admin_history.show,
+        "people": admin_subscribers.show,
+        "label": admin_labels.show,
+        "ops": admin_operate.show,
+    }
+)
+MENU = (
+    (Button("Feeds", "adm:feeds:list"), Button("Thresholds", "adm:set:list")),
+    (Button("Subscribers", "adm:people:list"), Button("Label queue", "adm:label:list")),
+    (Button("History and undo", "adm:log:list"), Button("Numbers", "adm:ops:stats")),
+    (Button("Broadcast", "adm:ops:write"), Button("Send test", "adm:ops:test")),
+    (Button("Models", "adm:ops:models"), Button("Backup", "adm:ops:backup")),
+    (Button("Reload settings", "adm:ops:reload"),),
+)
+NOT_AN_ADMIN = "Only admins of this bot can do that."
+PRIVATE = filters.ChatType.PRIVATE & filters.UpdateType.MESSAGE
+
+
+class _Expected(filters.MessageFilter):
+    """Texts that answer a question put to an admin."""
+
+    def __init__(self, questions: Questions) -> None:
+        super().__init__()
+        self._questions = questions
+
+    def filter(self, message: telegram.Message) -> bool:
+        return message.from_user is not None and self._questions.expects(message.from_user.id)
+
+
+class AdminHandlers:
+    """Finds out who asks, hands the call to its page, and shows what that gives."""
+
+    def __init__(self, desk: Desk, bot: telegram.Bot) -> None:
+        self._desk = desk
+        self._bot = bot
+        self._sender = TelegramSender(bot, desk.parts.limiter, patience_s=LONGEST_RETRY_S)
+        self._questions = Questions()
+        self._with_menu: set[int] = set()
+
+    def attach(self, application: Application[Any, Any, Any, Any, Any, Any]) -> None:
+        """Register what is for admins; attach it before the handlers for everybody."""
+        spoken = filters.UpdateType.MESSAGE | filters.UpdateType.CHANNEL_POST
+        application.add_handler(CommandHandler("admin", self.command, filters=spoken))
+        application.add_handler(CallbackQueryHandler(self.button, pattern="^adm:"))
+        application.add_handler(MessageHandler(PRIVATE & filters.Document.ALL, self.document))
+        expected = PRIVATE & filters.TEXT & ~filters.COMMAND & _Expected(self._questions)
+        application.add_handler(MessageHandler(expected, self.text))
+
+    async def command(self, update: Update, context: Context) -> None:
+        """/admin [PAGE]"""
+        chat, user = update.effective_chat, update.effective_user
+        assert chat is not None  # noqa: S101 - the handler's filter says so
+        if user is None or not self._is_admin(user.id):
+            await self._desk.answer(Chat(chat.id, kind=str(chat.type)), replies.unknown_command())
+        elif chat.type != ChatType.PRIVATE:
+            await self._desk.answer(
+                Chat(chat.id, kind=str(chat.type)), notice("/admin works in a private chat with me.")
+            )
+        else:
+            await self._add_to_menu(user.id)
+            words = [word.lower()[:20] for word in context.args or ()]
+            await self._send(user.id, await self._run(user.id, words[0] if words else "", "list", ()))
+
+    async def button(self, update: Update, _context: Context) -> None:
+        """A button of a page."""
+        query = update.callback_query
+        assert query is not None  # noqa: S101 - as above
+        user_id, chat = query.from_user.id, query.message.chat.id if query.message else 0
+        if not self._is_admin(user_id) or chat != user_id:
+            await query.answer(NOT_AN_ADMIN, show_alert=True)
+            return
+        _, topic, verb, *args = [*(query.data or "").split(":"), "", ""]
+        reply = await self._run(user_id, topic, verb, [arg for arg in args if arg])
+        await self._show(query, user_id, reply)
+
+    async def text(self, update: Update, _context: Context) -> None:
+        """A text that answers a question."""
+        message, user = update.effective_message, update.effective_user
+        assert message is not None and user is not None  # noqa: S101 - as above
+        if not self._is_admin(user.id):
+            self._questions.answered(user.id, self._desk.parts.clock())
+            await self._desk.answer(Chat(user.id), replies.unknown_command())
+            return
+        wanted = self._questions.answered(user.id, self._desk.parts.clock())
+        if wanted is None:
+            await self._send(user.id, page("That question is out of date. /admin starts again."))
+        else:
+            await self._send(user.id, await self._run(user.id, *wanted, [message.text or ""]))
+
+    async def document(self, update: Update, _context: Context) -> None:
+        """A file of an admin is taken for OPML; of others, for nothing."""
+        message, user = update.effective_message, update.effective_user
+        assert message is not None  # noqa: S101 - as above
+        if user is None or not self._is_admin(user.id) or message.document is None:
+            return
+        tools = self._desk.parts.admin
+        if tools is not None:
+            call = Call(user.id, self._desk, tools, self._questions, self._bot)
+            try:
+                reply = await admin_feeds.read_file(call, message.document)
+            except TelegramError as error:
+                reply = page(f"The file could not be fetched: {as_failure(error, 'getFile')}", back="feeds:list")
+            except TocsinError as error:
+                reply = page(str(error), back="feeds:list")
+            await self._send(user.id, reply)
+
+    # What they have in common -------------------------------------------------------------------------------------
+
+    def _is_admin(self, user_id: int) -> bool:
+        return user_id in self._desk.parts.settings().telegram.admins
+
+    async def _run(self, user_id: int, topic: str, verb: str, args: Any) -> Reply:
+        """The page, or why there is none: an error of ours says what to do next."""
+        tools = self._desk.parts.admin
+        if tools is None:
+            return page("Settings cannot be changed from here.")
+        if topic not in PAGES:
+            return page("What would you like to look at?", MENU)
+        try:
+            return await PAGES[topic](Call(user_id, self._desk, tools, self._questions, self._bot, args), verb)
+        except TocsinError as error:
+            log.info("admin_refused admin=%s page=%s:%s error=%s", user_id, topic, verb, error)
+            return page(str(error), back="menu" if topic == "ops" else f"{topic}:list")
+
+    async def _show(self, query: telegram.CallbackQuery, user_id: int, reply: Reply) -> None:
+        """Turn the page in place; what was done is stored, that Telegram shows it is worth a try and no more."""
+        try:
+            await query.answer(reply.toast[:200] or None)
+            await self._desk.parts.limiter.wait(user_id, Priority.REPLY)
+            await query.edit_message_text(reply.message.html, parse_mode="HTML", reply_markup=keyboard(reply.message))
+        except TelegramError as error:
+            log.info("page_not_shown admin=%s error=%s", user_id, error)
+        await self._attachments(user_id, reply)
+
+    async def _send(self, user_id: int, reply: Reply) -> None:
+        await self._deliver(user_id, reply.message)
+        await self._attachments(user_id, reply)
+
+    async def _attachments(self, user_id: int, reply: Reply) -> None:
+        if reply.photo is not None:
+            await self._deliver(user_id, notice(reply.toast or "Chart"), reply.photo)
+        if reply.document is not None:
+            name, data = reply.document
+            envelope = Envelope(Chat(user_id), notice(name), priority=Priority.REPLY)
+            try:
+                await self._sender.send_document(envelope, name, data)
+            except SendFailure as failure:
+                log.warning("file_not_sent admin=%s error=%s", user_id, failure)
+                await self._deliver(user_id, notice(f"The file could not be sent: {failure}"))
+
+    async def _deliver(self, user_id: int, message: Message, photo: bytes | None = None) -> None:
+        try:
+            await self._sender.send(Envelope(Chat(user_id), message, photo, priority=Priority.REPLY))
+        except SendFailure as failure:
+            log.warning("answer_failed chat=%s error=%s", user_id, failure)
+
+    async def _add_to_menu(self, user_id: int) -> None:
+        """/admin behind the / key of this admin; an ornament."""
+        if user_id in self._with_menu:
+            return
+        self._with_menu.add(user_id)
+        known = [BotCommand(name, what) for name, what in replies.COMMANDS.items()]
+        try:
+            scope = BotCommandScopeChat(user_id)
+            await self._bot.set_my_commands([*known, BotCommand("admin", "run this bot")], scope=scope)
+        except TelegramError as error:
+            log.info("commands_not_set admin=%s error=%s", user_id, error)

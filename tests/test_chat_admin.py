@@ -1,0 +1,570 @@
+"""What an admin presses, types and sends, as updates over HTTP; what settings, tables and Telegram say afterwards."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import fake_updates as updates
+import pytest
+from fake_bot_api import TOKEN, Call, FakeBotApi
+from sqlmodel import SQLModel, select
+
+from bot.chat.desk import AdminTools, ChatParts
+from bot.chat.limiter import Limiter
+from bot.chat.poller import Pace, run_poller
+from bot.feeds.opml import read_opml
+from bot.feeds.types import FetchError, FetchFailure, ParsedEntry, ParsedFeed
+from config.load import DEFAULT_FOLDER, load_settings
+from config.schema import Rate, Settings
+from models import (
+    Alert,
+    AlertKind,
+    Article,
+    Change,
+    Delivery,
+    Direction,
+    Feed,
+    FeedHealth,
+    Priority,
+    Reading,
+    Story,
+    StoryStatus,
+    Subscriber,
+    SubscriberState,
+    Verdict,
+    VerdictKind,
+)
+from models.database import Database, open_database
+
+NOW = datetime(2022, 2, 17, 12, 0, tzinfo=UTC)
+ADMIN, SECOND, ANNA, GROUP = 1001, 1002, 42, -1005
+A, B = "https://a.example/rss", "https://b.example/rss"
+HOSTILE = '<b>Bob</b> & <a href="https://evil.example">x</a>\u202e\n\nApproved'
+FEEDS = f'# mine\n[[feeds]]\nurl = "{A}"  # the first\ntitle = "Alpha"\n\n[[feeds]]\nurl = "{B}"\n'
+
+
+@dataclass
+class Bench:
+    """A bot at work against the fake, with a folder of settings of its own."""
+
+    fake: FakeBotApi
+    database: Database
+    folder: Path
+    settings: Settings
+    preview: ParsedFeed | FetchError
+    now: datetime = NOW
+
+    async def reload(self) -> bool:
+        former, self.settings = self.settings, load_settings(self.folder, {})
+        return former != self.settings
+
+    async def look(self, _url: str) -> ParsedFeed:
+        if isinstance(self.preview, FetchError):
+            raise self.preview
+        return self.preview
+
+    async def say(self, text: str, user_id: int = ADMIN) -> Call:
+        """Write to the bot and wait for its answer."""
+        number = len(self.fake.messages)
+        await self.fake.push(updates.private(text, user_id))
+        return (await self.fake.sent(number + 1))[number]
+
+    async def press(self, data: str, user_id: int = ADMIN) -> Call:
+        """Press a button and wait for the page it turns to."""
+        number = len(self.fake.calls_of("editMessageText"))
+        await self.fake.push(updates.press(data, user_id))
+        return (await self.fake.called("editMessageText", number + 1))[number]
+
+    async def follow(self, page: Call, words: str) -> Call:
+        """Press the button of a page that says `words`."""
+        return await self.press(button(page, words))
+
+    def add(self, *rows: SQLModel) -> None:
+        with self.database.write() as session:
+            for row in rows:
+                session.add(row)
+                session.flush()
+
+    def rows(self, table: Any) -> list[Any]:
+        with self.database.read() as session:
+            return list(session.exec(select(table).order_by(table.id)))
+
+    def text(self, name: str) -> str:
+        return (self.folder / f"{name}.toml").read_text(encoding="utf-8")
+
+    def changes(self) -> list[tuple[Any, ...]]:
+        return [(row.admin_id, row.area, row.key, row.before, row.after) for row in self.rows(Change)]
+
+
+def buttons(page: Call) -> dict[str, str]:
+    rows = (page.params.get("reply_markup") or {}).get("inline_keyboard", [])
+    return {one["text"]: one["callback_data"] for row in rows for one in row}
+
+
+def button(page: Call, words: str) -> str:
+    return next(data for text, data in buttons(page).items() if words in text)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    opened = open_database(f"sqlite:///{tmp_path}/tocsin.db", NOW)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "config"
+    made.mkdir()
+    for name in ("alerts", "digest"):
+        shutil.copy(DEFAULT_FOLDER / f"{name}.toml", made)
+    (made / "telegram.toml").write_text(f"admins = [{ADMIN}, {SECOND}]\n", encoding="utf-8")
+    (made / "feeds.toml").write_text(FEEDS, encoding="utf-8")
+    return made
+
+
+def entry(title: str, at: datetime | None) -> ParsedEntry:
+    return ParsedEntry("k" * 32, "", "", title, "", "", at, None, "h" * 32)
+
+
+@pytest.fixture
+async def bench(database: Database, folder: Path) -> AsyncIterator[Bench]:
+    entries = (entry("Older", NOW - timedelta(days=1)), entry(f"Newest {HOSTILE}", NOW), entry("Undated", None))
+    async with FakeBotApi() as fake:
+        bench = Bench(fake, database, folder, load_settings(folder, {}), ParsedFeed(HOSTILE, None, entries, 0, None))
+        limiter = Limiter(lambda: Rate(per_second=1000.0, private_per_second=30.0, group_per_minute=1000.0))
+        tools = AdminTools(folder, bench.reload, bench.look)
+        parts = ChatParts(database, lambda: bench.settings, lambda: bench.now, limiter, tools)
+        task = asyncio.create_task(run_poller(TOKEN, fake.base_url, parts, Pace(poll_s=1, stop_s=0.2)))
+        yield bench
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+# Who may --------------------------------------------------------------------------------------------------------------
+
+
+async def test_admin_opens_a_page_of_buttons_for_admins_only(bench: Bench) -> None:
+    page = await bench.say("/admin")
+    assert {"Feeds", "Thresholds", "Subscribers", "Label queue"} <= set(buttons(page))
+    assert "no command" in (await bench.say("/admin", ANNA)).text
+    (scope,) = [call.params for call in bench.fake.calls_of("setMyCommands") if "admin" in str(call.params["commands"])]
+    assert scope["scope"] == {"type": "chat", "chat_id": ADMIN}
+
+
+async def test_in_a_group_admin_shows_nothing(bench: Bench) -> None:
+    await bench.fake.push(updates.group("/admin", GROUP, ADMIN))
+    (answer,) = await bench.fake.sent(1)
+    assert "private chat" in answer.text
+    assert buttons(answer) == {}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        "adm:feeds:list",
+        "adm:people:invite",
+        "adm:ops:backupyes",
+        "adm:log:undoyes:1",
+        "adm:set:yes:x",
+        "adm:label:e3:1",
+    ],
+)
+async def test_every_press_asks_again_who_is_an_admin(bench: Bench, data: str) -> None:
+    await bench.fake.push(updates.press(data, ANNA))
+    (answer,) = await bench.fake.called("answerCallbackQuery")
+    assert "Only admins" in answer.params["text"]
+    assert bench.fake.calls_of("editMessageText") == []
+
+
+async def test_who_was_an_admin_a_moment_ago_is_none_any_more(bench: Bench) -> None:
+    page = await bench.press("adm:feeds:list")
+    await bench.press("adm:feeds:add")
+    (bench.folder / "telegram.toml").write_text(f"admins = [{SECOND}]\n", encoding="utf-8")
+    await bench.reload()
+    await bench.fake.push(updates.press(button(page, "OPML out"), ADMIN))
+    answers = await bench.fake.called("answerCallbackQuery", 3)
+    assert "Only admins" in answers[-1].params["text"]
+    assert "no command" in (await bench.say("https://c.example/rss")).text
+
+
+@pytest.mark.parametrize(
+    "data",
+    ["adm:", "adm:nothing:here", "adm:feeds:one:ffffffffffff", "adm:feeds:list:99999999999999999999", "adm:ops:none",
+     "adm:set:sec:nothing", "adm:set:key:levels.nothing", "adm:set:ask:levels", "adm:people:one:77", "adm:log:undo:-1",
+     "adm:people:list:0:nobody", "adm:label:e9:1", "adm:label:e1:999", "adm:set:ask:levels.watch:", "adm:log:undo:²"],
+)  # fmt: skip
+async def test_an_odd_press_is_answered_and_changes_nothing(bench: Bench, data: str) -> None:
+    await bench.press(data)
+    assert bench.changes() == []
+    assert bench.rows(Verdict) == []
+    assert bench.text("feeds") == FEEDS
+
+
+# Feeds ----------------------------------------------------------------------------------------------------------------
+
+
+async def test_the_list_shows_health_troubled_feeds_first(bench: Bench) -> None:
+    broken = Feed(url=B, title=HOSTILE, health=FeedHealth.BROKEN, failures=9, last_error="<500>", next_fetch_at=NOW)
+    bench.add(broken, Feed(url=A, health=FeedHealth.HEALTHY, last_read_at=NOW, next_fetch_at=NOW))
+    page = await bench.press("adm:feeds:list")
+    assert page.text.index("🔴") < page.text.index("🟢 Alpha") or "1. 🔴" in page.text
+    one = await bench.follow(page, "1")
+    assert "9 failures in a row: &lt;500&gt;" in one.text
+    assert "<b>" not in one.text
+
+
+async def test_a_feed_is_added_after_a_look_at_its_newest_titles(bench: Bench) -> None:
+    page = await bench.press("adm:feeds:add")
+    assert "address" in page.text
+    page = await bench.say("https://c.example/rss")
+    assert page.text.index("Newest") < page.text.index("Older") < page.text.index("Undated")
+    assert bench.text("feeds") == FEEDS
+    done = await bench.follow(page, "Add it")
+    assert "Added" in done.text
+    assert bench.text("feeds").startswith(FEEDS)
+    assert [feed.url for feed in bench.settings.feeds.feeds] == [A, B, "https://c.example/rss"]
+    ((who, area, key, before, after),) = bench.changes()
+    assert (who, area, key, before) == (ADMIN, "feeds", "https://c.example/rss", None)
+    assert "\n" not in after["title"]
+    again = await bench.follow(page, "Add it")
+    assert "out of date" in again.text
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("ftp://c.example/", "not a web address"),
+        (A, "there already"),
+        ("https://u:p@c.example/rss", ""),
+        ("x", "not a"),
+    ],
+    ids=["scheme", "known", "password", "word"],
+)
+async def test_an_address_that_cannot_be_a_feed_is_refused(bench: Bench, text: str, said: str) -> None:
+    await bench.press("adm:feeds:add")
+    assert said in (await bench.say(text)).text
+    assert bench.text("feeds") == FEEDS
+
+
+async def test_a_feed_that_cannot_be_read_is_not_added(bench: Bench) -> None:
+    bench.preview = FetchError(FetchFailure.BLOCKED_ADDRESS, "127.0.0.1 may not be contacted")
+    await bench.press("adm:feeds:add")
+    page = await bench.say("https://c.example/rss")
+    assert "may not be contacted" in page.text
+    assert "Add it" not in buttons(page)
+
+
+async def test_a_question_runs_out_and_another_admin_does_not_answer_it(bench: Bench) -> None:
+    await bench.press("adm:feeds:add")
+    assert "no command" in (await bench.say("https://c.example/rss", SECOND)).text
+    bench.now += timedelta(hours=1)
+    assert "out of date" in (await bench.say("https://c.example/rss")).text
+
+
+async def test_a_feed_is_paused_resumed_removed_and_brought_back(bench: Bench) -> None:
+    one = await bench.follow(await bench.press("adm:feeds:list"), "1")
+    paused = await bench.follow(one, "Pause")
+    assert "⏸ paused" in paused.text
+    assert [feed.paused for feed in bench.settings.feeds.feeds] == [True, False]
+    await bench.follow(paused, "Resume")
+    assert bench.text("feeds") == FEEDS
+    gone = await bench.follow(await bench.follow(one, "Remove"), "Remove it")
+    assert "Removed: Alpha" in gone.text
+    assert [feed.url for feed in bench.settings.feeds.feeds] == [B]
+    log = await bench.press("adm:log:list")
+    assert "feed removed" in log.text
+    assert "feed paused" in log.text
+    await bench.follow(await bench.follow(log, "Undo 3"), "Take it back")
+    assert [feed.title for feed in bench.settings.feeds.feeds] == ["", "Alpha"]
+    assert [row[0] for row in bench.changes()] == [ADMIN] * 4
+
+
+async def test_opml_comes_in_as_a_file_after_a_yes_and_goes_out_as_one(bench: Bench) -> None:
+    outlines = "".join(f'<outline text="&lt;b&gt;{n}" xmlUrl="https://n{n}.example/rss"/>' for n in range(7))
+    bench.fake.files["f1"] = f'<opml version="2.0"><body>{outlines}<outline xmlUrl="{A}"/></body></opml>'.encode()
+    await bench.fake.push(updates.document("f1", ADMIN))
+    (page,) = await bench.fake.sent(1)
+    assert "8 feeds in the file: 7 new, 1 there already" in page.text
+    done = await bench.follow(page, "Add 7")
+    assert "7 feeds added" in done.text
+    assert len(bench.settings.feeds.feeds) == 9
+    await bench.press("adm:feeds:out")
+    document = (await bench.fake.sent(2))[1]
+    assert document.method == "sendDocument"
+    assert {feed.url for feed in read_opml(document.params["document"])} >= {A, B, "https://n6.example/rss"}
+
+
+@pytest.mark.parametrize(
+    ("data", "size", "said"),
+    [
+        (b'<!DOCTYPE x [<!ENTITY a "b">]><opml/>', 100, "document type"),
+        (b"PK\x03\x04", 100, "not well-formed"),
+        (b"<html></html>", 100, "not OPML"),
+        (b"", 3 * 2**20, "at most"),
+    ],
+    ids=["entities", "zip", "html", "large"],
+)
+async def test_a_file_that_is_no_opml_is_refused(bench: Bench, data: bytes, size: int, said: str) -> None:
+    bench.fake.files["f1"] = data
+    await bench.fake.push(updates.document("f1", ADMIN, size))
+    (page,) = await bench.fake.sent(1)
+    assert said in page.text
+    assert bench.text("feeds") == FEEDS
+
+
+async def test_a_file_of_somebody_else_is_not_even_fetched(bench: Bench) -> None:
+    await bench.fake.push(updates.document("f1", ANNA))
+    await bench.say("/help", ANNA)
+    assert bench.fake.calls_of("getFile") == []
+
+
+# Thresholds -----------------------------------------------------------------------------------------------------------
+
+
+def story(number: int, peak: float) -> Story:
+    at = NOW - timedelta(days=number % 10)
+    return Story(title="t", first_seen_at=at, last_seen_at=at, peak_escalation=peak)
+
+
+async def test_a_threshold_changes_after_a_yes_with_its_outlook_and_is_taken_back(bench: Bench) -> None:
+    bench.add(*(story(number, 50.0) for number in range(20)))
+    before = bench.text("alerts")
+    key = await bench.follow(await bench.press("adm:set:sec:levels"), "watch")
+    assert "watch = 40.0" in key.text
+    asked = await bench.follow(key, "+5")
+    assert "levels.watch: 40.0 → 45.0" in asked.text
+    assert "20 stories" in asked.text
+    assert bench.text("alerts") == before
+    done = await bench.follow(asked, "Change it")
+    assert "Done." in done.text
+    assert bench.text("alerts") == before.replace("\nwatch = 40.0", "\nwatch = 45.0", 1)
+    assert bench.settings.alerts.levels.watch == 45.0
+    assert bench.changes() == [(ADMIN, "alerts", "levels.watch", 40.0, 45.0)]
+    await bench.follow(await bench.follow(done, "Undo"), "Take it back")
+    assert bench.text("alerts") == before
+
+
+async def test_a_value_can_be_typed(bench: Bench) -> None:
+    for typed in ("levels.watch 42.5", "digest.timezone Europe/Kyiv", "digest.at 07:15", "telling.default_level watch"):
+        await bench.press("adm:set:type:levels.watch")
+        await bench.follow(await bench.say(typed), "Change it")
+    assert bench.settings.alerts.levels.watch == 42.5
+    assert (bench.settings.digest.timezone, f"{bench.settings.digest.at}") == ("Europe/Kyiv", "07:15:00")
+    assert bench.settings.alerts.telling.default_level == "watch"
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("levels.watch 75", "must be between watch"),
+        ("levels.watch loud", "must be a valid number"),
+        ("levels.loud 5", "no setting called"),
+        ("levels.watch", "are needed"),
+        ("digest.timezone Mars/Base", "IANA"),
+        ("telegram.admins 5", "no settings called"),
+        ("<b>x</b> 5", "no settings called"),
+        ("levels.watch nan", "levels.watch"),
+    ],
+)
+async def test_a_bad_value_is_told_and_nothing_changes(bench: Bench, typed: str, said: str) -> None:
+    before = bench.text("alerts")
+    await bench.press("adm:set:type:levels.watch")
+    page = await bench.say(typed)
+    assert said in page.text
+    assert "Change it" not in buttons(page)
+    assert bench.text("alerts") == before
+
+
+@pytest.mark.parametrize(
+    ("number", "peak", "said"),
+    [(300, 90.0, "rung 33 times a day"), (5, 20.0, "hidden everything"), (0, 0.0, "No stories are stored yet")],
+    ids=["too many", "nothing", "no stories"],
+)
+async def test_a_threshold_that_would_drown_or_hide_everything_is_warned_of(
+    bench: Bench, number: int, peak: float, said: str
+) -> None:
+    bench.add(*(story(each, peak) for each in range(number)))
+    assert said in (await bench.press("adm:set:ask:levels.watch:35")).text
+
+
+async def test_a_value_the_environment_sets_is_told_and_stays(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOCSIN__ALERTS__LEVELS__WATCH", "30")
+    assert "cannot be changed here" in (await bench.press("adm:set:key:levels.watch")).text
+    page = await bench.press("adm:set:ask:levels.watch:45")
+    assert "set by the environment (TOCSIN__ALERTS__LEVELS__WATCH)" in page.text
+
+
+async def test_of_two_admins_the_second_hears_that_the_first_was_quicker(bench: Bench) -> None:
+    mine, theirs = [await bench.press(f"adm:set:ask:levels.watch:{value}") for value in (45, 50)]
+    await bench.follow(mine, "Change it")
+    assert "somebody else" in (await bench.follow(theirs, "Change it")).text
+    stolen = await bench.press(button(await bench.press("adm:set:ask:levels.watch:41"), "Change it"), SECOND)
+    assert "out of date" in stolen.text
+    assert bench.settings.alerts.levels.watch == 45.0
+
+
+async def test_easing_gets_levels_of_its_own_and_loses_them(bench: Bench) -> None:
+    page = await bench.press("adm:set:ask:easing.watch:30")
+    await bench.follow(page, "Change it")
+    easing = bench.settings.alerts.deescalation
+    assert easing is not None
+    assert (easing.watch, easing.warning) == (30.0, 60.0)
+    await bench.follow(await bench.follow(await bench.press("adm:set:sec:easing"), "Same as"), "Change it")
+    assert bench.settings.alerts.deescalation is None
+
+
+# Subscribers ----------------------------------------------------------------------------------------------------------
+
+
+def chat(chat_id: int, state: SubscriberState, **values: Any) -> Subscriber:
+    return Subscriber(chat_id=chat_id, state=state, created_at=NOW, changed_at=NOW, **values)
+
+
+async def test_a_subscriber_is_approved_and_blocked_and_both_are_recorded(bench: Bench) -> None:
+    bench.add(chat(ANNA, SubscriberState.PENDING, name=HOSTILE), chat(43, SubscriberState.ACTIVE))
+    page = await bench.press("adm:people:list")
+    assert "❓ pending 1" in page.text
+    one = await bench.follow(page, "1")
+    assert "<b>" not in one.text
+    await bench.follow(await bench.follow(one, "Approve"), "Block")
+    assert [row.state for row in bench.rows(Subscriber)] == [SubscriberState.REFUSED, SubscriberState.ACTIVE]
+    assert bench.changes() == [
+        (ADMIN, "subscriber", "1", "pending", "active"),
+        (ADMIN, "subscriber", "1", "active", "refused"),
+    ]
+
+
+async def test_an_answer_to_a_request_names_its_admin(bench: Bench) -> None:
+    bench.add(chat(ANNA, SubscriberState.PENDING))
+    await bench.press("join:yes:1", SECOND)
+    assert bench.changes() == [(SECOND, "subscriber", "1", "pending", "active")]
+
+
+async def test_an_admin_is_not_blocked(bench: Bench) -> None:
+    bench.add(chat(SECOND, SubscriberState.ACTIVE))
+    assert "chat of an admin" in (await bench.press("adm:people:no:1")).text
+
+
+async def test_an_invite_link_is_made_renewed_and_not_kept_in_the_record(bench: Bench) -> None:
+    page = await bench.follow(await bench.press("adm:people:invite"), "By invitation")
+    code = bench.settings.telegram.invite_code
+    assert f"https://t.me/tocsin_test_bot?start={code}" in page.text
+    assert "You are subscribed" in (await bench.say(f"/start {code}", ANNA)).text
+    await bench.follow(page, "New code")
+    assert bench.settings.telegram.invite_code != code
+    assert bench.settings.telegram.admins == (ADMIN, SECOND)
+    assert code not in str(bench.changes())
+
+
+# Operating ------------------------------------------------------------------------------------------------------------
+
+
+async def test_numbers_come_with_a_chart(bench: Bench) -> None:
+    bench.add(Feed(id=1, url=A, health=FeedHealth.HEALTHY, next_fetch_at=NOW))
+    bench.add(Article(feed_id=1, entry_key="k", title="t", content_hash="h", news_at=NOW, seen_at=NOW))
+    page = await bench.press("adm:ops:stats")
+    assert "Articles: 1 today" in page.text
+    assert "healthy 1" in page.text
+    (photo,) = await bench.fake.sent(1)
+    assert photo.params["photo"].startswith(b"\x89PNG")
+
+
+async def test_a_broadcast_goes_to_active_chats_once_after_a_yes(bench: Bench) -> None:
+    bench.add(*(chat(100 + n, state) for n, state in enumerate(SubscriberState)))
+    await bench.press("adm:ops:write")
+    asked = await bench.say("Maintenance <tonight> & tomorrow")
+    assert "1 chats" in asked.text
+    assert bench.rows(Delivery) == []
+    await bench.follow(asked, "Send to")
+    await bench.follow(asked, "Send to")
+    (row,) = bench.rows(Delivery)
+    assert row.priority == Priority.BROADCAST
+    assert row.message["html"] == "Maintenance &lt;tonight&gt; &amp; tomorrow"
+    assert bench.changes() == [(ADMIN, "broadcast", "1", None, "Maintenance <tonight> & tomorrow")]
+    assert "Undo" not in "".join(buttons(await bench.press("adm:log:list")))
+
+
+async def test_reload_says_what_is_wrong_with_the_settings(bench: Bench) -> None:
+    assert "Nothing had changed" in (await bench.press("adm:ops:reload")).text
+    (bench.folder / "alerts.toml").write_text("[levels]\nwatch = 99\n", encoding="utf-8")
+    assert "must be between watch" in (await bench.press("adm:ops:reload")).text
+
+
+async def test_a_test_message_goes_through_the_outbox(bench: Bench) -> None:
+    await bench.press("adm:ops:test")
+    (row,) = bench.rows(Delivery)
+    assert "test message" in row.message["plain"]
+
+
+async def test_a_backup_comes_as_a_file(bench: Bench) -> None:
+    await bench.follow(await bench.press("adm:ops:backup"), "Send it")
+    (file,) = await bench.fake.sent(1)
+    assert file.params["document"].startswith(b"SQLite format 3")
+
+
+async def test_models_are_listed_and_there_is_nothing_to_roll_back_to(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOCSIN_MODELS", str(tmp_path / "models"))
+    assert "★ shipped" in (await bench.press("adm:ops:models")).text
+    assert "nothing to roll back to" in (await bench.press("adm:ops:rollback:yes")).text
+
+
+# Labels ---------------------------------------------------------------------------------------------------------------
+
+
+def reading(number: int, sure: float, **values: Any) -> list[SQLModel]:
+    article = Article(
+        id=number, feed_id=1, entry_key=f"k{number}", title="t", content_hash="h", news_at=NOW, seen_at=NOW
+    )
+    defaults: dict[str, Any] = {
+        "title": f"Headline {number}",
+        "direction": {"escalation": sure, "none": 1 - sure},
+        "signals": {"threat": 0.9, "ceasefire": 0.8},
+        "status": "claimed",
+    }
+    common: dict[str, Any] = {"escalation": 50.0, "deescalation": 5.0, "severity": 2, "news_at": NOW, "read_at": NOW}
+    return [article, Reading(id=number, article_id=number, model="m", **defaults | common | values)]
+
+
+def queue(bench: Bench) -> None:
+    at = {"first_seen_at": NOW, "last_seen_at": NOW}
+    bench.add(Feed(id=1, url=A, next_fetch_at=NOW))
+    bench.add(Story(id=1, title="t", status=StoryStatus.CONTESTED, **at), Story(id=2, title="t", **at))
+    bench.add(*reading(1, 0.99), *reading(2, 0.6), *reading(3, 0.51), *reading(4, 0.9, story_id=1))
+    bench.add(*reading(5, 0.9, story_id=2, title=f"Wrong {HOSTILE}"))
+    told = {"direction": Direction.ESCALATION, "level": 1, "score": 50.0, "rule": "r", "created_at": NOW}
+    bench.add(Alert(id=1, story_id=2, kind=AlertKind.NEW, **told))
+    bench.add(Verdict(kind=VerdictKind.WRONG, text=f"Wrong {HOSTILE}", alert_id=1, created_at=NOW))
+
+
+async def test_the_queue_puts_wrong_before_disputed_before_unsure_and_leaves_the_sure(bench: Bench) -> None:
+    queue(bench)
+    page, shown = await bench.press("adm:label:list"), []
+    for _ in range(5):
+        shown.append(page.text)
+        page = await bench.follow(page, "Skip") if "Skip" in buttons(page) else page
+    wanted = ["called wrong", "Headline 4", "Headline 3", "Headline 2", "Nothing waits"]
+    assert all(words in text for words, text in zip(wanted, shown, strict=True))
+    assert "<b>" not in shown[0]
+
+
+async def test_one_tap_stores_a_label_that_training_finds(bench: Bench) -> None:
+    queue(bench)
+    page = await bench.follow(await bench.press("adm:label:list"), "⬆ critical")
+    assert "Stored: escalation, severity 3" in page.text
+    page = await bench.follow(page, "Neither")
+    labels = [row for row in bench.rows(Verdict) if row.kind == VerdictKind.LABEL]
+    assert [(row.text, row.direction, row.severity, row.signals, row.status) for row in labels] == [
+        (f"Wrong {HOSTILE}", "escalation", 3, ["threat"], "claimed"),
+        ("Headline 4", "none", 0, [], "asserted"),
+    ]
+    assert {row.admin_id for row in labels} == {ADMIN}
+    page = await bench.follow(page, "Take that back")
+    assert "Headline 4" in page.text
+    assert len(bench.rows(Verdict)) == 2
