@@ -22,6 +22,7 @@ from bot.chat import (
 from bot.chat.admin_call import Call, Page, Questions, Reply, page
 from bot.chat.desk import LONGEST_RETRY_S, Desk
 from bot.chat.failures import as_failure
+from bot.chat.handlers import OUTDATED
 from bot.chat.sender import TelegramSender, keyboard
 from bot.messages import replies
 from bot.messages.message import Button, Message, notice
@@ -104,6 +105,9 @@ class AdminHandlers:
         query = update.callback_query
         assert query is not None  # noqa: S101 - as above
         user_id, chat = query.from_user.id, query.message.chat.id if query.message else 0
+        if not (query.data or "").startswith("adm:"):  # the library lets an empty one through every pattern
+            await query.answer(OUTDATED, show_alert=True)
+            return
         if not self._is_admin(user_id) or chat != user_id:
             await query.answer(NOT_AN_ADMIN, show_alert=True)
             return
