@@ -16,6 +16,7 @@ from sqlmodel import select
 from bot.chat.desk import ChatParts
 from bot.chat.limiter import Limiter
 from bot.chat.poller import Pace, run_poller
+from bot.messages.replies import COMMANDS
 from config.errors import ConfigError
 from config.schema import Rate, Settings, Telegram
 from models import Delivery, Lease
@@ -88,7 +89,7 @@ async def test_commands_are_offered_to_those_who_may_use_them(fake: FakeBotApi, 
     }
     assert offered["all_group_chats"] == ["latest", "help"]
     assert offered["default"] == offered["all_chat_administrators"]
-    assert set(offered["default"]) == {"start", "stop", "latest", "threshold", "help"}
+    assert set(offered["default"]) == set(COMMANDS)
 
 
 async def test_a_menu_that_cannot_be_set_costs_nothing(fake: FakeBotApi, database: Database) -> None:
