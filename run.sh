@@ -20,6 +20,7 @@ Anything else goes to the program:
 ./run.sh check      look at config, database, model, feeds and token, and say what to do
 ./run.sh once       one round of every stage, then exit
 ./run.sh feeds list | add URL | remove URL | test [URL] | import FILE | export FILE
+./run.sh why STORY | ADDRESS | TEXT      one decision explained          ./run.sh missed     what nearly rang
 ./run.sh index --dyad RU-UA           tension over time, beside what is usual
 ./run.sh backtest --set KEY=VALUE    what other thresholds would have told        ./run.sh replay ARCHIVE
 ./run.sh tune --alerts-per-day 3       levels that tell so many, written only with --write

@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from bot.commands import check, data, feeds, index, learn, messages, models, reread, run, tuning
+from bot.commands import check, data, explain, feeds, index, learn, messages, models, reread, run, tuning
 from config.errors import TocsinError
 
 app = typer.Typer(
@@ -28,6 +28,8 @@ app.command()(learn.evaluate)
 app.command()(reread.reread)
 app.command()(tuning.replay)
 app.command()(index.index)
+app.command()(explain.why)
+app.command()(explain.missed)
 app.command()(tuning.backtest)
 app.command()(tuning.tune)
 app.command()(data.backup)

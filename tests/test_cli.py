@@ -19,7 +19,20 @@ from tests.full_database import everything, fill
 ROOT = Path(__file__).parent.parent
 COMMANDS = [
     *("run", "once", "demo", "check", "health", "send-test", "digest"),
-    *("score", "train", "evaluate", "reread", "replay", "backtest", "tune", "index", "backup", "restore"),
+    *(
+        "score",
+        "train",
+        "evaluate",
+        "reread",
+        "replay",
+        "backtest",
+        "tune",
+        "index",
+        "why",
+        "missed",
+        "backup",
+        "restore",
+    ),
 ]
 MODEL_COMMANDS = ["list", "promote", "rollback"]
 FEED_COMMANDS = ["list", "add", "pause", "resume", "remove", "import", "export", "test"]
