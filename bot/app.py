@@ -29,6 +29,7 @@ from bot.pipeline.digest import send_due_digests
 from bot.pipeline.ingest import Ingested, fetch_due_feeds
 from bot.pipeline.retain import forget_old
 from bot.pipeline.story_index import StoryIndex
+from bot.pipeline.tempo import raise_tempo
 from bot.subscribers import replan_digests, settle_terminal
 from config.errors import ConfigError, ModelError
 from config.load import fingerprint, load_settings
@@ -113,6 +114,10 @@ class App:
         """a week -> digests that are due"""
         return await asyncio.to_thread(send_due_digests, self.database, self.settings, self.clock())
 
+    async def tempo(self) -> int:
+        """stories -> tempo alerts"""
+        return await asyncio.to_thread(self._raise_tempo)
+
     async def tidy(self) -> int:
         """old articles -> nothing"""
         return await asyncio.to_thread(self._forget)
@@ -121,6 +126,7 @@ class App:
         """One round of every stage, in the order of the flow."""
         summary = Summary(ingested=await self.fetch())
         await self.read(summary)
+        summary.alerts += await self.tempo()
         summary.digests = await self.digest()
         summary.sent = await self.deliver()
         return summary
@@ -150,6 +156,10 @@ class App:
     def _gather(self, index: StoryIndex) -> int:
         with self.database.write() as session:
             return gather_stories(session, index, self.settings.alerts.stories)
+
+    def _raise_tempo(self) -> int:
+        with self.database.write() as session:
+            return raise_tempo(session, self.settings.alerts, self.clock(), self.settings.digest.timezone)
 
     def _forget(self) -> int:
         with self.database.write() as session:

@@ -15,7 +15,7 @@ from bot.app import App
 from config.schema import Timetable
 
 log = logging.getLogger(__name__)
-DIGEST_S, TIDY_S = 60.0, 3600.0
+DIGEST_S, TEMPO_S, TIDY_S = 60.0, 1800.0, 3600.0
 
 
 def start_timetable(app: App) -> AsyncIOScheduler:
@@ -36,6 +36,7 @@ def start_timetable(app: App) -> AsyncIOScheduler:
         ("deliver", app.deliver, pace.deliver_seconds),
         ("reload", reload, pace.reload_seconds),
         ("digest", app.digest, DIGEST_S),
+        ("tempo", app.tempo, TEMPO_S),
         ("tidy", app.tidy, TIDY_S),
     ]
     now = app.clock()

@@ -183,6 +183,7 @@ class Telling(Table):
     cool_down_minutes: float = Field(default=60, ge=0, le=1440)
     confirm_signals: tuple[SignalName, ...] = ()
     confirm_sources: int = Field(default=2, ge=2, le=10)
+    tempo_spreads: float = Field(default=4, ge=0, le=20)
 
 
 class Alerts(Table):

@@ -20,6 +20,7 @@ class AlertKind(StrEnum):
     CONTESTED = "contested"  #: parties contradict each other about a story already told
     CONFIRMED = "confirmed"  #: a story told as unconfirmed or contested now has independent sources
     RETRACTED = "retracted"  #: the reports a story was told for were rewritten and no longer say so
+    TEMPO = "tempo"  #: a pair's share of escalatory coverage is far above its usual one
     EASED = "eased"  #: a story told as escalation now reads as easing
 
 

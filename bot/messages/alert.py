@@ -20,7 +20,12 @@ MAX_EVIDENCE = 2
 NAME_LIMIT, TITLE_LIMIT = 60, 500
 MARKS = {Level.WATCH: "🟡", Level.WARNING: "🟠", Level.CRITICAL: "🔴"}
 EASING_MARK = "🟢"
-KIND_WORDS = {AlertKind.RAISED: "raised", AlertKind.CONFIRMED: "CONFIRMED", AlertKind.RETRACTED: "RETRACTED"}
+KIND_WORDS = {
+    AlertKind.RAISED: "raised",
+    AlertKind.CONFIRMED: "CONFIRMED",
+    AlertKind.RETRACTED: "RETRACTED",
+    AlertKind.TEMPO: "tempo",
+}
 SIGNAL_NAMES = {
     "troop_buildup": "troop build-up",
     "armed_attack": "armed attack",
