@@ -1,7 +1,7 @@
-"""stories -> tempo alerts: a pair whose share of escalatory coverage is far above its own usual, though no story is loud.
+"""stories -> tempo alerts: a pair's share of escalatory coverage is far above its usual, though no story is loud.
 
-Many small steps are seen before the big one. Robust (median and median absolute deviation of 28 days), signed (only rises
-ring), on a fixed panel of feeds, and without a look ahead: the day that ends now against the 28 days before it.
+Many small steps are seen before the big one. Robust (median and median absolute deviation of 28 days), signed (only
+rises ring), on a fixed panel of feeds, and without a look ahead: the day that ends now against the 28 days before it.
 """
 
 from collections import defaultdict
