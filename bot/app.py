@@ -17,7 +17,7 @@ from bot.changes import record_found
 from bot.feeds.fetcher import Fetcher
 from bot.feeds.parser import ParsePool
 from bot.feeds.types import FetchLimits, FetchRequest, ParsedFeed
-from bot.messages.message import notice
+from bot.messages.message import Message, notice
 from bot.model_shelf import live_classifier, shelf
 from bot.notices import tell_admins
 from bot.outlet import Sender
@@ -79,6 +79,7 @@ class App:
         self._fetcher_is_old = False
         self._parser = ParsePool()
         self._fingerprint = fingerprint(folder)
+        self._refused = False
         self._reading = threading.Lock()
         self._stopping = threading.Event()
 
@@ -196,9 +197,16 @@ class App:
             settings = await asyncio.to_thread(load_settings, self.folder)
         except ConfigError as error:
             log.warning("settings_refused %s", str(error).replace("\n", " | "))
-            await asyncio.to_thread(self._tell_refused, found, error)
+            self._refused = True
+            text = f"A change of the settings was refused; the old ones go on.\n{error}"
+            await self.tell_admins("config:refused", notice(text, "Settings"))
             return False
         await self._take_up(settings)
+        if self._refused:
+            self._refused = False
+            await self.tell_admins(
+                "config:taken-up", notice("The settings are in order again and taken up.", "Settings")
+            )
         log.info("settings_reloaded feeds=%s", len(settings.feeds.feeds))
         return True
 
@@ -224,10 +232,14 @@ class App:
             settle_terminal(session, self.settings, Outlet.TERMINAL in self.senders, self.clock())
             replan_digests(session, self.settings.digest, self.clock())
 
-    def _tell_refused(self, found: str, error: ConfigError) -> None:
-        text = f"A change of the settings was refused; the old ones go on.\n{error}"
+    async def tell_admins(self, subject: str, message: Message) -> None:
+        """Queue a warning for every admin; called once per change of state."""
+        await asyncio.to_thread(self._tell, subject, message)
+
+    def _tell(self, subject: str, message: Message) -> None:
+        now = self.clock()
         with self.database.write() as session:
-            tell_admins(session, self.settings, f"config:{found[:40]}", notice(text, "Settings"), self.clock())
+            tell_admins(session, self.settings, f"{subject[:40]}:{now:%Y%m%d%H%M%S%f}", message, now)
 
     async def preview(self, url: str) -> ParsedFeed:
         """What a feed brings at this moment; stores nothing. Raises FetchError."""

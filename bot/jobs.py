@@ -12,6 +12,7 @@ from apscheduler.events import EVENT_JOB_ERROR, JobExecutionEvent
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from bot.app import App
+from bot.trouble import StageWatch
 from config.schema import Timetable
 
 log = logging.getLogger(__name__)
@@ -40,8 +41,9 @@ def start_timetable(app: App) -> AsyncIOScheduler:
         ("tidy", app.tidy, TIDY_S),
     ]
     now = app.clock()
+    watch = StageWatch(app.tell_admins)
     for name, job, seconds in jobs:
-        scheduler.add_job(job, "interval", seconds=seconds, id=name, next_run_time=now)
+        scheduler.add_job(watch.watched(name, job), "interval", seconds=seconds, id=name, next_run_time=now)
     scheduler.start()
     return scheduler
 

@@ -24,6 +24,7 @@ from bot.chat.desk import AdminTools, ChatParts
 from bot.chat.limiter import Limiter
 from bot.chat.poller import run_poller
 from bot.chat.sender import TelegramSender
+from bot.errands import Errands
 from bot.jobs import start_timetable
 from bot.outlet import Sender
 from bot.terminal import TerminalSender
@@ -113,7 +114,7 @@ def _sent_lately(database: Database, now: datetime) -> list[tuple[int, float]]:
 
 
 async def _answer_people(place: Place, app: App, limiter: Limiter) -> None:
-    tools = AdminTools(app.folder, app.reload, app.preview)
+    tools = AdminTools(app.folder, app.reload, app.preview, Errands(place.config, place.database_url).run)
     parts = ChatParts(app.database, lambda: app.settings, app.clock, limiter, tools)
     await run_poller(place.token or "", place.base_url, parts)
 

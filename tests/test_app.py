@@ -24,7 +24,8 @@ from bot.demo.play import SimulatedClock
 from bot.messages.message import Message
 from bot.outlet import Envelope
 from bot.service import Place, run_once
-from models import Delivery, Lease, Outlet, Reading, Story, Subscriber
+from config.errors import FeedError
+from models import Change, Delivery, Feed, Lease, Outlet, Reading, Story, Subscriber
 from models.database import Database, open_database
 from tests.feed_server import FeedServer, Reply, rss
 from tests.rows import add_subscriber
@@ -201,8 +202,25 @@ async def test_a_saved_change_is_taken_up_and_a_mistake_leaves_the_old_settings_
         await app.deliver()
         assert app.settings.alerts.levels.watch == 30
         assert await reloading(app, config, alerts="[levels]\nwatch = 35.0")
-    assert len(sender.messages) == 1
+        await app.deliver()
+        with app.database.read() as session:
+            found = [(row.who, row.key, row.before, row.after) for row in session.exec(select(Change))]
+    assert len(sender.messages) == 2
     assert "levels.watch" in sender.messages[0].plain
+    assert "in order again" in sender.messages[1].plain
+    assert found == [("edited in the file", "levels.watch", *step) for step in ((40, 30), (30, 35))]
+
+
+async def test_a_preview_shows_what_a_feed_brings_and_stores_nothing(
+    server: FeedServer, sqlite_url: str, now: datetime, tmp_path: Path
+) -> None:
+    server.script("/a", feed(ATTACK, at=now))
+    async with open_app(write_config(tmp_path / "config"), sqlite_url, {}, lambda: now) as app:
+        assert [entry.title for entry in (await app.preview(server.url("/a"))).entries] == [ATTACK[0]]
+        with pytest.raises(FeedError):
+            await app.preview("http://192.168.0.1/rss")
+        with app.database.read() as session:
+            assert session.exec(select(Feed)).all() == []
 
 
 async def test_a_feed_added_while_running_is_polled(

@@ -2,8 +2,8 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,10 @@ from sqlmodel import SQLModel, select
 from bot.chat.desk import AdminTools, ChatParts
 from bot.chat.limiter import Limiter
 from bot.chat.poller import Pace, run_poller
+from bot.errands import Done
 from bot.feeds.opml import read_opml
 from bot.feeds.types import FetchError, FetchFailure, ParsedEntry, ParsedFeed
+from config.errors import TocsinError
 from config.load import DEFAULT_FOLDER, load_settings
 from config.schema import Rate, Settings
 from models import (
@@ -57,6 +59,8 @@ class Bench:
     settings: Settings
     preview: ParsedFeed | FetchError
     now: datetime = NOW
+    commands: list[list[str]] = field(default_factory=list)
+    outcome: Done | TocsinError = field(default_factory=lambda: Done(0, "all went well <b>"))
 
     async def reload(self) -> bool:
         former, self.settings = self.settings, load_settings(self.folder, {})
@@ -66,6 +70,14 @@ class Bench:
         if isinstance(self.preview, FetchError):
             raise self.preview
         return self.preview
+
+    async def run(self, command: Sequence[str]) -> Done:
+        self.commands.append(list(command))
+        if isinstance(self.outcome, TocsinError):
+            raise self.outcome
+        if "--html" in command:
+            await asyncio.to_thread(Path(command[-1]).write_text, "<html>plots</html>")
+        return self.outcome
 
     async def say(self, text: str, user_id: int = ADMIN) -> Call:
         """Write to the bot and wait for its answer."""
@@ -137,7 +149,7 @@ async def bench(database: Database, folder: Path) -> AsyncIterator[Bench]:
     async with FakeBotApi() as fake:
         bench = Bench(fake, database, folder, load_settings(folder, {}), ParsedFeed(HOSTILE, None, entries, 0, None))
         limiter = Limiter(lambda: Rate(per_second=1000.0, private_per_second=30.0, group_per_minute=1000.0))
-        tools = AdminTools(folder, bench.reload, bench.look)
+        tools = AdminTools(folder, bench.reload, bench.look, bench.run)
         parts = ChatParts(database, lambda: bench.settings, lambda: bench.now, limiter, tools)
         task = asyncio.create_task(run_poller(TOKEN, fake.base_url, parts, Pace(poll_s=1, stop_s=0.2)))
         yield bench
@@ -418,6 +430,26 @@ async def test_easing_gets_levels_of_its_own_and_loses_them(bench: Bench) -> Non
     assert bench.settings.alerts.deescalation is None
 
 
+async def test_a_threshold_is_backtested_before_the_yes(bench: Bench) -> None:
+    asked = await bench.press("adm:set:ask:levels.watch:45")
+    await bench.follow(asked, "Backtest 14d")
+    verdict, report = await bench.fake.sent(2)
+    assert bench.commands[0][:-1] == ["backtest", "--since", "14d", "--set", "levels.watch=45.0", "--html"]
+    assert "all went well &lt;b&gt;" in verdict.text
+    assert report.params["document"] == b"<html>plots</html>"
+    assert bench.settings.alerts.levels.watch == 40.0
+    await bench.follow(verdict, "Change it")
+    assert bench.settings.alerts.levels.watch == 45.0
+
+
+async def test_a_backtest_that_fails_says_so_and_the_question_stays(bench: Bench) -> None:
+    bench.outcome = Done(1, "backtest: no articles stored within 14d")
+    await bench.follow(await bench.press("adm:set:ask:levels.watch:45"), "Backtest 14d")
+    verdict = (await bench.fake.sent(1))[0]
+    assert "failed with status 1" in verdict.text
+    assert "no articles stored" in verdict.text
+
+
 # Subscribers ----------------------------------------------------------------------------------------------------------
 
 
@@ -513,6 +545,16 @@ async def test_models_are_listed_and_there_is_nothing_to_roll_back_to(
     monkeypatch.setenv("TOCSIN_MODELS", str(tmp_path / "models"))
     assert "★ shipped" in (await bench.press("adm:ops:models")).text
     assert "nothing to roll back to" in (await bench.press("adm:ops:rollback:yes")).text
+
+
+async def test_training_runs_by_itself_and_its_outcome_comes_as_a_message(bench: Bench) -> None:
+    await bench.follow(await bench.press("adm:ops:train"), "Train")
+    (message,) = await bench.fake.sent(1)
+    assert bench.commands == [["train"]]
+    assert "train: Done." in message.text
+    bench.outcome = TocsinError("another training or backtest is running")
+    await bench.press("adm:ops:train:yes")
+    assert "another training" in (await bench.fake.sent(2))[1].text
 
 
 # Labels ---------------------------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -25,8 +25,8 @@ from classifiers.shelf import Shelf
 from classifiers.train import train
 from config.errors import ConfigError, ModelError
 from config.schema import Articles, Levels
-from models import Article, Revision, Verdict, VerdictKind
-from models.database import Database
+from models import Article, Change, Revision, Verdict, VerdictKind
+from models.database import Database, open_database
 from models.verdict import labels
 from tests.command_line import Bot, command_line
 from tests.rows import add_feed, add_reading
@@ -147,6 +147,11 @@ def test_the_commands_list_promote_and_roll_back(bot: Bot, tmp_path: Path, other
     assert Shelf(tmp_path / "var/models").live().name == "abcdef123456"
     assert bot("models", "rollback").code == 0
     assert Shelf(tmp_path / "var/models").live() == DEFAULT_ARTIFACT
+    opened = open_database("sqlite:///tocsin.db", datetime.now(UTC))
+    with opened.read() as session:
+        known = [(row.who, row.area, row.after) for row in session.exec(select(Change))]
+    opened.close()
+    assert known == [("command line", "model", name) for name in ("abcdef123456", DEFAULT_ARTIFACT.name)]
 
 
 async def test_a_running_tocsin_takes_up_a_promoted_model(

@@ -1,7 +1,8 @@
 """/admin: presses, texts and files of admins in, pages out. Who is an admin is asked at every single one of them."""
 
+import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -20,7 +21,7 @@ from bot.chat import (
     admin_thresholds,
 )
 from bot.chat.admin_call import Call, Page, Questions, Reply, page
-from bot.chat.desk import LONGEST_RETRY_S, Desk
+from bot.chat.desk import LONGEST_RETRY_S, AdminTools, Desk
 from bot.chat.failures import as_failure
 from bot.chat.handlers import OUTDATED
 from bot.chat.sender import TelegramSender, keyboard
@@ -75,6 +76,7 @@ class AdminHandlers:
         self._sender = TelegramSender(bot, desk.parts.limiter, patience_s=LONGEST_RETRY_S)
         self._questions = Questions()
         self._with_menu: set[int] = set()
+        self._errands: set[asyncio.Task[None]] = set()
 
     def attach(self, application: Application[Any, Any, Any, Any, Any, Any]) -> None:
         """Register what is for admins; attach it before the handlers for everybody."""
@@ -137,7 +139,7 @@ class AdminHandlers:
             return
         tools = self._desk.parts.admin
         if tools is not None:
-            call = Call(user.id, self._desk, tools, self._questions, self._bot)
+            call = self._call(user.id, tools, ())
             try:
                 reply = await admin_feeds.read_file(call, message.document)
             except TelegramError as error:
@@ -159,10 +161,28 @@ class AdminHandlers:
         if topic not in PAGES:
             return page("What would you like to look at?", MENU)
         try:
-            return await PAGES[topic](Call(user_id, self._desk, tools, self._questions, self._bot, args), verb)
+            return await PAGES[topic](self._call(user_id, tools, args), verb)
         except TocsinError as error:
             log.info("admin_refused admin=%s page=%s:%s error=%s", user_id, topic, verb, error)
             return page(str(error), back="menu" if topic == "ops" else f"{topic}:list")
+
+    def _call(self, user_id: int, tools: AdminTools, args: Sequence[str]) -> Call:
+        return Call(user_id, self._desk, tools, self._questions, self._bot, self._later, args)
+
+    def _later(self, user_id: int, coming: Awaitable[Reply]) -> None:
+        """Send a page when it is ready; presses meanwhile are served."""
+
+        async def send_when_ready() -> None:
+            try:
+                reply = await coming
+            except TocsinError as error:
+                reply = page(str(error), back="menu")
+            if self._is_admin(user_id):
+                await self._send(user_id, reply)
+
+        task = asyncio.create_task(send_when_ready())
+        self._errands.add(task)
+        task.add_done_callback(self._errands.discard)
 
     async def _show(self, query: telegram.CallbackQuery, user_id: int, reply: Reply) -> None:
         """Turn the page in place; what was done is stored, that Telegram shows it is worth a try and no more."""

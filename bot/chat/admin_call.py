@@ -79,6 +79,7 @@ class Call:
     tools: AdminTools
     questions: Questions
     bot: telegram.Bot
+    later: "Callable[[int, Awaitable[Reply]], None]"  # sends a page when it is ready
     args: Sequence[str] = field(default=())
 
     @property
@@ -108,6 +109,17 @@ class Call:
         """A page that asks for a text."""
         self.questions.expect(self.user_id, topic, verb, self.now)
         return page(text, ((Button("Cancel", f"adm:{topic}:list"),),))
+
+
+LAST_WORDS = 1500
+
+
+async def outcome(call: Call, command: Sequence[str], back: str) -> Reply:
+    """Run one of our commands and show the end of what it said."""
+    done = await call.tools.run(command)
+    await call.tools.reload()
+    ended = "Done." if done.code == 0 else f"It failed with status {done.code}."
+    return page(f"{command[0]}: {ended}\n\n{done.output.strip()[-LAST_WORDS:]}", back=back)
 
 
 Page = Callable[[Call, str], Awaitable[Reply]]

@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlmodel import Session, insert, select
 
 from bot import changes
-from bot.chat.admin_call import OUT_OF_DATE, Call, Reply, page
+from bot.chat.admin_call import OUT_OF_DATE, Call, Reply, outcome, page
 from bot.messages.message import Button, Message, clip, notice
 from bot.messages.replies import one_line
 from bot.messages.stats import stats_chart, stats_text
@@ -43,6 +43,7 @@ async def show(call: Call, verb: str) -> Reply:
         "send": _broadcast,
         "models": _models,
         "promote": _promote,
+        "train": _train,
         "rollback": _roll_back,
         "backup": _ask_backup,
         "backupyes": _backup,
@@ -139,7 +140,18 @@ async def _models(_call: Call) -> Reply:
     ]
     buttons = [[Button(f"Compare {one.name[:12]}", f"adm:ops:promote:{one.name[:20]}")] for one in kept if not one.live]
     text = "Models; the star is live. `train` makes new ones from the corpus and your labels."
-    return page("\n".join([text, "", *lines]), (*buttons[-6:], [Button("Roll back", "adm:ops:rollback")]), back="menu")
+    rows = (*buttons[-6:], [Button("Train a new one", "adm:ops:train"), Button("Roll back", "adm:ops:rollback")])
+    return page("\n".join([text, "", *lines]), rows, back="menu")
+
+
+async def _train(call: Call) -> Reply:
+    """`train` promotes by itself what is better."""
+    if call.arg != "yes":
+        rows = ([Button("Train", "adm:ops:train:yes")],)
+        text = "Train on the corpus and the labels of admins? It takes minutes, and promotes the model if it is better."
+        return page(text, rows, back="ops:models")
+    call.later(call.user_id, outcome(call, ["train"], "ops:models"))
+    return page("Training has begun; the outcome comes as a message.", back="ops:models")
 
 
 async def _promote(call: Call) -> Reply:

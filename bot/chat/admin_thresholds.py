@@ -1,7 +1,11 @@
 """/admin, Thresholds: a press or a value in; settings shown, and changed after a look at what the change would do."""
 
+import asyncio
+import json
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, get_args
 
@@ -9,7 +13,7 @@ from pydantic import BaseModel
 from sqlmodel import Session
 
 from bot import changes
-from bot.chat.admin_call import OUT_OF_DATE, Call, Reply, page
+from bot.chat.admin_call import OUT_OF_DATE, Call, Reply, outcome, page
 from bot.forecast import LOUD, forecast
 from bot.messages.message import Button
 from bot.messages.replies import one_line
@@ -32,6 +36,7 @@ SECTIONS: Mapping[str, tuple[str, str, str, type[BaseModel]]] = MappingProxyType
     }
 )
 STEPS = (-5, -1, 1, 5)
+TRIED = "14d"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +52,16 @@ class Planned:
 
 async def show(call: Call, verb: str) -> Reply:
     """One page or step."""
-    steps = {"sec": _section, "key": _key, "ask": _ask, "type": _type, "value": _ask, "same": _same, "yes": _change}
+    steps = {
+        "sec": _section,
+        "key": _key,
+        "ask": _ask,
+        "type": _type,
+        "value": _ask,
+        "same": _same,
+        "try": _backtest,
+        "yes": _change,
+    }
     return await steps.get(verb, _list)(call)
 
 
@@ -191,9 +205,43 @@ async def _put_to_admin(call: Call, name: str, file: str, keys: tuple[str, ...],
     lines = [f"{edit.key}: {changes.said(edit.before)} → {changes.said(edit.after)}"]
     if file == "alerts":
         lines += ["", *await call.desk.decide(lambda s, _cfg, _now: _outlook(s, call, held, keys))]
-    token = call.hold(Planned(name, file, keys, edit.before, edit.after))
-    rows = ([Button("Change it", f"adm:set:yes:{token}"), Button("Cancel", f"adm:set:sec:{name}")],)
-    return page("\n".join(lines), rows)
+    can_be_tried = file == "alerts" and edit.after is not None
+    return _question(call, Planned(name, file, keys, edit.before, edit.after), "\n".join(lines), can_be_tried)
+
+
+def _question(call: Call, planned: Planned, text: str, can_be_tried: bool) -> Reply:
+    token = call.hold(planned)
+    rows = [[Button("Change it", f"adm:set:yes:{token}"), Button("Cancel", f"adm:set:sec:{planned.section}")]]
+    if can_be_tried:
+        rows.append([Button(f"Backtest {TRIED} first", f"adm:set:try:{token}")])
+    return page(text, rows)
+
+
+async def _backtest(call: Call) -> Reply:
+    """Live through stored articles with the value planned; the page of plots comes with the question put again."""
+    planned = call.take(Planned)
+    if planned is None:
+        return page(OUT_OF_DATE, back="set:list")
+    call.later(call.user_id, _tried(call, planned))
+    return page("The backtest has begun; its outcome comes as a message, with the question again.", back="set:list")
+
+
+async def _tried(call: Call, planned: Planned) -> Reply:
+    name, value = ".".join(planned.keys), _toml(planned.value)
+    with tempfile.TemporaryDirectory(prefix="tocsin-backtest-") as scratch:
+        report = Path(scratch) / "backtest.html"
+        command = ["backtest", "--since", TRIED, "--set", f"{name}={value}", "--html", str(report)]
+        reply = await outcome(call, command, "set:list")
+        document = ("backtest.html", await asyncio.to_thread(report.read_bytes)) if report.exists() else None
+    asked = _question(call, planned, f"{name} = {value}\n\n{reply.message.plain}", can_be_tried=False)
+    return Reply(asked.message, document=document)
+
+
+def _toml(value: Any) -> str:
+    """A value of the settings as TOML has it in one line."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key} = {_toml(inner)}" for key, inner in value.items()) + "}"
+    return json.dumps(value)
 
 
 def _outlook(session: Session, call: Call, alerts: Alerts, keys: Sequence[str]) -> list[str]:

@@ -5,7 +5,7 @@ Answers go out at once through the limiter, before alerts; only what must outliv
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +16,7 @@ from sqlmodel import Session
 
 from bot.chat.limiter import Limit, Limiter, Window
 from bot.chat.sender import TelegramSender
+from bot.errands import Done
 from bot.feeds.types import ParsedFeed
 from bot.messages.message import Message
 from bot.outlet import Chat, Envelope, SendFailure
@@ -36,12 +37,13 @@ LONGEST_RETRY_S = 30.0
 class AdminTools:
     """What /admin needs beyond: the folder of settings, their reload (did anything change?), and one look at a feed.
 
-    `preview` raises FetchError.
+    `preview` raises FetchError. `run` runs one of our commands by itself, which may take minutes.
     """
 
     folder: Path
     reload: Callable[[], Awaitable[bool]]
     preview: Callable[[str], Awaitable[ParsedFeed]]
+    run: Callable[[Sequence[str]], Awaitable[Done]]
 
 
 @dataclass(frozen=True, slots=True)

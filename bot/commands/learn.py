@@ -102,18 +102,19 @@ def train(
     for name, figure in report.figures.items():
         display.print(f"  {name}: {figure:.3f}")
     if out is None:
-        _promote_if_better(report.model)
+        _promote_if_better(report.model, database)
 
 
-def _promote_if_better(model: str) -> None:
+def _promote_if_better(model: str, database: str | None) -> None:
+    from bot.commands.models import take_over
     from classifiers.promotion import compare
 
     kept = _shelf()
-    compared = compare(kept.live(), kept.find(model))
+    live = kept.live()
+    compared = compare(live, kept.find(model))
     print(compared)
     if compared.better:
-        print(f"live: {kept.promote(model)}")
-        print("What is stored was read by the model before: python -m bot reread shows what would change.")
+        take_over(database, live, kept.promote(model))
     else:
         print(f"not promoted: the live model is as good. All the same: python -m bot models promote {model} --force")
 

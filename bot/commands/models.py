@@ -7,7 +7,8 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from bot.commands.options import Config, DatabaseUrl, console
+from bot.app import utc_now
+from bot.commands.options import Config, DatabaseUrl, console, database_url
 from bot.model_shelf import shelf
 from config.errors import ModelError
 
@@ -55,7 +56,7 @@ def promote(
     print(compared)
     if not compared.better and not force:
         raise ModelError(f"models promote: {model} is not better than the live model; --force promotes it all the same")
-    _tell(kept.promote(model))
+    take_over(database, live, kept.promote(model))
 
 
 @app.command()
@@ -64,10 +65,23 @@ def rollback(config: Config = None, database: DatabaseUrl = None) -> None:
 
     Example: python -m bot models rollback
     """
-    _tell(shelf().roll_back())
+    kept = shelf()
+    take_over(database, kept.live(), kept.roll_back())
 
 
-def _tell(folder: Path) -> None:
+def take_over(database: str | None, before: Path, folder: Path) -> None:
+    """Record that another model is live, and say so."""
+    from bot.changes import COMMAND_LINE, record
+    from config.edit_value import Edited
+    from models.database import open_database
+
+    now = utc_now()
+    opened = open_database(database_url(database), now)
+    try:
+        with opened.write() as session:
+            record(session, COMMAND_LINE, Edited("model", "live", before.name, folder.name), now)
+    finally:
+        opened.close()
     out = console()
     out.print(Text(f"live: {folder}"))
     out.print("What is stored was read by the model before: python -m bot reread shows what would change.")

@@ -1,0 +1,68 @@
+"""One of our own commands in, its output out: long work (training, backtests) in a process of its own, politely."""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from config.errors import TocsinError
+from config.secrets import CONFIG_FOLDER, DATABASE_URL, TELEGRAM_TOKEN
+
+LONGEST_S = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """How a command ended: its exit status, and stdout with stderr."""
+
+    code: int
+    output: str
+
+
+class Errands:
+    """Runs one command at a time on a folder of settings and a database."""
+
+    def __init__(self, folder: Path, database_url: str, longest_s: float = LONGEST_S) -> None:
+        self._folder = folder
+        self._database_url = database_url
+        self._longest_s = longest_s
+        self._busy = asyncio.Lock()
+
+    async def run(self, command: Sequence[str]) -> Done:
+        """`python -m bot COMMAND`, ended when the caller is cancelled. Raises TocsinError when one runs already."""
+        if self._busy.locked():
+            raise TocsinError("another training or backtest is running; try again when its result is here")
+        async with self._busy:
+            return await self._run(command)
+
+    async def _run(self, command: Sequence[str]) -> Done:
+        nice = [path, "-n", "10"] if (path := shutil.which("nice")) else []
+        process = await asyncio.create_subprocess_exec(
+            *nice,
+            *(sys.executable, "-m", "bot", *command),
+            env=self._environment(),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        try:
+            async with asyncio.timeout(self._longest_s):
+                output, _ = await process.communicate()
+        except TimeoutError:
+            raise TocsinError(f"{command[0]}: not done within {self._longest_s:.0f} seconds; it was ended") from None
+        finally:
+            if process.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    process.kill()
+                await process.wait()
+        return Done(process.returncode or 0, output.decode(errors="replace"))
+
+    def _environment(self) -> dict[str, str]:
+        """Ours, with the database's address where no list of processes shows it, and without the bot's token."""
+        left_out = {TELEGRAM_TOKEN, f"{TELEGRAM_TOKEN}_FILE", f"{DATABASE_URL}_FILE"}
+        kept = {name: value for name, value in os.environ.items() if name not in left_out}
+        return kept | {DATABASE_URL: self._database_url, CONFIG_FOLDER: str(self._folder)}

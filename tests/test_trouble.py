@@ -1,0 +1,97 @@
+"""A stage that stops working is told once, and once more when it works again; long commands run by themselves."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from bot.errands import Errands
+from bot.messages.message import Message
+from bot.trouble import PATIENCE, StageWatch
+from config.errors import DatabaseError, TocsinError
+
+
+class Stage:
+    """A stage that fails while a test says so, and what admins were told of it."""
+
+    def __init__(self) -> None:
+        self.error: Exception | None = None
+        self.deaf = False
+        self.told: list[str] = []
+        self._run = StageWatch(self.tell).watched("read", self.work)
+
+    async def work(self) -> None:
+        if self.error is not None:
+            raise self.error
+
+    async def tell(self, _subject: str, message: Message) -> None:
+        if self.deaf:
+            raise DatabaseError("the database is locked")
+        self.told.append(message.plain)
+
+    async def rounds(self, number: int) -> None:
+        for _ in range(number):
+            await asyncio.gather(self._run(), return_exceptions=True)
+
+
+async def test_a_stage_that_fails_is_told_once_and_its_return_once() -> None:
+    stage = Stage()
+    stage.error = DatabaseError("disk full")
+    await stage.rounds(PATIENCE - 1)
+    assert stage.told == []
+    await stage.rounds(20)
+    stage.error = None
+    await stage.rounds(20)
+    assert stage.told == [
+        "Reading articles does not work: disk full\nIt is tried again by itself.",
+        "Reading articles works again.",
+    ]
+
+
+async def test_a_stumble_now_and_then_is_nobodys_trouble() -> None:
+    stage = Stage()
+    for error in [OSError("x"), OSError("x"), None] * 5:
+        stage.error = error
+        await stage.rounds(1)
+    assert stage.told == []
+
+
+async def test_an_error_nobody_foresaw_shows_no_more_than_its_name() -> None:
+    stage = Stage()
+    stage.error = ValueError("secret things")
+    await stage.rounds(PATIENCE)
+    assert "ValueError; the log says more" in stage.told[0]
+    assert "secret" not in stage.told[0]
+
+
+async def test_what_could_not_be_told_is_told_at_the_next_round() -> None:
+    stage = Stage()
+    stage.error, stage.deaf = DatabaseError("locked"), True
+    await stage.rounds(PATIENCE + 3)
+    stage.deaf = False
+    await stage.rounds(1)
+    assert len(stage.told) == 1
+
+
+async def test_a_command_runs_on_our_folder_and_database_without_the_token(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOCSIN_TELEGRAM_TOKEN", "123456789:AAF-fake_token_for_tests_0123456789ab")
+    (tmp_path / "feeds.toml").write_text('[[feeds]]\nurl = "https://a.example/rss"\n', encoding="utf-8")
+    errands = Errands(tmp_path, f"sqlite:///{tmp_path}/t.db")
+    assert "TOCSIN_TELEGRAM_TOKEN" not in errands._environment()
+    running = asyncio.create_task(errands.run(["feeds", "pause", "https://a.example/rss"]))
+    await asyncio.sleep(0)
+    with pytest.raises(TocsinError, match="is running"):
+        await errands.run(["feeds", "list"])
+    done = await running
+    assert (done.code, "is paused" in done.output) == (0, True)
+    assert (tmp_path / "t.db").exists()
+    refused = await errands.run(["feeds", "remove", "https://b.example/rss"])
+    assert refused.code == 1
+    assert "no feed has the address" in refused.output
+
+
+async def test_a_command_that_takes_too_long_is_ended(tmp_path: Path) -> None:
+    with pytest.raises(TocsinError, match="not done within"):
+        await Errands(tmp_path, f"sqlite:///{tmp_path}/t.db", longest_s=0.05).run(["feeds", "list"])
