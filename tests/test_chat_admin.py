@@ -60,7 +60,9 @@ class Bench:
     preview: ParsedFeed | FetchError
     now: datetime = NOW
     commands: list[list[str]] = field(default_factory=list)
-    outcome: Done | TocsinError = field(default_factory=lambda: Done(0, "all went well <b>"))
+    outcome: Done | TocsinError = field(
+        default_factory=lambda: Done(0, "┏━━━┳━━━┓\n┃ told ┃ 3 ┃\n└───┴───┘\nall went well <b>")
+    )
 
     async def reload(self) -> bool:
         former, self.settings = self.settings, load_settings(self.folder, {})
@@ -432,10 +434,10 @@ async def test_easing_gets_levels_of_its_own_and_loses_them(bench: Bench) -> Non
 
 async def test_a_threshold_is_backtested_before_the_yes(bench: Bench) -> None:
     asked = await bench.press("adm:set:ask:levels.watch:45")
-    await bench.follow(asked, "Backtest 14d")
+    await bench.follow(asked, "Backtest 7d")
     verdict, report = await bench.fake.sent(2)
-    assert bench.commands[0][:-1] == ["backtest", "--since", "14d", "--set", "levels.watch=45.0", "--html"]
-    assert "all went well &lt;b&gt;" in verdict.text
+    assert bench.commands[0][:-1] == ["backtest", "--since", "7d", "--set", "levels.watch=45.0", "--html"]
+    assert "told  3\nall went well &lt;b&gt;" in verdict.text
     assert report.params["document"] == b"<html>plots</html>"
     assert bench.settings.alerts.levels.watch == 40.0
     await bench.follow(verdict, "Change it")
@@ -444,7 +446,7 @@ async def test_a_threshold_is_backtested_before_the_yes(bench: Bench) -> None:
 
 async def test_a_backtest_that_fails_says_so_and_the_question_stays(bench: Bench) -> None:
     bench.outcome = Done(1, "backtest: no articles stored within 14d")
-    await bench.follow(await bench.press("adm:set:ask:levels.watch:45"), "Backtest 14d")
+    await bench.follow(await bench.press("adm:set:ask:levels.watch:45"), "Backtest 7d")
     verdict = (await bench.fake.sent(1))[0]
     assert "failed with status 1" in verdict.text
     assert "no articles stored" in verdict.text

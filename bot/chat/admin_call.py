@@ -1,5 +1,6 @@
 """What every page of /admin is given, and what it gives back."""
 
+import re
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -119,7 +120,14 @@ async def outcome(call: Call, command: Sequence[str], back: str) -> Reply:
     done = await call.tools.run(command)
     await call.tools.reload()
     ended = "Done." if done.code == 0 else f"It failed with status {done.code}."
-    return page(f"{command[0]}: {ended}\n\n{done.output.strip()[-LAST_WORDS:]}", back=back)
+    return page(f"{command[0]}: {ended}\n\n{without_frames(done.output)[-LAST_WORDS:]}", back=back)
+
+
+def without_frames(text: str) -> str:
+    """What a command printed, for a narrow screen without a fixed pitch: no frames of tables, no runs of blanks."""
+    lines = (re.sub(r"\s*[│┃]\s*", "  ", re.sub(r"[─━┏┓┗┛┡┩┳┻╇┴┬├┤┼└┘┌┐╭╮╰╯]", "", line)) for line in text.splitlines())
+    kept = (" ".join(part for part in re.split(r" {3,}", line.strip()) if part) for line in lines)
+    return "\n".join(line for line in kept if line)
 
 
 Page = Callable[[Call, str], Awaitable[Reply]]

@@ -36,7 +36,7 @@ SECTIONS: Mapping[str, tuple[str, str, str, type[BaseModel]]] = MappingProxyType
     }
 )
 STEPS = (-5, -1, 1, 5)
-TRIED = "14d"
+TRIED = "7d"
 
 
 @dataclass(frozen=True, slots=True)
