@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import fake_bot_api as fakes
 import fake_updates as updates
 import pytest
 from fake_bot_api import TOKEN, Call, FakeBotApi
@@ -217,6 +218,11 @@ async def test_an_odd_press_is_answered_and_changes_nothing(bench: Bench, data: 
     assert bench.changes() == []
     assert bench.rows(Verdict) == []
     assert bench.text("feeds") == FEEDS
+
+
+async def test_a_page_turns_though_the_press_is_too_old_to_be_answered(bench: Bench) -> None:
+    bench.fake.fail(fakes.bad_request("query is too old"), "answerCallbackQuery")
+    assert "feeds" in (await bench.press("adm:feeds:list")).text
 
 
 # Feeds ----------------------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Mapping, Sequence
+from contextlib import suppress
 from types import MappingProxyType
 from typing import Any
 
@@ -113,6 +114,8 @@ class AdminHandlers:
         if not self._is_admin(user_id) or chat != user_id:
             await query.answer(NOT_AN_ADMIN, show_alert=True)
             return
+        with suppress(TelegramError):  # at once: an answer after a long step is refused as too old
+            await query.answer()
         _, topic, verb, *args = [*(query.data or "").split(":"), "", ""]
         reply = await self._run(user_id, topic, verb, [arg for arg in args if arg])
         await self._show(query, user_id, reply)
@@ -187,7 +190,6 @@ class AdminHandlers:
     async def _show(self, query: telegram.CallbackQuery, user_id: int, reply: Reply) -> None:
         """Turn the page in place; what was done is stored, that Telegram shows it is worth a try and no more."""
         try:
-            await query.answer(reply.toast[:200] or None)
             await self._desk.parts.limiter.wait(user_id, Priority.REPLY)
             await query.edit_message_text(reply.message.html, parse_mode="HTML", reply_markup=keyboard(reply.message))
         except TelegramError as error:
@@ -200,7 +202,7 @@ class AdminHandlers:
 
     async def _attachments(self, user_id: int, reply: Reply) -> None:
         if reply.photo is not None:
-            await self._deliver(user_id, notice(reply.toast or "Chart"), reply.photo)
+            await self._deliver(user_id, notice("The last two weeks"), reply.photo)
         if reply.document is not None:
             name, data = reply.document
             envelope = Envelope(Chat(user_id), notice(name), priority=Priority.REPLY)

@@ -23,7 +23,6 @@ class Reply:
     """A page to show in place of the one before; with a file or a picture (PNG) that goes as a message of its own."""
 
     message: Message
-    toast: str = ""
     document: tuple[str, bytes] | None = None
     photo: bytes | None = None
 
