@@ -89,7 +89,7 @@ def fine_tune(
     head = _head(encoder.width, targets)
     ids = [encoded.ids for encoded in tokenizer.encode_batch(list(texts))]
     wanted = torch.tensor(targets, dtype=torch.float32)
-    steps = epochs * -(-len(ids) // _BATCH)
+    steps = max(epochs * -(-len(ids) // _BATCH), 1)
     optimiser = _optimiser(encoder, head)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _pace(step / steps))
     shuffle = np.random.default_rng(seed)
