@@ -16,6 +16,8 @@ from bot.messages.settings import Offer, settings_page
 from classifiers.labels import SIGNALS
 from config.schema import Digest, Settings
 from models import Alert, AlertKind, Delivery, Direction, Feed, Story, Subscriber, SubscriberState, Verdict, VerdictKind
+from models import Digest as WeeklyDigest
+from tests.rows import add_feed, add_reading
 from tests.test_chat_handlers import ADMIN, ANNA, CHANNEL, GROUP, NOW, Bench, bench, database
 
 __all__ = ["bench", "database"]
@@ -283,3 +285,26 @@ async def test_missed_and_privacy_answer(bench: Bench) -> None:
     bench.add(ACTIVE)
     assert "Nothing came near" in await bench.ask("/missed")
     assert "Stored about this chat" in await bench.ask("/privacy")
+
+
+async def test_status_shows_choices_and_tension_with_a_chart(bench: Bench) -> None:
+    bench.add(ACTIVE, dyads=["RU-UA"])
+    assert "No pair was in the news" in await bench.ask("/status")
+    with bench.database.write() as session:
+        story = Story(title="s", first_seen_at=NOW, last_seen_at=NOW, dyad="RU-UA")
+        session.add(story)
+        session.flush()
+        feed = add_feed(session, NOW, first_read_at=NOW - timedelta(days=90))
+        add_reading(session, feed, NOW - timedelta(hours=1), "t", 90.0, story_id=story.id, gathered=True)
+    shown = await bench.say(updates.private("/status", ANNA))
+    assert shown.method == "sendPhoto"
+    assert "RU-UA: escalation 18 (usually 0)" in shown.text and "Pairs: RU-UA" in shown.text
+
+
+async def test_digest_sends_the_last_one_again(bench: Bench) -> None:
+    bench.add(ACTIVE)
+    assert "no digest yet" in await bench.ask("/digest")
+    with bench.database.write() as session:
+        week = {"since": NOW - timedelta(days=7), "until": NOW, "created_at": NOW, "chart": b""}
+        session.add(WeeklyDigest(message=Message("<b>Week</b>", "Week").to_json(), **week))
+    assert await bench.ask("/digest") == "<b>Week</b>"

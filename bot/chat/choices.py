@@ -11,13 +11,15 @@ from bot.chat.access import Visitor, outsider_reply
 from bot.chat.settings import BadChoice, Known, choose
 from bot.messages import replies
 from bot.messages.message import Message
-from bot.messages.settings import MAIN, Offer, settings_page
+from bot.messages.settings import MAIN, Offer, settings_page, summary
+from bot.pipeline.index import Point, tension, told_by_panel
 from classifiers.actors import Gazetteer
 from config.schema import Settings, SignalName
-from models import Feed, Story, Subscriber, SubscriberState
+from models import Digest, Feed, Story, Subscriber, SubscriberState
 from models.subscriber import find_subscriber
 
 IN_THE_NEWS = timedelta(days=30)
+STATUS_SPAN, STATUS_STEP, STATUS_PAIRS = timedelta(days=42), timedelta(days=1), 5
 MOST_PAIRS = 18
 
 
@@ -66,6 +68,36 @@ def known_choices(session: Session, now: datetime) -> Known:
         .limit(MOST_PAIRS)
     )
     return Known(regions, [dyad for dyad, _ in session.exec(busiest) if dyad], get_args(SignalName))
+
+
+def show_status(
+    session: Session, settings: Settings, visitor: Visitor, now: datetime
+) -> tuple[Message, tuple[str, list[Point]] | None]:
+    """/status: the chat's choices and the tension of its pairs (else of the busiest); the loudest one is to be drawn."""
+    known = find_subscriber(session, visitor.chat.chat_id, visitor.chat.thread_id)
+    if known is None or known.state != SubscriberState.ACTIVE:
+        return outsider_reply(known), None
+    since = now - STATUS_SPAN
+    pairs = list(known.dyads or known_choices(session, now).dyads)[:STATUS_PAIRS]
+    series = {pair: tension(told_by_panel(session, since, pair), since, now, STATUS_STEP) for pair in pairs}
+    today = [
+        (pair, points[-1].escalation, points[-1].deescalation, points[-1].usual) for pair, points in series.items()
+    ]
+    busy = [row for row in today if row[1] or row[2]]
+    loudest = max(busy, key=lambda row: row[1] + row[2], default=None)
+    drawn = (f"{loudest[0]}, six weeks", series[loudest[0]]) if loudest else None
+    return replies.status(summary(known, settings), busy), drawn
+
+
+def show_digest(session: Session, visitor: Visitor) -> tuple[Message, bytes | None]:
+    """/digest: the last one that was made, with its chart."""
+    known = find_subscriber(session, visitor.chat.chat_id, visitor.chat.thread_id)
+    if known is None or known.state != SubscriberState.ACTIVE:
+        return outsider_reply(known), None
+    last = session.exec(select(Digest).order_by(col(Digest.until).desc()).limit(1)).first()
+    if last is None:
+        return replies.no_digest_yet(), None
+    return Message.from_json(last.message), last.chart or None
 
 
 def choose_pair(

@@ -82,7 +82,7 @@ class Desk:
         """Decide, and tell the chat."""
         await self.answer(chat, await self.decide(decision))
 
-    async def answer(self, chat: Chat, message: Message | None) -> None:
+    async def answer(self, chat: Chat, message: Message | None, photo: bytes | None = None) -> None:
         """Tell the chat, if there is anything to tell and it has not had its fill; a failure is logged."""
         now = self.parts.clock().timestamp()
         if message is None or self._answers.delay(chat.chat_id, ANSWERS, now) > 0:
@@ -90,14 +90,14 @@ class Desk:
         self._answers.forget_before(now - ANSWERS.seconds)
         self._answers.add(chat.chat_id, ANSWERS, now)
         try:
-            await self._send(chat, message)
+            await self._send(chat, message, photo)
         except SendFailure as failure:
             log.warning("answer_failed chat=%s error=%s", chat.chat_id, failure)
             await self._learn_from(chat, failure)
 
-    async def _send(self, chat: Chat, message: Message) -> None:
+    async def _send(self, chat: Chat, message: Message, photo: bytes | None) -> None:
         """Once more after flood control, which the limiter then waits out."""
-        envelope = Envelope(chat, message, priority=Priority.REPLY)
+        envelope = Envelope(chat, message, photo, Priority.REPLY)
         try:
             await self._sender.send(envelope)
         except SendFailure as failure:

@@ -1,5 +1,6 @@
 """Updates from Telegram in, answers out: who may ask is found out here, what is answered is decided elsewhere."""
 
+import asyncio
 import logging
 from collections.abc import Callable, Coroutine
 from difflib import get_close_matches
@@ -25,6 +26,7 @@ from bot.chat.access import CodeGuesses, Visitor
 from bot.chat.desk import Desk
 from bot.chat.sender import keyboard
 from bot.messages import replies
+from bot.messages.chart import index_chart
 from bot.messages.message import Message
 from bot.model_shelf import extra_actors
 from bot.outlet import Chat
@@ -66,6 +68,8 @@ class Handlers:
             "unmute": self._pair_command("muted_dyads", add=False),
             "why": self.why,
             "missed": self.missed,
+            "status": self.status,
+            "digest": self.digest,
             "privacy": self.privacy,
             "forget": self.forget,
         }.items():
@@ -142,6 +146,19 @@ class Handlers:
         """/why"""
         visitor = visitor_of(update)
         await self._desk.reply(visitor.chat, lambda s, _cfg, _now: commands.show_why(s, visitor))
+
+    async def status(self, update: Update, _context: Context) -> None:
+        """/status, with a chart, drawn when the transaction is over"""
+        visitor = visitor_of(update)
+        message, drawn = await self._desk.decide(lambda s, cfg, now: choices.show_status(s, cfg, visitor, now))
+        chart = await asyncio.to_thread(index_chart, drawn[1], drawn[0]) if drawn else None
+        await self._desk.answer(visitor.chat, message, chart)
+
+    async def digest(self, update: Update, _context: Context) -> None:
+        """/digest"""
+        visitor = visitor_of(update)
+        message, chart = await self._desk.decide(lambda s, _cfg, _now: choices.show_digest(s, visitor))
+        await self._desk.answer(visitor.chat, message, chart)
 
     async def missed(self, update: Update, _context: Context) -> None:
         """/missed"""

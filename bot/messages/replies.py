@@ -21,6 +21,8 @@ COMMANDS = {
     "latest": "the last alerts",
     "why": "why the last alert rang",
     "missed": "what nearly rang, or was kept back",
+    "status": "what this chat chose, and how tense its pairs are",
+    "digest": "the last weekly digest",
     "privacy": "what is stored about this chat",
     "forget": "delete what is stored about this chat",
     "help": "what this bot does",
@@ -188,6 +190,23 @@ def missed(lines: Sequence[tuple[float, str, str, str]]) -> Message:
         return notice("Nothing came near in the last seven days.")
     told = [f"{score:.0f} {way}, {why}\n{one_line(title, 200)}" for score, way, why, title in lines]
     return notice("Not told here in the last seven days, the loudest first:\n\n" + "\n\n".join(told), "Missed")
+
+
+def status(chosen: str, pairs: Sequence[tuple[str, float, float, float | None]]) -> Message:
+    """What a chat chose, and for its pairs today's escalation and easing (0-100) with the usual escalation."""
+    lines = [
+        f"{pair}: escalation {up:.0f}"
+        + (f" (usually {usual:.0f})" if usual is not None else "")
+        + f", easing {down:.0f}"
+        for pair, up, down, usual in pairs
+    ]
+    tension = "\n".join(["Tension in the last 24 hours:", *lines]) if lines else "No pair was in the news for a day."
+    return notice(f"{tension}\n\n{chosen}\n\n/settings changes it.", "Status")
+
+
+def no_digest_yet() -> Message:
+    """For /digest before the first one."""
+    return notice("There is no digest yet; the first comes within a week.")
 
 
 def nothing_to_explain() -> Message:

@@ -21,6 +21,7 @@ from bot.pipeline.cluster import gather_stories
 from bot.pipeline.decide import raise_alerts
 from bot.pipeline.store import store_entries
 from bot.pipeline.story_index import StoryIndex
+from bot.pipeline.tempo import raise_tempo
 from bot.replay.archive import Archive, ArchiveArticle
 from bot.subscribers import level_named
 from classifiers.judgement import Document, Judgement
@@ -31,6 +32,8 @@ from models.story import stories_to_judge
 
 STEP = timedelta(minutes=30)
 BATCH = 200
+TEMPO_HOURS = 6
+FOLLOWED = timedelta(days=60)  # long enough for a feed to be of the panel from the first day on
 Tell = Callable[[str, int, int], None]
 Entries = Mapping[str, tuple[ArchiveArticle, ParsedEntry]]
 
@@ -188,6 +191,9 @@ def _step(
         while gather_stories(session, index, stories):
             pass
         raise_alerts(session, settings.alerts, now, timezone=settings.digest.timezone)
+    if now.hour % TEMPO_HOURS == 0:
+        with database.write() as session:
+            raise_tempo(session, settings.alerts, now, settings.digest.timezone)
 
 
 def _fade(database: Database, settings: Settings, until: datetime) -> None:
@@ -208,7 +214,8 @@ def _add_feeds(session: Session, sources: Iterable[str], first: datetime) -> dic
     """One feed a source, which was followed before, so that nothing is backlog."""
     found = {}
     for name in sorted(sources):
-        feed = Feed(url=f"archive:{name}", publisher=name, next_fetch_at=first, first_read_at=first, last_read_at=first)
+        feed = Feed(url=f"archive:{name}", publisher=name, next_fetch_at=first, first_read_at=first - FOLLOWED)
+        feed.last_read_at = first
         session.add(feed)
         session.flush()
         found[name] = feed.id
