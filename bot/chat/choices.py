@@ -73,7 +73,7 @@ def known_choices(session: Session, now: datetime) -> Known:
 def show_status(
     session: Session, settings: Settings, visitor: Visitor, now: datetime
 ) -> tuple[Message, tuple[str, list[Point]] | None]:
-    """/status: the chat's choices and the tension of its pairs (else of the busiest); the loudest one is to be drawn."""
+    """/status: the chat's choices and the tension of its pairs (else of the busiest), the loudest to be drawn."""
     known = find_subscriber(session, visitor.chat.chat_id, visitor.chat.thread_id)
     if known is None or known.state != SubscriberState.ACTIVE:
         return outsider_reply(known), None
