@@ -18,11 +18,10 @@ from config.schema import Rate
 from models.delivery import Priority
 
 GLOBAL = "every chat"
-EVENLY = "every chat, evenly"
 #: Messages reach Telegram earlier or later than they were sent; so they are spread over the second, a little slower
 #: than is allowed. Of bursts, one that was slow and the next that was quick would meet in one second there.
-SLOWER = 0.975
-_STEPS = 30.0  # a second
+SLOWER = 0.96
+STEP_S = 0.01  # a turn that comes late by up to this much is made up for
 
 
 class Limit(NamedTuple):
@@ -75,18 +74,24 @@ class Allowance:
 
     def __init__(self) -> None:
         self._sent = Window()
+        self._due = -inf  # when the next message is due in an even spread over the second
         self._held: dict[int, float] = {}
         self._cleaned_at = -inf
 
     def delay(self, chat_id: int, rate: Rate, now: float) -> float:
         """Seconds until a message may go to this chat; 0 for now."""
         windows = max(self._sent.delay(key, limit, now) for key, limit in _limits(chat_id, rate))
-        return max(windows, self._held.get(chat_id, now) - now)
+        return max(windows, self._held.get(chat_id, now) - now, self._early(rate, now))
+
+    def _early(self, rate: Rate, now: float) -> float:
+        """Seconds until the spread allows one more (the generic cell rate algorithm, ITU-T I.371)."""
+        return max(self._due - STEP_S - now, 0.0)
 
     def add(self, chat_id: int, rate: Rate, now: float) -> None:
         """Count a message sent now."""
         for key, limit in _limits(chat_id, rate):
             self._sent.add(key, limit, now)
+        self._due = max(self._due, now) + _spacing(rate)
         self._forget(rate, now)
 
     def hold(self, chat_id: int, seconds: float, now: float) -> None:
@@ -101,21 +106,18 @@ class Allowance:
             self._cleaned_at = now
 
 
+def _spacing(rate: Rate) -> float:
+    return 1 / (SLOWER * rate.per_second)
+
+
 def _limits(chat_id: int, rate: Rate) -> list[tuple[Hashable, Limit]]:
     limits: list[tuple[Hashable, Limit]] = [
         (GLOBAL, per(rate.per_second, 1)),
-        (EVENLY, _evenly(rate.per_second)),
         (chat_id, per(rate.private_per_second, 1)),
     ]
     if chat_id < 0:
         limits.append(((Allowance.MINUTE, chat_id), per(rate.group_per_minute, 60)))
     return limits
-
-
-def _evenly(per_second: float) -> Limit:
-    """So few at a time that a second has thirty steps (one at a time, below thirty a second)."""
-    events = max(1, int(per_second / _STEPS))
-    return Limit(events, events / (SLOWER * per_second))
 
 
 @dataclass(order=True, slots=True)
