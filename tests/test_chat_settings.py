@@ -281,6 +281,21 @@ async def test_forget_asks_first_and_then_leaves_only_verdicts_without_the_chat(
         assert session.exec(select(Verdict)).one().subscriber_id is None
 
 
+@pytest.mark.parametrize("state", [SubscriberState.REFUSED, SubscriberState.PENDING])
+async def test_forget_is_no_way_round_a_refusal_nor_to_ask_the_admins_again(
+    bench: Bench, state: SubscriberState
+) -> None:
+    bench.add(state, name="Oksana", muted_dyads=["RU-UA"])
+    await bench.ask("/start")
+    asked = len(bench.outbox(ADMIN))
+    await press(bench, "forget:yes")
+    found = bench.find()
+    assert found is not None and (found.state, found.name, found.muted_dyads) == (state, "", [])
+    await bench.ask("/start")
+    assert bench.state() is state
+    assert len(bench.outbox(ADMIN)) == asked
+
+
 async def test_missed_and_privacy_answer(bench: Bench) -> None:
     bench.add(ACTIVE)
     assert "Nothing came near" in await bench.ask("/missed")

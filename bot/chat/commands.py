@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from difflib import get_close_matches
 
-from sqlalchemy import delete
+from sqlalchemy import delete, update
 from sqlmodel import Session, col, select
 
 from bot.chat.access import Visitor, levels_of, outsider_reply
@@ -13,7 +13,18 @@ from bot.messages import replies
 from bot.messages.message import Message
 from bot.messages.why import why_message
 from config.schema import Alerts
-from models import Alert, Direction, Level, Story, Subscriber, SubscriberState, Suppression, SuppressionReason
+from models import (
+    Alert,
+    Delivery,
+    Direction,
+    Level,
+    Story,
+    Subscriber,
+    SubscriberState,
+    Suppression,
+    SuppressionReason,
+)
+from models.delivery import OPEN_STATES
 from models.subscriber import find_subscriber
 
 LATEST = 5
@@ -80,12 +91,27 @@ def ask_forget(session: Session, visitor: Visitor) -> Message:
 
 
 def forget(session: Session, visitor: Visitor) -> Message:
-    """Delete the subscriber with its messages and what was kept back from it; its verdicts stay, without it."""
+    """Delete the subscriber with its messages and what was kept back from it; its verdicts stay, without it.
+
+    Of a chat that was never let in, or refused, id and answer stay: else /forget would undo a refusal, and let a
+    stranger put the same question to the admins again and again.
+    """
     known = _subscriber(session, visitor)
-    if known is not None:
-        session.execute(delete(Suppression).where(col(Suppression.subscriber_id) == known.id))
-        session.delete(known)
-    return replies.forgotten()
+    if known is None:
+        return replies.forgotten()
+    session.execute(delete(Suppression).where(col(Suppression.subscriber_id) == known.id))
+    requests = update(Delivery).where(
+        col(Delivery.key).startswith(f"join:{known.id}:"), col(Delivery.state).not_in(OPEN_STATES)
+    )
+    session.execute(requests.values(message=replies.forgotten().to_json()))  # what admins were sent names the chat
+    kept = ("id", "outlet", "chat_id", "thread_id", "kind", "state", "created_at", "changed_at")
+    remainder = Subscriber(**known.model_dump(include=set(kept)))
+    session.delete(known)
+    session.flush()
+    if remainder.state not in (SubscriberState.PENDING, SubscriberState.REFUSED):
+        return replies.forgotten()
+    session.add(remainder)
+    return replies.forgotten_but_for_the_answer()
 
 
 def set_levels(session: Session, alerts: Alerts, visitor: Visitor, words: Sequence[str]) -> Message:

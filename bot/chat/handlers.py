@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from difflib import get_close_matches
 from typing import Any
 
@@ -230,7 +231,8 @@ class Handlers:
             said = await self._desk.decide(
                 lambda s, _cfg, now: verdicts.press_alert(s, visitor, verb, int(parts[2][:18]), now)
             )
-            await query.answer(said if isinstance(said, str) else None)
+            with suppress(TelegramError):  # what was said is stored; an answer to an old press is refused
+                await query.answer(said if isinstance(said, str) else None)
             if isinstance(said, Message):
                 await self._desk.answer(visitor.chat, said)
 

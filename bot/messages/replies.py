@@ -221,7 +221,7 @@ def privacy() -> Message:
         "and when, and what you said of alerts (Useful, Wrong). Not stored: who reads, who is in a group, what is "
         "written here besides commands. Messages are forgotten with the news they were about. Nothing is passed on, "
         "except to Telegram, which carries it.\n/forget deletes all of it; what you said of alerts stays without your "
-        "chat."
+        "chat, and of a request that waits or was declined the id of the chat."
     )
 
 
@@ -234,6 +234,11 @@ def ask_forget() -> Message:
 def forgotten() -> Message:
     """Once a chat is deleted."""
     return notice("Deleted. /start asks to subscribe again.")
+
+
+def forgotten_but_for_the_answer() -> Message:
+    """Once a chat is deleted that waits for an admin's answer, or was refused."""
+    return notice("Deleted, but for the id of this chat and how far its request came; these stay so that it holds.")
 
 
 def kept() -> Message:
