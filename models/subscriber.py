@@ -33,6 +33,7 @@ class Subscriber(SQLModel, table=True):
     Levels are `models.story.Level` values: from `level_*` on it is told, from `break_through` on also in quiet hours
     (4: never). Empty lists filter nothing: `regions` as feeds name them, `dyads` as stories do ("RU-UA"), `signals` as
     the codebook does; `muted_dyads` are not told. Quiet hours are local, "HH:MM", and may span midnight; None: none.
+    Until `muted_until` alerts wait as in quiet hours.
     `timezone` (IANA name), `digest_weekday` (0 is Monday) and `digest_at` ("HH:MM") fall back on config/digest.toml.
     """
 
@@ -54,6 +55,7 @@ class Subscriber(SQLModel, table=True):
     signals: list[str] = Field(default_factory=list, sa_type=JSON)
     quiet_from: str | None = Field(default=None, max_length=5)
     quiet_until: str | None = Field(default=None, max_length=5)
+    muted_until: datetime | None = None
     break_through: int = 3
     timezone: str = Field(default="", max_length=64)
     digest_weekday: int | None = None

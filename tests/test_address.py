@@ -94,6 +94,20 @@ def test_in_quiet_hours_an_alert_waits_until_they_end_and_a_greater_one_breaks_t
     assert [row.send_after for row in deliveries(database)[2:]] == [night + timedelta(minutes=1)] * 2
 
 
+def test_a_mute_holds_alerts_back_until_it_and_the_quiet_hours_it_ends_in_are_over(
+    database: Database, now: datetime
+) -> None:
+    night = now.replace(hour=19, minute=30)  # 21:30 in Kyiv
+    subscribe(database, night, muted_until=night + 2 * HOUR)
+    subscribe(database, night, muted_until=night + 2 * HOUR, quiet_from="23:00", quiet_until="07:00")
+    subscribe(database, night, muted_until=night - HOUR)
+    story = tell(database, night, 65.0)
+    morning = (night + timedelta(days=1)).replace(hour=5, minute=0)
+    assert [row.send_after for row in deliveries(database)] == [night + 2 * HOUR, morning, night]
+    tell(database, night + timedelta(minutes=1), 95.0, story)
+    assert {row.send_after for row in deliveries(database)[3:]} == {night + timedelta(minutes=1)}
+
+
 def test_a_rise_answers_the_first_message_and_is_more_urgent(database: Database, now: datetime) -> None:
     subscribe(database, now)
     story = tell(database, now, 45.0)

@@ -323,3 +323,60 @@ async def test_digest_sends_the_last_one_again(bench: Bench) -> None:
         week = {"since": NOW - timedelta(days=7), "until": NOW, "created_at": NOW, "chart": b""}
         session.add(WeeklyDigest(message=Message("<b>Week</b>", "Week").to_json(), **week))
     assert await bench.ask("/digest") == "<b>Week</b>"
+
+
+# Stories, feedback, a mute for hours ----------------------------------------------------------------------------------
+
+
+async def test_story_tells_the_course_of_the_last_alerts_story_or_of_one_named(bench: Bench) -> None:
+    number = bench.add(ACTIVE)
+    assert "No story" in await bench.ask("/story")
+    alert_told(bench, number)
+    with bench.database.write() as session:
+        feed = add_feed(session, NOW, publisher="<Wire>")
+        add_reading(session, feed, NOW, "Armour <b>crosses", 60.0, story_id=session.exec(select(Story.id)).one())
+    text = await bench.ask("/story")
+    assert "RU-UA, unconfirmed" in text and "Told 17 Feb 12:00: 🟠 WARNING" in text
+    assert "&lt;Wire&gt;" in text and "Armour &lt;b&gt;crosses" in text
+    assert await bench.ask("/story armour ru-ua") == text
+    assert "No story" in await bench.ask("/story arm%r")
+
+
+async def test_feedback_reaches_admins_once_and_a_few_times_a_day(bench: Bench) -> None:
+    bench.add(ACTIVE, name="Oksana")
+    assert "Write /feedback" in await bench.ask("/feedback")
+    for text in ("too <loud>", "too <loud>", "1", "2", "3", "4", "5"):
+        await bench.ask(f"/feedback {text}")
+    told = [row.message["html"] for row in bench.outbox(ADMIN) if row.key.startswith("feedback:")]
+    assert len(told) == 5
+    assert "“Oksana”" in told[0] and "too &lt;loud&gt;" in told[0]
+
+
+async def test_feedback_in_one_word_is_the_button_under_the_last_alert(bench: Bench) -> None:
+    number = bench.add(ACTIVE)
+    assert "No alert was sent here" in await bench.ask("/feedback wrong")
+    alert_told(bench, number)
+    assert "Noted" in await bench.ask("/feedback wrong")
+    with bench.database.read() as session:
+        assert session.exec(select(Verdict)).one().kind is VerdictKind.WRONG
+
+
+async def test_a_stranger_gives_no_feedback_and_sees_no_story(bench: Bench) -> None:
+    assert "subscribers only" in await bench.ask("/feedback hello")
+    assert "subscribers only" in await bench.ask("/story")
+    assert bench.outbox(ADMIN) == []
+
+
+async def test_a_mute_for_hours_ends_by_itself_or_at_once(bench: Bench) -> None:
+    bench.add(ACTIVE)
+    assert "For 3 h alerts wait here unless they reach critical" in await bench.ask("/mute 3h")
+    found = bench.find()
+    assert found is not None and found.muted_until == NOW + timedelta(hours=3)
+    assert "Muted until: 17 Feb 15:00 UTC" in await bench.ask("/status")
+    assert "1 to 12 hours" in await bench.ask("/mute 100")
+    bench.now = NOW + timedelta(hours=4)
+    assert "Muted until" not in await bench.ask("/status")
+    await bench.ask("/mute 2 hours")
+    await bench.ask("/unmute")
+    found = bench.find()
+    assert found is not None and found.muted_until is None

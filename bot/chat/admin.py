@@ -22,9 +22,9 @@ from bot.chat import (
     admin_thresholds,
 )
 from bot.chat.admin_call import Call, Page, Questions, Reply, page
+from bot.chat.buttons import OUTDATED
 from bot.chat.desk import LONGEST_RETRY_S, AdminTools, Desk
 from bot.chat.failures import as_failure
-from bot.chat.handlers import OUTDATED
 from bot.chat.sender import TelegramSender, keyboard
 from bot.messages import replies
 from bot.messages.message import Button, Message, notice

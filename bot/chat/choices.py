@@ -1,5 +1,6 @@
 """A subscriber's wish and the tables in, its row changed and the answer out: /settings, /watch, /mute."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import get_args
@@ -15,12 +16,14 @@ from bot.messages.settings import MAIN, Offer, settings_page, summary
 from bot.pipeline.index import Point, tension, told_by_panel
 from classifiers.actors import Gazetteer
 from config.schema import Settings, SignalName
-from models import Digest, Feed, Story, Subscriber, SubscriberState
+from models import Digest, Feed, Level, Story, Subscriber, SubscriberState
 from models.subscriber import find_subscriber
 
 IN_THE_NEWS = timedelta(days=30)
 STATUS_SPAN, STATUS_STEP, STATUS_PAIRS = timedelta(days=42), timedelta(days=1), 5
 MOST_PAIRS = 18
+#: Longer, and what waits would be folded into a summary of old news.
+MOST_HOURS = 12
 
 
 def show_settings(
@@ -53,6 +56,7 @@ def page_of(
     session: Session, settings: Settings, subscriber: Subscriber, page: str, now: datetime, note: str = ""
 ) -> Message:
     """A page of /settings with what there is to choose from."""
+    _unmute_in_time(subscriber, now)
     there = known_choices(session, now)
     return settings_page(page, Offer(subscriber, settings, there.regions, there.dyads), note)
 
@@ -77,6 +81,7 @@ def show_status(
     known = find_subscriber(session, visitor.chat.chat_id, visitor.chat.thread_id)
     if known is None or known.state != SubscriberState.ACTIVE:
         return outsider_reply(known), None
+    _unmute_in_time(known, now)
     since = now - STATUS_SPAN
     pairs = list(known.dyads or known_choices(session, now).dyads)[:STATUS_PAIRS]
     series = {pair: tension(told_by_panel(session, since, pair), since, now, STATUS_STEP) for pair in pairs}
@@ -101,18 +106,53 @@ def show_digest(session: Session, visitor: Visitor) -> tuple[Message, bytes | No
 
 
 def choose_pair(
-    session: Session, visitor: Visitor, gazetteer: Gazetteer, words: Sequence[str], field: str, add: bool
+    session: Session,
+    visitor: Visitor,
+    gazetteer: Gazetteer,
+    words: Sequence[str],
+    field: str,
+    add: bool,
+    now: datetime,
 ) -> Message:
-    """/watch, /unwatch, /mute and /unmute: put a pair of parties into a list of the subscriber, or take it out."""
+    """/watch, /unwatch, /mute and /unmute: put a pair of parties into a list of the subscriber, or take it out.
+
+    "/mute 3" or "/mute 3h" holds everything back for hours instead, and "/unmute" alone ends that.
+    """
     known = find_subscriber(session, visitor.chat.chat_id, visitor.chat.thread_id)
     if known is None or known.state != SubscriberState.ACTIVE:
         return outsider_reply(known)
+    if field == "muted_dyads":
+        if not add and not words:
+            known.muted_until = None
+            return replies.unmuted(known.muted_dyads)
+        hours = _hours("".join(words)) if add else None
+        if hours is not None:
+            return _mute_for(known, hours, now)
     pair = pair_named(words, gazetteer)
     if isinstance(pair, Message):
         return pair
     chosen = [each for each in getattr(known, field) if each != pair]
     setattr(known, field, [*chosen, pair] if add else chosen)
     return replies.pair_chosen(pair, field == "muted_dyads", add, known.dyads)
+
+
+def _hours(text: str) -> int | None:
+    """ "3", "3h" or "3 hours" -> 3; None for anything else."""
+    found = re.fullmatch(r"([0-9]{1,4})(?:h|hours?)?", text, re.IGNORECASE | re.ASCII)
+    return int(found[1]) if found else None
+
+
+def _mute_for(known: Subscriber, hours: int, now: datetime) -> Message:
+    if not 1 <= hours <= MOST_HOURS:
+        return replies.hours_out_of_range(MOST_HOURS)
+    known.muted_until = now + timedelta(hours=hours)
+    through = Level(known.break_through).word if known.break_through <= Level.CRITICAL else ""
+    return replies.muted_for(hours, through)
+
+
+def _unmute_in_time(subscriber: Subscriber, now: datetime) -> None:
+    if subscriber.muted_until is not None and subscriber.muted_until <= now:
+        subscriber.muted_until = None
 
 
 def pair_named(words: Sequence[str], gazetteer: Gazetteer) -> str | Message:

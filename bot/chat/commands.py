@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from difflib import get_close_matches
 
-from sqlalchemy import delete, update
+from sqlalchemy import delete, or_, update
 from sqlmodel import Session, col, select
 
 from bot.chat.access import Visitor, levels_of, outsider_reply
@@ -100,9 +100,8 @@ def forget(session: Session, visitor: Visitor) -> Message:
     if known is None:
         return replies.forgotten()
     session.execute(delete(Suppression).where(col(Suppression.subscriber_id) == known.id))
-    requests = update(Delivery).where(
-        col(Delivery.key).startswith(f"join:{known.id}:"), col(Delivery.state).not_in(OPEN_STATES)
-    )
+    told_of_it = or_(*(col(Delivery.key).startswith(f"{kind}:{known.id}:") for kind in ("join", "feedback")))
+    requests = update(Delivery).where(told_of_it, col(Delivery.state).not_in(OPEN_STATES))
     session.execute(requests.values(message=replies.forgotten().to_json()))  # what admins were sent names the chat
     kept = ("id", "outlet", "chat_id", "thread_id", "kind", "state", "created_at", "changed_at")
     remainder = Subscriber(**known.model_dump(include=set(kept)))

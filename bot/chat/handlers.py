@@ -2,12 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
-from contextlib import suppress
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from difflib import get_close_matches
 from typing import Any
 
 import telegram
+from sqlmodel import Session
 from telegram import Update
 from telegram.constants import ChatMemberStatus, ChatType
 from telegram.error import TelegramError
@@ -21,29 +23,43 @@ from telegram.ext import (
     filters,
 )
 
-from bot.changes import admin
-from bot.chat import access, choices, commands, verdicts
+from bot.chat import access, choices, commands, stories, verdicts
 from bot.chat.access import CodeGuesses, Visitor
+from bot.chat.buttons import CHAT_ADMINS, Buttons
 from bot.chat.desk import Desk
-from bot.chat.sender import keyboard
+from bot.chat.visitors import visitor_of
 from bot.messages import replies
 from bot.messages.chart import index_chart
 from bot.messages.message import Message
 from bot.model_shelf import extra_actors
-from bot.outlet import Chat
 from classifiers.actors import Gazetteer
 from config.errors import TocsinError
+from config.schema import Settings
 from models.chats import block_chat, move_chat
-from models.delivery import Priority
 
 log = logging.getLogger(__name__)
 
 Context = ContextTypes.DEFAULT_TYPE
-OUTDATED = "This button is of another version; it does nothing."
+Handler = Callable[[Update, Context], Coroutine[Any, Any, None]]
 GONE = (ChatMemberStatus.LEFT, ChatMemberStatus.BANNED)
-CHAT_ADMINS = (ChatMemberStatus.OWNER, ChatMemberStatus.ADMINISTRATOR)
 #: Commands count in messages and in a channel's posts, never in edits of them.
 SPOKEN = filters.UpdateType.MESSAGE | filters.UpdateType.CHANNEL_POST
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A command as one transaction sees it; `words` follow its name."""
+
+    session: Session
+    settings: Settings
+    visitor: Visitor
+    words: Sequence[str]
+    now: datetime
+
+
+def _pair(ask: Ask, field: str, add: bool) -> Message:
+    gazetteer = Gazetteer(extra_actors(ask.settings.actors))
+    return choices.choose_pair(ask.session, ask.visitor, gazetteer, ask.words, field, add, ask.now)
 
 
 class Handlers:
@@ -58,24 +74,32 @@ class Handlers:
         """Register every handler; an update goes to the first that fits."""
         for name, handler in {
             "start": self.start,
-            "stop": self.stop,
-            "help": self.help,
-            "latest": self.latest,
-            "threshold": self.threshold,
-            "settings": self.settings,
-            "watch": self._pair_command("dyads", add=True),
-            "unwatch": self._pair_command("dyads", add=False),
-            "mute": self._pair_command("muted_dyads", add=True),
-            "unmute": self._pair_command("muted_dyads", add=False),
-            "why": self.why,
-            "missed": self.missed,
+            "stop": self._command(lambda ask: access.leave(ask.session, ask.settings, ask.visitor, ask.now), True),
+            "help": self._command(lambda ask: commands.show_help(ask.session, ask.visitor)),
+            "latest": self._command(lambda ask: commands.show_latest(ask.session, ask.visitor)),
+            "threshold": self._command(
+                lambda ask: commands.set_levels(ask.session, ask.settings.alerts, ask.visitor, ask.words), True
+            ),
+            "settings": self._command(
+                lambda ask: choices.show_settings(ask.session, ask.settings, ask.visitor, ask.words, ask.now), True
+            ),
+            "watch": self._command(lambda ask: _pair(ask, "dyads", add=True), True),
+            "unwatch": self._command(lambda ask: _pair(ask, "dyads", add=False), True),
+            "mute": self._command(lambda ask: _pair(ask, "muted_dyads", add=True), True),
+            "unmute": self._command(lambda ask: _pair(ask, "muted_dyads", add=False), True),
+            "why": self._command(lambda ask: commands.show_why(ask.session, ask.visitor)),
+            "story": self._command(lambda ask: stories.show_story(ask.session, ask.visitor, ask.words, ask.now)),
+            "missed": self._command(lambda ask: commands.show_missed(ask.session, ask.visitor, ask.now)),
+            "feedback": self._command(
+                lambda ask: verdicts.take_feedback(ask.session, ask.settings, ask.visitor, ask.words, ask.now)
+            ),
             "status": self.status,
             "digest": self.digest,
-            "privacy": self.privacy,
-            "forget": self.forget,
+            "privacy": self._command(lambda _ask: replies.privacy()),
+            "forget": self._command(lambda ask: commands.ask_forget(ask.session, ask.visitor), True),
         }.items():
             application.add_handler(CommandHandler(name, handler, filters=SPOKEN))
-        application.add_handler(CallbackQueryHandler(self.button))
+        application.add_handler(CallbackQueryHandler(Buttons(self._desk, self._bot).press))
         application.add_handler(ChatMemberHandler(self.membership, ChatMemberHandler.MY_CHAT_MEMBER))
         application.add_handler(MessageHandler(filters.StatusUpdate.MIGRATE, self.migration))
         private_text = filters.TEXT & filters.ChatType.PRIVATE & filters.UpdateType.MESSAGE
@@ -94,59 +118,15 @@ class Handlers:
             )
             await self._desk.answer(visitor.chat, decision)
 
-    async def stop(self, update: Update, _context: Context) -> None:
-        """/stop"""
-        visitor = visitor_of(update)
-        if await self._speaks_for_chat(update, visitor):
-            await self._desk.answer(
-                visitor.chat, await self._desk.decide(lambda s, cfg, now: access.leave(s, cfg, visitor, now))
-            )
-
-    async def threshold(self, update: Update, context: Context) -> None:
-        """/threshold [LEVEL] [DIRECTION]"""
-        visitor, words = visitor_of(update), list(context.args or ())
-        if await self._speaks_for_chat(update, visitor):
-            await self._desk.reply(visitor.chat, lambda s, cfg, _: commands.set_levels(s, cfg.alerts, visitor, words))
-
-    async def help(self, update: Update, _context: Context) -> None:
-        """/help"""
-        visitor = visitor_of(update)
-        await self._desk.answer(
-            visitor.chat, await self._desk.decide(lambda s, _cfg, _now: commands.show_help(s, visitor))
-        )
-
-    async def latest(self, update: Update, _context: Context) -> None:
-        """/latest"""
-        visitor = visitor_of(update)
-        await self._desk.answer(
-            visitor.chat, await self._desk.decide(lambda s, _cfg, _now: commands.show_latest(s, visitor))
-        )
-
-    async def settings(self, update: Update, context: Context) -> None:
-        """/settings [KEY VALUE ...]"""
-        visitor, words = visitor_of(update), list(context.args or ())
-        if await self._speaks_for_chat(update, visitor):
-            await self._desk.reply(visitor.chat, lambda s, cfg, now: choices.show_settings(s, cfg, visitor, words, now))
-
-    def _pair_command(self, field: str, add: bool) -> Callable[[Update, Context], Coroutine[Any, Any, None]]:
-        """/watch, /unwatch, /mute and /unmute A B"""
+    def _command(self, answer: Callable[[Ask], Message | None], for_admins: bool = False) -> Handler:
+        """A command that one function answers in one transaction; `for_admins`: in groups their admins' only."""
 
         async def handle(update: Update, context: Context) -> None:
-            visitor, words = visitor_of(update), list(context.args or ())
-            if await self._speaks_for_chat(update, visitor):
-                await self._desk.reply(
-                    visitor.chat,
-                    lambda s, cfg, _: choices.choose_pair(
-                        s, visitor, Gazetteer(extra_actors(cfg.actors)), words, field, add
-                    ),
-                )
+            visitor, words = visitor_of(update), tuple(context.args or ())
+            if not for_admins or await self._speaks_for_chat(update, visitor):
+                await self._desk.reply(visitor.chat, lambda s, cfg, now: answer(Ask(s, cfg, visitor, words, now)))
 
         return handle
-
-    async def why(self, update: Update, _context: Context) -> None:
-        """/why"""
-        visitor = visitor_of(update)
-        await self._desk.reply(visitor.chat, lambda s, _cfg, _now: commands.show_why(s, visitor))
 
     async def status(self, update: Update, _context: Context) -> None:
         """/status, with a chart, drawn when the transaction is over"""
@@ -161,21 +141,6 @@ class Handlers:
         message, chart = await self._desk.decide(lambda s, _cfg, _now: choices.show_digest(s, visitor))
         await self._desk.answer(visitor.chat, message, chart)
 
-    async def missed(self, update: Update, _context: Context) -> None:
-        """/missed"""
-        visitor = visitor_of(update)
-        await self._desk.reply(visitor.chat, lambda s, _cfg, now: commands.show_missed(s, visitor, now))
-
-    async def privacy(self, update: Update, _context: Context) -> None:
-        """/privacy, for everybody"""
-        await self._desk.answer(visitor_of(update).chat, replies.privacy())
-
-    async def forget(self, update: Update, _context: Context) -> None:
-        """/forget"""
-        visitor = visitor_of(update)
-        if await self._speaks_for_chat(update, visitor):
-            await self._desk.reply(visitor.chat, lambda s, _cfg, _now: commands.ask_forget(s, visitor))
-
     async def anything_else(self, update: Update, _context: Context) -> None:
         """Any other text in a private chat."""
         message = update.effective_message
@@ -184,89 +149,6 @@ class Handlers:
         await self._desk.answer(
             visitor_of(update).chat, replies.did_you_mean(close[0]) if close else replies.unknown_command()
         )
-
-    # Buttons ------------------------------------------------------------------------------------------------------
-
-    async def button(self, update: Update, _context: Context) -> None:
-        """A button was pressed; who may press it is asked at every press."""
-        query = update.callback_query
-        assert query is not None  # noqa: S101 - for the type checker; the handler's filter says so
-        parts = (query.data or "").split(":")
-        pressed = {"join": self._press_join, "set": self._press_setting, "alert": self._press_alert}
-        if parts[0] == "forget" and len(parts) == 2:
-            await self._press_forget(update, query, parts)
-        elif parts[0] in pressed:
-            await pressed[parts[0]](update, query, parts)
-        else:
-            await query.answer(OUTDATED, show_alert=True)
-
-    async def _press_join(self, _update: Update, query: telegram.CallbackQuery, parts: list[str]) -> None:
-        """Approve or Refuse, by somebody who is an admin of this bot at this moment."""
-        verb, number = [*parts[1:], "", ""][:2]
-        if query.from_user.id not in self._desk.parts.settings().telegram.admins:
-            await query.answer("Only admins of this bot can do that.", show_alert=True)
-        elif verb not in ("yes", "no") or not number.isdecimal() or len(parts) != 3:
-            await query.answer(OUTDATED, show_alert=True)
-        else:
-            outcome = await self._desk.decide(
-                lambda s, cfg, now: access.answer_request(
-                    s, cfg, int(number), verb == "yes", admin(query.from_user.id), now
-                )
-            )
-            log.info("request_answered subscriber=%s admin=%s verdict=%s", number, query.from_user.id, verb)
-            await self._show_outcome(query, outcome)
-
-    async def _press_setting(self, update: Update, query: telegram.CallbackQuery, parts: list[str]) -> None:
-        visitor = visitor_of(update)
-        if not await self._may_press(query, visitor):
-            return
-        outcome = await self._desk.decide(lambda s, cfg, now: choices.press_setting(s, cfg, visitor, parts, now))
-        await self._show_outcome(query, outcome or replies.how_to_ask(), quietly=outcome is not None)
-
-    async def _press_alert(self, update: Update, query: telegram.CallbackQuery, parts: list[str]) -> None:
-        visitor, verb = visitor_of(update), parts[1] if len(parts) == 3 else ""
-        if verb not in ("why", "mute", *verdicts.KINDS) or not parts[2].isdecimal():
-            await query.answer(OUTDATED, show_alert=True)
-        elif verb != "mute" or await self._may_press(query, visitor):
-            said = await self._desk.decide(
-                lambda s, _cfg, now: verdicts.press_alert(s, visitor, verb, int(parts[2][:18]), now)
-            )
-            with suppress(TelegramError):  # what was said is stored; an answer to an old press is refused
-                await query.answer(said if isinstance(said, str) else None)
-            if isinstance(said, Message):
-                await self._desk.answer(visitor.chat, said)
-
-    async def _press_forget(self, update: Update, query: telegram.CallbackQuery, parts: list[str]) -> None:
-        visitor = visitor_of(update)
-        if await self._may_press(query, visitor):
-            outcome = replies.kept()
-            if parts[1] == "yes":
-                outcome = await self._desk.decide(lambda s, _cfg, _now: commands.forget(s, visitor))
-                log.info("chat_forgotten chat=%s", visitor.chat.chat_id)
-            await self._show_outcome(query, outcome)
-
-    async def _may_press(self, query: telegram.CallbackQuery, visitor: Visitor) -> bool:
-        """Whether the one who pressed may decide for the chat now; tells them when not."""
-        chat_id, user_id = visitor.chat.chat_id, query.from_user.id
-        if chat_id == user_id:
-            return True
-        if (await self._bot.get_chat_member(chat_id, user_id)).status in CHAT_ADMINS:
-            return True
-        await query.answer("Only admins of this chat can do that.", show_alert=True)
-        return False
-
-    async def _show_outcome(
-        self, query: telegram.CallbackQuery, outcome: Message | None, quietly: bool = False
-    ) -> None:
-        """The change is stored; that Telegram shows it is worth a try and no more."""
-        shown = outcome or Message(html="That request is gone.", plain="That request is gone.")
-        try:
-            await query.answer(None if quietly else shown.plain.partition("\n")[0][:200])
-            if query.message is not None:
-                await self._desk.parts.limiter.wait(query.message.chat.id, Priority.REPLY)
-                await query.edit_message_text(shown.html, parse_mode="HTML", reply_markup=keyboard(shown))
-        except TelegramError as error:
-            log.info("outcome_not_shown admin=%s error=%s", query.from_user.id, error)
 
     # Things that happen to the bot --------------------------------------------------------------------------------
 
@@ -323,18 +205,3 @@ class Handlers:
         if not allowed:
             await self._desk.answer(visitor.chat, replies.only_chat_admins())
         return allowed
-
-
-def visitor_of(update: Update) -> Visitor:
-    """Who speaks in `update`, and where. A forum's topic is a place of its own."""
-    chat, user, message = update.effective_chat, update.effective_user, update.effective_message
-    assert chat is not None  # noqa: S101 - every kind of update we ask for happens in a chat
-    private = chat.type == ChatType.PRIVATE
-    topic = message.message_thread_id if message and message.is_topic_message and not private else None
-    hidden = message is not None and message.sender_chat is not None
-    name = _personal_name(user) if private and user else chat.title or ""
-    return Visitor(Chat(chat.id, topic or 0, str(chat.type)), None if hidden or user is None else user.id, name)
-
-
-def _personal_name(user: telegram.User) -> str:
-    return f"{user.full_name} (@{user.username})" if user.username else user.full_name

@@ -1,15 +1,21 @@
 """A button under an alert in, what the chat thinks of it stored, and the answer out."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from hashlib import sha256
 
 from sqlmodel import Session, col, select
 
-from bot.chat.access import Visitor
-from bot.messages.message import Message
+from bot.chat.access import Visitor, outsider_reply
+from bot.messages import replies
+from bot.messages.message import Message, notice
 from bot.messages.why import why_message
+from bot.notices import tell_admins
+from config.schema import Settings
 from models import Alert, Delivery, Story, Subscriber, SubscriberState, Verdict, VerdictKind
 from models.subscriber import find_subscriber
 
+FEEDBACK_A_DAY = 5
 KINDS = {"useful": VerdictKind.USEFUL, "wrong": VerdictKind.WRONG}
 
 
@@ -29,6 +35,35 @@ def press_alert(session: Session, visitor: Visitor, verb: str, alert_id: int, no
     return (
         "Thank you, noted." if verb == "useful" else "Noted. Admins look at it, and the next training learns from it."
     )
+
+
+def take_feedback(
+    session: Session, settings: Settings, visitor: Visitor, words: Sequence[str], now: datetime
+) -> Message:
+    """/feedback useful | wrong | WORDS: a verdict on the last alert, or a word to the admins, a few a chat and day."""
+    known = find_subscriber(session, visitor.chat.chat_id, visitor.chat.thread_id)
+    if known is None or known.state != SubscriberState.ACTIVE:
+        return outsider_reply(known)
+    if not words:
+        return replies.how_to_feedback()
+    kind = words[0].lower() if len(words) == 1 else ""
+    if kind in KINDS:
+        alert = last_alert(session, known)
+        if alert is None:
+            return replies.nothing_to_explain()
+        return notice(str(press_alert(session, visitor, kind, alert.id, now)))
+    return _pass_on(session, settings, known, " ".join(words), now)
+
+
+def _pass_on(session: Session, settings: Settings, known: Subscriber, text: str, now: datetime) -> Message:
+    prefix = f"feedback:{known.id}:{now:%Y-%m-%d}:"
+    keys = set(session.exec(select(Delivery.key).where(col(Delivery.key).startswith(prefix))))
+    key = prefix + sha256(text.encode(errors="replace")).hexdigest()[:16]
+    if key in keys or len(keys) >= FEEDBACK_A_DAY:
+        return replies.feedback_taken(is_new=False)
+    who = replies.describe(known.name, known.kind, known.chat_id, known.thread_id)
+    tell_admins(session, settings, key, replies.feedback(who, text), now)
+    return replies.feedback_taken(is_new=True)
 
 
 def last_alert(session: Session, subscriber: Subscriber) -> Alert | None:

@@ -17,9 +17,11 @@ COMMANDS = {
     "settings": "levels, regions, pairs, quiet hours, digest",
     "threshold": "from which level on to be told",
     "watch": "hear of a pair: /watch RU UA",
-    "mute": "hear nothing of a pair: /mute RU UA",
+    "mute": "hear nothing of a pair, or nothing for hours",
     "latest": "the last alerts",
     "why": "why the last alert rang",
+    "story": "how a story went on",
+    "feedback": "say what you think of this bot",
     "missed": "what nearly rang, or was kept back",
     "status": "what this chat chose, and how tense its pairs are",
     "digest": "the last weekly digest",
@@ -176,6 +178,48 @@ def pair_chosen(pair: str, muted: bool, added: bool, watched: Sequence[str]) -> 
         return notice(f"{pair} is {'muted' if added else 'no longer muted'} here.")
     rest = f" Pairs chosen: {', '.join(watched)}." if watched else " No pair is chosen: you hear of all."
     return notice(f"{pair} is {'watched' if added else 'no longer watched'} here.{rest}")
+
+
+def muted_for(hours: int, through: str) -> Message:
+    """For /mute HOURS; `through` is the level told even so, or empty."""
+    rest = f" unless they reach {through}" if through else ""
+    return notice(f"For {hours} h alerts wait here{rest}; then they come. /unmute ends it at once.")
+
+
+def hours_out_of_range(most: int) -> Message:
+    """For /mute 100."""
+    return notice(f"Alerts can wait 1 to {most} hours: /mute {most}. /stop ends them, /settings has quiet hours.")
+
+
+def unmuted(pairs: Sequence[str]) -> Message:
+    """For /unmute without a pair."""
+    rest = f" Still muted: {', '.join(pairs)}; /unmute {pairs[0]} brings it back." if pairs else ""
+    return notice(f"New alerts come at once again; those that wait come at the hour they were to.{rest}")
+
+
+def no_story() -> Message:
+    """For /story that finds none."""
+    return notice("No story of the last 30 days fits. /story alone shows the one of the last alert, /latest others.")
+
+
+def how_to_feedback() -> Message:
+    """For /feedback alone."""
+    return notice(
+        "Write /feedback and what you think of the last alert, or of this bot; its admins read it. "
+        "/feedback useful and /feedback wrong are the buttons under the last alert."
+    )
+
+
+def feedback_taken(is_new: bool) -> Message:
+    """For /feedback TEXT."""
+    if is_new:
+        return notice("Thank you. The admins of this bot will read it.")
+    return notice("You have said so today, or said much today; please write again tomorrow.")
+
+
+def feedback(who: str, text: str) -> Message:
+    """What somebody wrote, to the admins; `who` is made by `describe`."""
+    return notice(f"Feedback of {who}:\n“{one_line(text, 1000)}”", title="Feedback")
 
 
 def no_pair(text: str) -> Message:

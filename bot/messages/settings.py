@@ -69,6 +69,7 @@ def summary(subscriber: Subscriber, settings: Settings) -> str:
             *([f"Muted pairs: {', '.join(subscriber.muted_dyads)}"] if subscriber.muted_dyads else []),
             f"Signals: {', '.join(map(signal_name, subscriber.signals)) or 'all'}",
             f"Quiet hours: {quiet}" + (f", broken by {through}" if subscriber.quiet_from else ""),
+            *([f"Muted until: {subscriber.muted_until:%d %b %H:%M} UTC"] if subscriber.muted_until else []),
             f"Time zone: {zone}",
             f"Alerts a day: at most {budget}",
             f"Digest: {_digest_words(subscriber, settings)}",

@@ -77,10 +77,13 @@ def breaks_budget(alert: Alert) -> bool:
 
 
 def when_to_tell(alert: Alert, subscriber: Subscriber, timezone: str, now: datetime) -> datetime:
-    """Now, or the end of the subscriber's quiet hours, unless the level breaks through them. Pure."""
-    if subscriber.quiet_from is None or subscriber.quiet_until is None or alert.level >= subscriber.break_through:
+    """Now, or when the subscriber's mute and quiet hours are over, unless the level breaks through them. Pure."""
+    if alert.level >= subscriber.break_through:
         return now
-    return end_of_quiet_hours(subscriber.quiet_from, subscriber.quiet_until, subscriber.timezone or timezone, now)
+    free = now if subscriber.muted_until is None else max(now, subscriber.muted_until)
+    if subscriber.quiet_from is None or subscriber.quiet_until is None:
+        return free
+    return end_of_quiet_hours(subscriber.quiet_from, subscriber.quiet_until, subscriber.timezone or timezone, free)
 
 
 def address_alert(

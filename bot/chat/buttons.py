@@ -1,0 +1,114 @@
+"""A press of a button in, what it asks for done and shown out. Who may press it is asked at every press."""
+
+import logging
+from contextlib import suppress
+
+import telegram
+from telegram import Update
+from telegram.constants import ChatMemberStatus
+from telegram.error import TelegramError
+from telegram.ext import ContextTypes
+
+from bot.changes import admin
+from bot.chat import access, choices, commands, verdicts
+from bot.chat.access import Visitor
+from bot.chat.desk import Desk
+from bot.chat.sender import keyboard
+from bot.chat.visitors import visitor_of
+from bot.messages import replies
+from bot.messages.message import Message
+from models.delivery import Priority
+
+log = logging.getLogger(__name__)
+
+OUTDATED = "This button is of another version; it does nothing."
+CHAT_ADMINS = (ChatMemberStatus.OWNER, ChatMemberStatus.ADMINISTRATOR)
+
+
+class Buttons:
+    """Buttons under requests, alerts, /settings and /forget; data is "KIND:..." and must fit exactly."""
+
+    def __init__(self, desk: Desk, bot: telegram.Bot) -> None:
+        self._desk = desk
+        self._bot = bot
+
+    async def press(self, update: Update, _context: ContextTypes.DEFAULT_TYPE) -> None:
+        """A button was pressed; who may press it is asked at every press."""
+        query = update.callback_query
+        assert query is not None  # noqa: S101 - for the type checker; the handler's filter says so
+        parts = (query.data or "").split(":")
+        pressed = {"join": self._press_join, "set": self._press_setting, "alert": self._press_alert}
+        if parts[0] == "forget" and len(parts) == 2:
+            await self._press_forget(update, query, parts)
+        elif parts[0] in pressed:
+            await pressed[parts[0]](update, query, parts)
+        else:
+            await query.answer(OUTDATED, show_alert=True)
+
+    async def _press_join(self, _update: Update, query: telegram.CallbackQuery, parts: list[str]) -> None:
+        """Approve or Refuse, by somebody who is an admin of this bot at this moment."""
+        verb, number = [*parts[1:], "", ""][:2]
+        if query.from_user.id not in self._desk.parts.settings().telegram.admins:
+            await query.answer("Only admins of this bot can do that.", show_alert=True)
+        elif verb not in ("yes", "no") or not number.isdecimal() or len(parts) != 3:
+            await query.answer(OUTDATED, show_alert=True)
+        else:
+            outcome = await self._desk.decide(
+                lambda s, cfg, now: access.answer_request(
+                    s, cfg, int(number), verb == "yes", admin(query.from_user.id), now
+                )
+            )
+            log.info("request_answered subscriber=%s admin=%s verdict=%s", number, query.from_user.id, verb)
+            await self._show_outcome(query, outcome)
+
+    async def _press_setting(self, update: Update, query: telegram.CallbackQuery, parts: list[str]) -> None:
+        visitor = visitor_of(update)
+        if not await self._may_press(query, visitor):
+            return
+        outcome = await self._desk.decide(lambda s, cfg, now: choices.press_setting(s, cfg, visitor, parts, now))
+        await self._show_outcome(query, outcome or replies.how_to_ask(), quietly=outcome is not None)
+
+    async def _press_alert(self, update: Update, query: telegram.CallbackQuery, parts: list[str]) -> None:
+        visitor, verb = visitor_of(update), parts[1] if len(parts) == 3 else ""
+        if verb not in ("why", "mute", *verdicts.KINDS) or not parts[2].isdecimal():
+            await query.answer(OUTDATED, show_alert=True)
+        elif verb != "mute" or await self._may_press(query, visitor):
+            said = await self._desk.decide(
+                lambda s, _cfg, now: verdicts.press_alert(s, visitor, verb, int(parts[2][:18]), now)
+            )
+            with suppress(TelegramError):  # what was said is stored; an answer to an old press is refused
+                await query.answer(said if isinstance(said, str) else None)
+            if isinstance(said, Message):
+                await self._desk.answer(visitor.chat, said)
+
+    async def _press_forget(self, update: Update, query: telegram.CallbackQuery, parts: list[str]) -> None:
+        visitor = visitor_of(update)
+        if await self._may_press(query, visitor):
+            outcome = replies.kept()
+            if parts[1] == "yes":
+                outcome = await self._desk.decide(lambda s, _cfg, _now: commands.forget(s, visitor))
+                log.info("chat_forgotten chat=%s", visitor.chat.chat_id)
+            await self._show_outcome(query, outcome)
+
+    async def _may_press(self, query: telegram.CallbackQuery, visitor: Visitor) -> bool:
+        """Whether the one who pressed may decide for the chat now; tells them when not."""
+        chat_id, user_id = visitor.chat.chat_id, query.from_user.id
+        if chat_id == user_id:
+            return True
+        if (await self._bot.get_chat_member(chat_id, user_id)).status in CHAT_ADMINS:
+            return True
+        await query.answer("Only admins of this chat can do that.", show_alert=True)
+        return False
+
+    async def _show_outcome(
+        self, query: telegram.CallbackQuery, outcome: Message | None, quietly: bool = False
+    ) -> None:
+        """The change is stored; that Telegram shows it is worth a try and no more."""
+        shown = outcome or Message(html="That request is gone.", plain="That request is gone.")
+        try:
+            await query.answer(None if quietly else shown.plain.partition("\n")[0][:200])
+            if query.message is not None:
+                await self._desk.parts.limiter.wait(query.message.chat.id, Priority.REPLY)
+                await query.edit_message_text(shown.html, parse_mode="HTML", reply_markup=keyboard(shown))
+        except TelegramError as error:
+            log.info("outcome_not_shown admin=%s error=%s", query.from_user.id, error)

@@ -1,0 +1,23 @@
+"""An update from Telegram in, who speaks in it and where out."""
+
+import telegram
+from telegram import Update
+from telegram.constants import ChatType
+
+from bot.chat.access import Visitor
+from bot.outlet import Chat
+
+
+def visitor_of(update: Update) -> Visitor:
+    """Who speaks in `update`, and where. A forum's topic is a place of its own."""
+    chat, user, message = update.effective_chat, update.effective_user, update.effective_message
+    assert chat is not None  # noqa: S101 - every kind of update we ask for happens in a chat
+    private = chat.type == ChatType.PRIVATE
+    topic = message.message_thread_id if message and message.is_topic_message and not private else None
+    hidden = message is not None and message.sender_chat is not None
+    name = _personal_name(user) if private and user else chat.title or ""
+    return Visitor(Chat(chat.id, topic or 0, str(chat.type)), None if hidden or user is None else user.id, name)
+
+
+def _personal_name(user: telegram.User) -> str:
+    return f"{user.full_name} (@{user.username})" if user.username else user.full_name
