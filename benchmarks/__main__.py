@@ -31,6 +31,7 @@ BENCHMARKS = (
     Benchmark("fanout", "the same over HTTP under Telegram's limits: share of the allowed rate, 429s, what overtakes"),
     Benchmark("kills", "a process killed 200 times while deciding and sending: what was lost, what was doubled"),
     Benchmark("events", "how well stories match the events of the bundled month (docs/decisions/0002-stories.md)"),
+    Benchmark("clustering", "how well stories match labelled events of many crises, beside simpler rules"),
     Benchmark("stories", "time to find an article's story among 1,000 to 20,000 others"),
     Benchmark("http_clients", "requests/s of aiohttp and httpx, paired (docs/decisions/0001-http-client.md)"),
     Benchmark("headlines", "a file of labelled headlines lived through: what rang, what did not, and why", True),

@@ -1,11 +1,6 @@
-"""The bundled month, whose articles name their event -> how well stories match events (B-cubed), beside simpler rules.
-
-B-cubed precision, recall and F1 are those of Bagga and Baldwin, "Entity-based cross-document coreferencing" (1998): for
-each article, the share of its story that is of its event, and the share of its event that is in its story.
-"""
+"""The bundled month, whose articles name their event -> how well stories match events, beside simpler rules."""
 
 import json
-from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -13,6 +8,7 @@ from datetime import datetime, timedelta
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.agreement import b_cubed
 from bot.demo.newsroom import SAMPLE
 from bot.model_shelf import extra_actors
 from bot.pipeline.cluster import PROBABLE, WORTH_A_STORY, least_similarity
@@ -54,9 +50,8 @@ def main() -> None:
     }
     for name, rule in rules.items():
         stories = rule(told)
-        precision, recall = b_cubed([one.event for one in told], stories)
-        f1 = 2 * precision * recall / (precision + recall)
-        table.add_row(name, f"{precision:.3f}", f"{recall:.3f}", f"{f1:.3f}", str(len(set(stories))))
+        found = b_cubed([one.event for one in told], stories)
+        table.add_row(name, f"{found.precision:.3f}", f"{found.recall:.3f}", f"{found.f1:.3f}", str(len(set(stories))))
     Console(width=100).print(table)
 
 
@@ -115,24 +110,7 @@ def by(similarity: float) -> Callable[[Sequence[Told]], list[Hashable]]:
 def best_of(articles: Sequence[Told], entries: Callable[[Told], Entry]) -> list[Hashable]:
     """The best a rule can do on this month at any similarity of the sweep: a comparison that favours it."""
     events = [one.event for one in articles]
-
-    def f1(stories: Sequence[Hashable]) -> float:
-        precision, recall = b_cubed(events, stories)
-        return 2 * precision * recall / (precision + recall)
-
-    return max((gather(articles, entries, value) for value in SWEEP), key=f1)
-
-
-def b_cubed(events: Sequence[Hashable], stories: Sequence[Hashable]) -> tuple[float, float]:
-    """Precision and recall, 0-1."""
-    of_event, of_story = defaultdict(set), defaultdict(set)
-    for article, (event, story) in enumerate(zip(events, stories, strict=True)):
-        of_event[event].add(article)
-        of_story[story].add(article)
-    shared = [len(of_event[event] & of_story[story]) for event, story in zip(events, stories, strict=True)]
-    precision = sum(both / len(of_story[story]) for both, story in zip(shared, stories, strict=True)) / len(events)
-    recall = sum(both / len(of_event[event]) for both, event in zip(shared, events, strict=True)) / len(events)
-    return precision, recall
+    return max((gather(articles, entries, value) for value in SWEEP), key=lambda stories: b_cubed(events, stories).f1)
 
 
 if __name__ == "__main__":

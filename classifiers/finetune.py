@@ -85,7 +85,7 @@ def fine_tune(
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     tokenizer.no_padding()
     tokenizer.enable_truncation(MOST_TOKENS)
-    encoder = _encoder(folder)
+    encoder = base_encoder(folder)
     head = _head(encoder.width, targets)
     ids = [encoded.ids for encoded in tokenizer.encode_batch(list(texts))]
     wanted = torch.tensor(targets, dtype=torch.float32)
@@ -123,7 +123,8 @@ def _tuned(encoder: Any, tokenizer: Any, head: Any) -> Tuned:
     return Tuned(encoder, tokenizer, head.weight.detach().numpy().T.copy(), head.bias.detach().numpy().copy())
 
 
-def _encoder(folder: Path) -> Any:
+def base_encoder(folder: Path) -> Any:
+    """The untouched weights in `folder` as a PyTorch module: ids and mask (texts x tokens) -> one vector a text."""
     import torch
     from transformers import BertModel
     from transformers.utils import logging
