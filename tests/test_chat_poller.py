@@ -10,7 +10,7 @@ from pathlib import Path
 import fake_bot_api as fakes
 import fake_updates as updates
 import pytest
-from fake_bot_api import TOKEN, FakeBotApi
+from fake_bot_api import TOKEN, Call, FakeBotApi
 from sqlmodel import select
 
 from bot.chat.desk import ChatParts
@@ -82,7 +82,15 @@ async def test_it_asks_only_for_what_it_uses_and_drops_nothing(fake: FakeBotApi,
 
 async def test_commands_are_offered_to_those_who_may_use_them(fake: FakeBotApi, database: Database) -> None:
     async with poller(fake, database):
-        calls = await fake.called("setMyCommands", 3)
+        calls = await fake.called("setMyCommands", 6)
+    languages = [call.params.get("language_code", "") for call in calls]
+    assert languages == ["", "", "", "fr", "fr", "fr"]
+    assert "abonner" in str(calls[3].params["commands"])
+    for menus in (calls[:3], calls[3:]):
+        check_menus(menus)
+
+
+def check_menus(calls: list[Call]) -> None:
     offered = {
         call.params.get("scope", {"type": "default"})["type"]: [c["command"] for c in call.params["commands"]]
         for call in calls

@@ -24,7 +24,20 @@ __all__ = ["bench", "database"]
 
 KNOWN = Known(["europe", "middle east"], ["RU-UA", "IL-IR"], SIGNALS)
 ACTIVE = SubscriberState.ACTIVE
-PAGES = ["main", "levels", "regions", "pairs", "signals", "quiet", "zone", "budget", "digest", "looks", "done"]
+PAGES = [
+    "main",
+    "levels",
+    "regions",
+    "pairs",
+    "signals",
+    "quiet",
+    "zone",
+    "budget",
+    "digest",
+    "looks",
+    "language",
+    "done",
+]
 
 
 def fresh(**values: Any) -> Subscriber:
@@ -49,6 +62,8 @@ def buttons(message: Message) -> Iterator[str]:
         ("signals", ["threat"], "signals", ["threat"]),
         ("timezone", ["europe/kyiv"], "timezone", "Europe/Kyiv"),
         ("timezone", ["America/New", "York"], "timezone", "America/New_York"),
+        ("language", ["FR"], "language", "fr"),
+        ("language", ["français"], "language", "fr"),
         ("budget", ["12"], "daily_budget", 12),
         ("budget", ["default"], "daily_budget", None),
         ("digest", ["off"], "digest", False),
@@ -380,3 +395,13 @@ async def test_a_mute_for_hours_ends_by_itself_or_at_once(bench: Bench) -> None:
     await bench.ask("/unmute")
     found = bench.find()
     assert found is not None and found.muted_until is None
+
+
+async def test_a_chat_starts_in_the_language_of_its_telegram_and_may_change_it(bench: Bench) -> None:
+    hello = updates.private("/start", ADMIN)
+    hello["message"]["from"]["language_code"] = "fr-CA"
+    await bench.say(hello)
+    assert "Apaisement à partir de: warning" in await bench.ask("/settings", ADMIN)
+    assert "abonner cette discussion" in await bench.ask("/help", ADMIN)
+    await press(bench, "set:language:language:en", ADMIN)
+    assert "Easing from: warning" in await bench.ask("/status", ADMIN)

@@ -14,6 +14,7 @@ from bot.calendar import digest_for, next_digest
 from bot.changes import Who, record
 from bot.chat.limiter import Limit, Window
 from bot.messages import replies
+from bot.messages.language import ENGLISH
 from bot.messages.message import Message
 from bot.notices import enqueue, tell_admins
 from bot.outlet import Chat
@@ -31,12 +32,14 @@ WRONG_CODES = Limit(5, 3600)
 class Visitor:
     """Who speaks, and where. `user_id` is None where Telegram hides it (channels, anonymous admins).
 
-    `name` is the person's or the chat's, as they like to be called: hostile text.
+    `name` is the person's or the chat's, as they like to be called: hostile text. `language` is that of the
+    person's Telegram where we have it.
     """
 
     chat: Chat
     user_id: int | None
     name: str
+    language: str = ENGLISH
 
 
 class CodeGuesses:
@@ -136,6 +139,7 @@ def _new_subscriber(session: Session, settings: Settings, visitor: Visitor, now:
         thread_id=visitor.chat.thread_id,
         kind=visitor.chat.kind,
         name=replies.one_line(visitor.name),
+        language=visitor.language,
         created_at=now,
         changed_at=now,
     )

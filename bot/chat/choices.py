@@ -11,6 +11,7 @@ from bot.calendar import digest_for, next_digest
 from bot.chat.access import Visitor, outsider_reply
 from bot.chat.settings import BadChoice, Known, choose
 from bot.messages import replies
+from bot.messages.language import in_language
 from bot.messages.message import Message
 from bot.messages.settings import MAIN, Offer, settings_page, summary
 from bot.pipeline.index import Point, tension, told_by_panel
@@ -91,7 +92,7 @@ def show_status(
     busy = [row for row in today if row[1] or row[2]]
     loudest = max(busy, key=lambda row: row[1] + row[2], default=None)
     drawn = (f"{loudest[0]}, six weeks", series[loudest[0]]) if loudest else None
-    return replies.status(summary(known, settings), busy), drawn
+    return replies.status(summary(known, settings), busy, in_language(known.language)), drawn
 
 
 def show_digest(session: Session, visitor: Visitor) -> tuple[Message, bytes | None]:

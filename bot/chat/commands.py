@@ -10,6 +10,7 @@ from sqlmodel import Session, col, select
 from bot.chat.access import Visitor, levels_of, outsider_reply
 from bot.chat.verdicts import last_alert
 from bot.messages import replies
+from bot.messages.language import in_language
 from bot.messages.message import Message
 from bot.messages.why import why_message
 from config.schema import Alerts
@@ -41,7 +42,9 @@ DIRECTIONS = {
 def show_help(session: Session, visitor: Visitor) -> Message:
     """/help: to strangers it says only how to ask."""
     known = _subscriber(session, visitor)
-    return replies.help_text() if _is_active(known) else outsider_reply(known)
+    if known is None or not _is_active(known):
+        return outsider_reply(known)
+    return replies.help_text(in_language(known.language))
 
 
 def show_latest(session: Session, visitor: Visitor) -> Message:

@@ -25,6 +25,7 @@ from bot.chat.api import TokenFilter, bot_url, keep_out_of_logs, make_request
 from bot.chat.desk import ChatParts, Desk
 from bot.chat.failures import as_failure, retry_after_s
 from bot.chat.handlers import Handlers
+from bot.messages.language import ENGLISH, LANGUAGES, in_language
 from bot.messages.message import notice
 from bot.messages.replies import COMMANDS
 from bot.notices import tell_admins
@@ -163,13 +164,15 @@ class Poller:
 
     async def _set_commands(self) -> None:
         """The menu behind the / key; an ornament."""
-        everything = [BotCommand(name, what) for name, what in COMMANDS.items()]
-        for_members = [command for command in everything if command.command in ("latest", "help")]
         bot = self._application.bot
         try:
-            await bot.set_my_commands(everything)
-            await bot.set_my_commands(for_members, scope=BotCommandScopeAllGroupChats())
-            await bot.set_my_commands(everything, scope=BotCommandScopeAllChatAdministrators())
+            for language in LANGUAGES:
+                say, code = in_language(language), None if language == ENGLISH else language
+                everything = [BotCommand(name, say(what)) for name, what in COMMANDS.items()]
+                for_members = [command for command in everything if command.command in ("latest", "help")]
+                await bot.set_my_commands(everything, language_code=code)
+                await bot.set_my_commands(for_members, scope=BotCommandScopeAllGroupChats(), language_code=code)
+                await bot.set_my_commands(everything, scope=BotCommandScopeAllChatAdministrators(), language_code=code)
         except TelegramError as error:
             log.warning("commands_not_set error=%s", self._redact(str(error)))
 

@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from typing import TypeVar
 from zoneinfo import available_timezones
 
+from bot.messages.language import LANGUAGES
 from config.schema import WEEKDAYS
 from models import Level, Subscriber
 
@@ -108,6 +109,11 @@ def _timezone(subscriber: Subscriber, _known: Known, values: Sequence[str]) -> N
     subscriber.timezone = zones[name.lower()]
 
 
+def _language(subscriber: Subscriber, _known: Known, values: Sequence[str]) -> None:
+    names = {name: code for code, name in LANGUAGES.items()}
+    subscriber.language = _one_of({code: code for code in LANGUAGES} | names, values)
+
+
 def _budget(subscriber: Subscriber, _known: Known, values: Sequence[str]) -> None:
     word = values[0].lower() if len(values) == 1 else ""
     if word in OFF:
@@ -162,6 +168,7 @@ _CHANGES: dict[str, Callable[[Subscriber, Known, Sequence[str]], None]] = {
     "quiet": _quiet,
     "through": _break_through,
     "timezone": _timezone,
+    "language": _language,
     "budget": _budget,
     "digest": _switch("digest"),
     "day": _digest_day,

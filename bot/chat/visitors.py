@@ -5,6 +5,7 @@ from telegram import Update
 from telegram.constants import ChatType
 
 from bot.chat.access import Visitor
+from bot.messages.language import language_of
 from bot.outlet import Chat
 
 
@@ -16,7 +17,9 @@ def visitor_of(update: Update) -> Visitor:
     topic = message.message_thread_id if message and message.is_topic_message and not private else None
     hidden = message is not None and message.sender_chat is not None
     name = _personal_name(user) if private and user else chat.title or ""
-    return Visitor(Chat(chat.id, topic or 0, str(chat.type)), None if hidden or user is None else user.id, name)
+    language = language_of(user.language_code if private and user else None)
+    user_id = None if hidden or user is None else user.id
+    return Visitor(Chat(chat.id, topic or 0, str(chat.type)), user_id, name, language)
 
 
 def _personal_name(user: telegram.User) -> str:

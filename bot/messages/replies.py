@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 from bot.messages.alert import EASING_MARK, MARKS
+from bot.messages.language import Say
 from bot.messages.message import Button, Message, clip, notice
 from config.schema import Alerts
 from models import Alert, AlertKind, Direction, Level
@@ -153,13 +154,14 @@ def _refuse(subscriber_id: int) -> Button:
 # Commands -------------------------------------------------------------------------------------------------------------
 
 
-def help_text() -> Message:
+def help_text(say: Say) -> Message:
     """What a subscriber can do."""
-    lines = [f"/{command} – {what}" for command, what in COMMANDS.items()]
-    return notice(
+    lines = [f"/{command} – {say(what)}" for command, what in COMMANDS.items()]
+    what = say(
         "Tocsin reads news feeds for signs that a conflict heats up or cools down, and tells you when a story crosses "
-        "your level.\n\n" + "\n".join(lines)
+        "your level."
     )
+    return notice("\n".join([what, "", *lines]))
 
 
 def unknown_command() -> Message:
@@ -236,16 +238,17 @@ def missed(lines: Sequence[tuple[float, str, str, str]]) -> Message:
     return notice("Not told here in the last seven days, the loudest first:\n\n" + "\n\n".join(told), "Missed")
 
 
-def status(chosen: str, pairs: Sequence[tuple[str, float, float, float | None]]) -> Message:
+def status(chosen: str, pairs: Sequence[tuple[str, float, float, float | None]], say: Say) -> Message:
     """What a chat chose, and for its pairs today's escalation and easing (0-100) with the usual escalation."""
     lines = [
-        f"{pair}: escalation {up:.0f}"
-        + (f" (usually {usual:.0f})" if usual is not None else "")
-        + f", easing {down:.0f}"
+        say("{pair}: escalation {up:.0f}").format(pair=pair, up=up)
+        + (say(" (usually {usual:.0f})").format(usual=usual) if usual is not None else "")
+        + say(", easing {down:.0f}").format(down=down)
         for pair, up, down, usual in pairs
     ]
-    tension = "\n".join(["Tension in the last 24 hours:", *lines]) if lines else "No pair was in the news for a day."
-    return notice(f"{tension}\n\n{chosen}\n\n/settings changes it.", "Status")
+    none = say("No pair was in the news for a day.")
+    tension = "\n".join([say("Tension in the last 24 hours:"), *lines]) if lines else none
+    return notice(f"{tension}\n\n{chosen}\n\n{say('/settings changes it.')}", "Status")
 
 
 def no_digest_yet() -> Message:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import get_args
 
 from bot.messages.alert import signal_name
+from bot.messages.language import LANGUAGES, Say, in_language
 from bot.messages.message import Button, Message, notice
 from config.schema import WEEKDAYS, Settings, SignalName
 from models import Level, Subscriber
@@ -43,6 +44,11 @@ class Offer:
     regions: Sequence[str]
     dyads: Sequence[str]
 
+    @property
+    def say(self) -> Say:
+        """Says an English text in the chat's language."""
+        return in_language(self.subscriber.language)
+
 
 def settings_page(page: str, offer: Offer, note: str = "") -> Message:
     """One page; an unknown one is the first. `note` is shown above, for instance why something was not changed."""
@@ -50,56 +56,66 @@ def settings_page(page: str, offer: Offer, note: str = "") -> Message:
     if page == DONE:
         rows = ()
     elif page in _PAGES:
-        rows = (*rows, (Button("‹ Back", f"set:{MAIN}"), Button("Done", f"set:{DONE}")))
+        rows = (*rows, (Button(offer.say("‹ Back"), f"set:{MAIN}"), Button(offer.say("Done"), f"set:{DONE}")))
     return notice(f"{note}\n\n{text}" if note else text, title="Settings", buttons=rows)
 
 
 def summary(subscriber: Subscriber, settings: Settings) -> str:
-    """Everything a chat has chosen, a line each."""
-    quiet = f"{subscriber.quiet_from} to {subscriber.quiet_until}" if subscriber.quiet_from else "none"
-    through = Level(subscriber.break_through).word if subscriber.break_through <= Level.CRITICAL else "nothing"
-    zone = subscriber.timezone or f"{settings.digest.timezone} (default)"
-    budget = subscriber.daily_budget or f"{settings.alerts.telling.daily_budget} (default)"
-    return "\n".join(
-        (
-            f"Escalation from: {Level(subscriber.level_escalation).word}",
-            f"Easing from: {Level(subscriber.level_deescalation).word}",
-            f"Regions: {', '.join(subscriber.regions) or 'all'}",
-            f"Pairs: {', '.join(subscriber.dyads) or 'all'}",
-            *([f"Muted pairs: {', '.join(subscriber.muted_dyads)}"] if subscriber.muted_dyads else []),
-            f"Signals: {', '.join(map(signal_name, subscriber.signals)) or 'all'}",
-            f"Quiet hours: {quiet}" + (f", broken by {through}" if subscriber.quiet_from else ""),
-            *([f"Muted until: {subscriber.muted_until:%d %b %H:%M} UTC"] if subscriber.muted_until else []),
-            f"Time zone: {zone}",
-            f"Alerts a day: at most {budget}",
-            f"Digest: {_digest_words(subscriber, settings)}",
-            f"Sound: {'off' if subscriber.silent else 'on'}",
-            f"Link previews: {'on' if subscriber.link_previews else 'off'}",
-        )
+    """Everything a chat has chosen, a line each, in its language."""
+    say = in_language(subscriber.language)
+    default = say("default")
+    budget = subscriber.daily_budget or f"{settings.alerts.telling.daily_budget} ({default})"
+    lines = (
+        (say("Escalation from"), Level(subscriber.level_escalation).word),
+        (say("Easing from"), Level(subscriber.level_deescalation).word),
+        (say("Regions"), ", ".join(subscriber.regions) or say("all")),
+        (say("Pairs"), ", ".join(subscriber.dyads) or say("all")),
+        (say("Muted pairs"), ", ".join(subscriber.muted_dyads)),
+        (say("Signals"), ", ".join(say(signal_name(name)) for name in subscriber.signals) or say("all")),
+        (say("Quiet hours"), _quiet_words(subscriber, say)),
+        (say("Muted until"), f"{subscriber.muted_until:%d %b %H:%M} UTC" if subscriber.muted_until else ""),
+        (say("Time zone"), subscriber.timezone or f"{settings.digest.timezone} ({default})"),
+        (say("Alerts a day"), say("at most {number}").format(number=budget)),
+        (say("Digest"), _digest_words(subscriber, settings)),
+        (say("Sound"), say("off") if subscriber.silent else say("on")),
+        (say("Link previews"), say("on") if subscriber.link_previews else say("off")),
     )
+    return "\n".join(f"{name}: {value}" for name, value in lines if value)
+
+
+def _quiet_words(subscriber: Subscriber, say: Say) -> str:
+    if not subscriber.quiet_from:
+        return say("none")
+    through = Level(subscriber.break_through).word if subscriber.break_through <= Level.CRITICAL else say("nothing")
+    hours = say("{begin} to {end}").format(begin=subscriber.quiet_from, end=subscriber.quiet_until)
+    return f"{hours}, {say('broken by {level}').format(level=through)}"
 
 
 def _digest_words(subscriber: Subscriber, settings: Settings) -> str:
+    say = in_language(subscriber.language)
     if not subscriber.digest:
-        return "off"
+        return say("off")
     day = WEEKDAYS[subscriber.digest_weekday] if subscriber.digest_weekday is not None else settings.digest.weekday
-    return f"{day}s at {subscriber.digest_at or format(settings.digest.at, '%H:%M')}"
+    at = subscriber.digest_at or format(settings.digest.at, "%H:%M")
+    return say("{day}s at {time}").format(day=say(day), time=at)
 
 
 def _main(offer: Offer) -> tuple[str, Rows]:
+    say = offer.say
     names = {
-        "levels": "Levels",
-        "regions": "Regions",
-        "pairs": "Pairs",
-        "signals": "Signals",
-        "quiet": "Quiet hours",
-        "zone": "Time zone",
-        "budget": "Alerts a day",
-        "digest": "Digest",
-        "looks": "Sound, previews",
+        "levels": say("Levels"),
+        "regions": say("Regions"),
+        "pairs": say("Pairs"),
+        "signals": say("Signals"),
+        "quiet": say("Quiet hours"),
+        "zone": say("Time zone"),
+        "budget": say("Alerts a day"),
+        "digest": say("Digest"),
+        "looks": say("Sound, previews"),
+        "language": "Language · Langue",  # for those who cannot read the present one
     }
     buttons = [Button(name, f"set:{page}") for page, name in names.items()]
-    return summary(offer.subscriber, offer.settings), (*_in_rows(buttons, 2), (Button("Done", f"set:{DONE}"),))
+    return summary(offer.subscriber, offer.settings), (*_in_rows(buttons, 2), (Button(say("Done"), f"set:{DONE}"),))
 
 
 def _levels(offer: Offer) -> tuple[str, Rows]:
@@ -110,33 +126,37 @@ def _levels(offer: Offer) -> tuple[str, Rows]:
         rows.append(tuple(_choice("levels", key, level, level == held, f"{word} {level}") for level in _LEVEL_WORDS))
     at = settings.alerts.levels
     return (
-        f"From which level on are you told? watch is a score of {at.watch:g}, warning {at.warning:g}, "
-        f"critical {at.critical:g}. ⬆ escalation, ⬇ easing.",
+        offer.say(
+            "From which level on are you told? watch is a score of {watch:g}, warning {warning:g}, "
+            "critical {critical:g}. ⬆ escalation, ⬇ easing."
+        ).format(watch=at.watch, warning=at.warning, critical=at.critical),
         tuple(rows),
     )
 
 
 def _regions_page(offer: Offer) -> tuple[str, Rows]:
     return (
-        "Which regions? With pairs chosen too, either will do. None chosen: all.",
-        _many("regions", "regions", offer.regions, offer.subscriber.regions),
+        offer.say("Which regions? With pairs chosen too, either will do. None chosen: all."),
+        _many("regions", "regions", offer.regions, offer.subscriber.regions, offer.say),
     )
 
 
 def _pairs(offer: Offer) -> tuple[str, Rows]:
     return (
-        "Which pairs of parties? These are in the news; /watch RU UA adds any other. None chosen: all.",
-        _many("pairs", "pairs", offer.dyads, offer.subscriber.dyads),
+        offer.say("Which pairs of parties? These are in the news; /watch RU UA adds any other. None chosen: all."),
+        _many("pairs", "pairs", offer.dyads, offer.subscriber.dyads, offer.say),
     )
 
 
 def _signals(offer: Offer) -> tuple[str, Rows]:
     subscriber = offer.subscriber
     names = get_args(SignalName)
-    buttons = [_choice("signals", "signals", name, name in subscriber.signals, signal_name(name)) for name in names]
+    buttons = [
+        _choice("signals", "signals", name, name in subscriber.signals, offer.say(signal_name(name))) for name in names
+    ]
     return (
-        "Which kinds of event? None chosen: all.",
-        (*_in_rows(buttons, 2), (_choice("signals", "signals", "all", not subscriber.signals, "all"),)),
+        offer.say("Which kinds of event? None chosen: all."),
+        (*_in_rows(buttons, 2), (_choice("signals", "signals", "all", not subscriber.signals, offer.say("all")),)),
     )
 
 
@@ -145,12 +165,24 @@ def _quiet(offer: Offer) -> tuple[str, Rows]:
     held = f"{subscriber.quiet_from} {subscriber.quiet_until}" if subscriber.quiet_from else "off"
     spans = ("off", "22:00 07:00", "23:00 07:00", "00:00 08:00")
     through = Level(subscriber.break_through).word if subscriber.break_through <= Level.CRITICAL else "never"
+    words = {span: span.replace(" ", "–") for span in spans} | {"off": offer.say("off"), "never": offer.say("never")}
     return (
-        "In quiet hours alerts wait until they end, unless they reach the level below. "
-        "Other hours: /settings quiet 22:30 06:30",
+        offer.say(
+            "In quiet hours alerts wait until they end, unless they reach the level below. "
+            "Other hours: /settings quiet 22:30 06:30"
+        ),
         (
-            *_in_rows([_choice("quiet", "quiet", span, span == held, span.replace(" ", "–")) for span in spans], 2),
-            tuple(_choice("quiet", "through", word, word == through, word) for word in (*_LEVEL_WORDS[1:], "never")),
+            *_in_rows(
+                [
+                    _choice("quiet", "quiet", each, each == held, words.get(each, each.replace(" ", "–")))
+                    for each in spans
+                ],
+                2,
+            ),
+            tuple(
+                _choice("quiet", "through", word, word == through, words.get(word, word))
+                for word in (*_LEVEL_WORDS[1:], "never")
+            ),
         ),
     )
 
@@ -158,8 +190,10 @@ def _quiet(offer: Offer) -> tuple[str, Rows]:
 def _zone(offer: Offer) -> tuple[str, Rows]:
     subscriber, settings = offer.subscriber, offer.settings
     buttons = [_choice("zone", "timezone", zone, zone == subscriber.timezone, zone.rsplit("/")[-1]) for zone in _ZONES]
-    default = _choice("zone", "timezone", "default", not subscriber.timezone, f"default ({settings.digest.timezone})")
-    return "Whose clock for quiet hours and digest? Any other: /settings timezone Asia/Seoul", (
+    default = _choice(
+        "zone", "timezone", "default", not subscriber.timezone, f"{offer.say('default')} ({settings.digest.timezone})"
+    )
+    return offer.say("Whose clock for quiet hours and digest? Any other: /settings timezone Asia/Seoul"), (
         *_in_rows(buttons, 3),
         (default,),
     )
@@ -169,9 +203,13 @@ def _budget(offer: Offer) -> tuple[str, Rows]:
     subscriber, settings = offer.subscriber, offer.settings
     held = str(subscriber.daily_budget) if subscriber.daily_budget else "default"
     default = settings.alerts.telling.daily_budget
-    words = {str(number): str(number) for number in (1, 3, 5, 10, 20)} | {"default": f"default ({default})"}
+    words = {str(number): str(number) for number in (1, 3, 5, 10, 20)} | {
+        "default": f"{offer.say('default')} ({default})"
+    }
     return (
-        "At most how many alerts in 24 hours? Greater ones go first; a story that becomes critical is told even so.",
+        offer.say(
+            "At most how many alerts in 24 hours? Greater ones go first; a story that becomes critical is told even so."
+        ),
         tuple(_in_rows([_choice("budget", "budget", key, key == held, word) for key, word in words.items()], 3)),
     )
 
@@ -180,35 +218,46 @@ def _digest(offer: Offer) -> tuple[str, Rows]:
     subscriber, settings = offer.subscriber, offer.settings
     at = subscriber.digest_at or f"{settings.digest.at:%H:%M}"
     day = WEEKDAYS[subscriber.digest_weekday] if subscriber.digest_weekday is not None else settings.digest.weekday
-    return f"The weekly digest comes {_digest_words(subscriber, settings)}. Any time: /settings time 18:45", (
-        tuple(_choice("digest", "digest", word, (word == "on") == subscriber.digest, word) for word in ("on", "off")),
-        *_in_rows([_choice("digest", "day", name, name == day, name[:3]) for name in WEEKDAYS], 4),
+    when = _digest_words(subscriber, settings)
+    return offer.say("The weekly digest: {when}. Any time: /settings time 18:45").format(when=when), (
+        tuple(_choice("digest", "digest", key, held == subscriber.digest, word) for key, held, word in _switch(offer)),
+        *_in_rows([_choice("digest", "day", name, name == day, offer.say(name)[:3]) for name in WEEKDAYS], 4),
         tuple(_choice("digest", "time", clock, clock == at, clock) for clock in ("07:00", "08:00", "18:00", "20:00")),
     )
 
 
 def _looks(offer: Offer) -> tuple[str, Rows]:
-    subscriber = offer.subscriber
-    rows = []
-    for key, name, held in (
-        ("silent", "silent", subscriber.silent),
-        ("previews", "previews", subscriber.link_previews),
+    subscriber, rows = offer.subscriber, []
+    for key, name, chosen in (
+        ("silent", offer.say("silent"), subscriber.silent),
+        ("previews", offer.say("previews"), subscriber.link_previews),
     ):
         rows.append(
-            tuple(_choice("looks", key, word, (word == "on") == held, f"{name} {word}") for word in ("on", "off"))
+            tuple(_choice("looks", key, on, held == chosen, f"{name}: {word}") for on, held, word in _switch(offer))
         )
-    return "Silent messages arrive without a sound. Link previews show the first article's picture.", tuple(rows)
+    text = offer.say("Silent messages arrive without a sound. Link previews show the first article's picture.")
+    return text, tuple(rows)
+
+
+def _switch(offer: Offer) -> tuple[tuple[str, bool, str], ...]:
+    return ("on", True, offer.say("on")), ("off", False, offer.say("off"))
+
+
+def _language(offer: Offer) -> tuple[str, Rows]:
+    chosen = offer.subscriber.language
+    buttons = [_choice("language", "language", code, code == chosen, name) for code, name in LANGUAGES.items()]
+    return offer.say("Settings, /help and /status speak this language; news and alerts are English."), (tuple(buttons),)
 
 
 def _in_rows(buttons: Sequence[Button], width: int) -> Rows:
     return tuple(tuple(buttons[start : start + width]) for start in range(0, len(buttons), width))
 
 
-def _many(page: str, key: str, there: Iterable[str], chosen: Sequence[str]) -> Rows:
+def _many(page: str, key: str, there: Iterable[str], chosen: Sequence[str], say: Say) -> Rows:
     names = list(dict.fromkeys([*chosen, *there]))[:_MOST_CHOICES]
     buttons = [_choice(page, key, name, name in chosen, name) for name in names]
     fitting = [button for button in buttons if len(button.data.encode()) <= _DATA_LIMIT]
-    return (*_in_rows(fitting, 3), (_choice(page, key, "all", not chosen, "all"),))
+    return (*_in_rows(fitting, 3), (_choice(page, key, "all", not chosen, say("all")),))
 
 
 def _choice(page: str, key: str, value: str, chosen: bool, words: str) -> Button:
@@ -216,7 +265,8 @@ def _choice(page: str, key: str, value: str, chosen: bool, words: str) -> Button
 
 
 def _done(offer: Offer) -> tuple[str, Rows]:
-    return f"Saved. /settings opens this again.\n\n{summary(offer.subscriber, offer.settings)}", ()
+    saved = offer.say("Saved. /settings opens this again.")
+    return f"{saved}\n\n{summary(offer.subscriber, offer.settings)}", ()
 
 
 _PAGES: dict[str, Callable[[Offer], tuple[str, Rows]]] = {
@@ -229,5 +279,6 @@ _PAGES: dict[str, Callable[[Offer], tuple[str, Rows]]] = {
     "budget": _budget,
     "digest": _digest,
     "looks": _looks,
+    "language": _language,
     DONE: _done,
 }
