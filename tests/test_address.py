@@ -11,7 +11,7 @@ from sqlmodel import select
 from bot.calendar import end_of_quiet_hours
 from bot.pipeline.decide import raise_alerts
 from config.schema import Alerts, Stories
-from models import Alert, AlertKind, Delivery, Level, Reading, Story, Suppression, SuppressionReason
+from models import Alert, AlertKind, Delivery, DeliveryState, Level, Reading, Story, Suppression, SuppressionReason
 from models.database import Database
 from tests.rows import add_feed, add_reading, add_subscriber
 
@@ -42,6 +42,13 @@ def subscribe(database: Database, now: datetime, **values: Any) -> int:
 def deliveries(database: Database) -> list[Delivery]:
     with database.read() as session:
         return list(session.exec(select(Delivery).order_by(Delivery.id)).all())  # type: ignore[arg-type]
+
+
+def sent(database: Database) -> None:
+    """What was queued has arrived."""
+    with database.write() as session:
+        for row in session.exec(select(Delivery)):
+            row.state = DeliveryState.SENT
 
 
 def reasons(database: Database, subscriber_id: int) -> list[SuppressionReason]:
@@ -123,6 +130,7 @@ def test_a_confirmation_edits_the_message_of_those_who_were_told_and_costs_no_bu
     told = subscribe(database, now, daily_budget=1)
     subscribe(database, now, level_escalation=3)
     story = tell(database, now, 65.0, status="claimed")
+    sent(database)
     tell(database, now + HOUR, 65.0, story)
     first, edit = deliveries(database)
     assert (edit.subscriber_id, edit.edits_id, edit.replies_to_id) == (told, first.id, None)
@@ -134,6 +142,7 @@ def test_a_confirmation_edits_the_message_of_those_who_were_told_and_costs_no_bu
 def test_a_retraction_answers_the_message_it_takes_back(database: Database, now: datetime) -> None:
     subscribe(database, now)
     story = tell(database, now, 65.0)
+    sent(database)
     with database.write() as session:
         old = session.exec(select(Reading)).one()
         old.latest = False
@@ -147,6 +156,26 @@ def test_a_retraction_answers_the_message_it_takes_back(database: Database, now:
     first, correction = deliveries(database)
     assert (correction.replies_to_id, correction.edits_id) == (first.id, None)
     assert "RETRACTED" in correction.message["title"]
+
+
+def test_a_correction_of_what_still_waits_changes_that_message_and_never_overtakes_it(
+    database: Database, now: datetime
+) -> None:
+    night = now.replace(hour=22)
+    subscribe(database, night, quiet_from="22:00", quiet_until="07:00")
+    story = tell(database, night, 65.0, status="claimed")
+    tell(database, night + HOUR, 65.0, story)
+    (held,) = deliveries(database)
+    assert held.state == "waiting" and "CONFIRMED" in held.message["title"]
+    with database.write() as session:
+        for reading in session.exec(select(Reading)).all():
+            reading.latest = False
+            facts = reading.model_dump(exclude={"id"}) | {"revision": 1, "escalation": 3.0, "latest": True}
+            session.add(Reading(**facts))
+        session.get_one(Story, story).changed = True
+        raise_alerts(session, SETTINGS, night + 2 * HOUR)
+    (held,) = deliveries(database)
+    assert (held.state, held.error) == ("failed", "retracted before it was sent")
 
 
 def test_ten_stories_of_a_pair_within_the_hour_ring_once(database: Database, now: datetime) -> None:

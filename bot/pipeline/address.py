@@ -125,10 +125,24 @@ def _correct(
     retraction as an answer to it."""
     for subscriber in subscribers:
         first, last = told[subscriber.id]
+        waiting = session.get_one(Delivery, last)
+        if (
+            waiting.state is DeliveryState.WAITING
+        ):  # held by quiet hours or a retry: it must not arrive after its correction
+            _correct_unsent(waiting, alert, message)
+            continue
         row = _delivery(alert, message, subscriber, now, now)
         row.edits_id, row.replies_to_id = (last, None) if alert.kind is AlertKind.CONFIRMED else (None, first)
         session.add(row)
     session.flush()
+
+
+def _correct_unsent(waiting: Delivery, alert: Alert, message: Message) -> None:
+    """What was not told yet is told as it stands now, or not at all."""
+    if alert.kind is AlertKind.CONFIRMED:
+        waiting.message = message.to_json()
+    else:
+        waiting.state, waiting.error = DeliveryState.FAILED, "retracted before it was sent"
 
 
 def _delivery(alert: Alert, message: Message, subscriber: Subscriber, at: datetime, now: datetime) -> Delivery:
