@@ -133,7 +133,7 @@ def rivals(headlines: Sequence[Headline], tuning: Sequence[Headline]) -> Iterato
         try:
             embed = make()
         except ModelError as error:
-            console().print(f"[bold red]left out: {name}: {error}")
+            console().print(f"left out: {name}: {error}", style="bold red", markup=False)
             continue
         least = best_likeness(tuning, embed([one.text for one in tuning]))
         vectors = embed([one.text for one in headlines])
