@@ -44,15 +44,19 @@ HERE = Path(__file__).parent
 
 
 class ScriptedSender:
-    """Answers with the failures given, in order, then accepts everything."""
+    """Answers with the failures given, in order, then accepts everything.
 
-    def __init__(self, *failures: SendFailure) -> None:
+    Chats are sent side by side: where there are several, `failing_chat` says whose messages meet the failures.
+    """
+
+    def __init__(self, *failures: SendFailure, failing_chat: int | None = None) -> None:
         self.failures = list(failures)
+        self.failing_chat = failing_chat
         self.accepted: list[Envelope] = []
 
     async def send(self, envelope: Envelope) -> int | None:
         await envelope.begin()
-        if self.failures:
+        if self.failures and self.failing_chat in (None, envelope.chat.chat_id):
             raise self.failures.pop(0)
         self.accepted.append(envelope)
         return 700 + len(self.accepted)
@@ -137,7 +141,7 @@ def test_a_flood_limit_holds_only_the_chat_it_was_about(database: Database, now:
         queue(session, flooded, now, "alert:1", priority=Priority.REPLY)
         queue(session, flooded, now + timedelta(seconds=1), "alert:2")
         queue(session, other, now, "alert:1")
-    sender = ScriptedSender(SendFailure("flood", retry_after_s=60))
+    sender = ScriptedSender(SendFailure("flood", retry_after_s=60), failing_chat=flooded.chat_id)
     assert drain(database, sender, now) == 1
     assert sender.accepted[0].chat.chat_id == other.chat_id
     assert drain(database, sender, now + timedelta(seconds=59)) == 0
