@@ -11,7 +11,7 @@ from rich.table import Table
 from benchmarks.agreement import b_cubed
 from bot.demo.newsroom import SAMPLE
 from bot.model_shelf import extra_actors
-from bot.pipeline.cluster import PROBABLE, WORTH_A_STORY, least_similarity
+from bot.pipeline.cluster import PROBABLE, WORTH_A_STORY
 from bot.pipeline.story_index import Entry, StoryIndex, story_words
 from classifiers.classifier import load_classifier
 from classifiers.judgement import Document, Judgement
@@ -46,7 +46,6 @@ def main() -> None:
         "words of title and summary only": lambda articles: best_of(articles, bare),
         **{f"shipped, similarity {value:.2f}{' *' if value == shipped else ''}": by(value) for value in SWEEP},
         "headlines alone, same similarity": lambda articles: gather(articles, headline, shipped),
-        "headlines alone, shipped": lambda articles: gather(articles, headline, least_similarity("", Stories())),
     }
     for name, rule in rules.items():
         stories = rule(told)

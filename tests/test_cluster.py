@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlmodel import select
 
-from bot.pipeline.cluster import gather_stories, least_similarity, load_index
+from bot.pipeline.cluster import gather_stories, load_index
 from bot.pipeline.story_index import Entry, StoryIndex, story_words
 from config.schema import Stories
 from models import Reading, Story
@@ -60,8 +60,14 @@ def test_the_same_words_after_the_window_are_a_new_story(sqlite_database: Databa
     assert first != second
 
 
-def test_two_headlines_without_text_must_be_more_alike_than_two_articles() -> None:
-    assert least_similarity("", SETTINGS) > least_similarity("A summary.", SETTINGS) == SETTINGS.similarity
+def test_headlines_of_one_act_are_one_story_though_few_words_coincide(sqlite_database: Database, now: datetime) -> None:
+    titles = [
+        "Blast tears through arms depot outside Tarn",
+        "Night of explosions at ammunition depot, Tarn residents told to stay indoors until morning",
+    ]
+    filler = [f"Minister {name} opens a harbour" for name in ("Orla", "Pell", "Quist", "Rown")]
+    first, *_, last = stories_of(sqlite_database, titles[0], *filler, titles[1], at=[now] * 6, actors=PARTIES)
+    assert first == last
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,6 @@ from models.reading import ungathered_readings
 WORTH_A_STORY = 12.0
 #: From this probability on, a signal says what kind of event a text is about.
 PROBABLE = 0.4
-#: A headline without text has to be so many times as alike (docs/decisions/0002-stories.md).
-BARE_HEADLINE = 1.5
 
 
 def load_index(session: Session, settings: Stories) -> StoryIndex:
@@ -90,14 +88,9 @@ def _story_of_same_page(session: Session, reading: Reading, article: Article, se
 
 def _similar_story(session: Session, index: StoryIndex, reading: Reading, settings: Stories) -> Story | None:
     match = index.best_match(_entry(reading), timedelta(hours=settings.window_hours))
-    if match is None or match.similarity < least_similarity(reading.lead + reading.opening, settings):
+    if match is None or match.similarity < settings.similarity:
         return None
     return session.get(Story, match.story_id)
-
-
-def least_similarity(text: str, settings: Stories) -> float:
-    """How alike an article must be to a story; more so a mere headline, whose few words coincide by chance."""
-    return settings.similarity if text else settings.similarity * BARE_HEADLINE
 
 
 def _open_story(session: Session, reading: Reading, feed: Feed) -> Story:
