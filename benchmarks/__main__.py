@@ -30,6 +30,7 @@ BENCHMARKS = (
     Benchmark("outbox", "messages/s of one alert to thousands of chats, and whether time grows in step"),
     Benchmark("fanout", "the same over HTTP under Telegram's limits: share of the allowed rate, 429s, what overtakes"),
     Benchmark("kills", "a process killed 200 times while deciding and sending: what was lost, what was doubled"),
+    Benchmark("second_reader", "how well a second reader's labels agree with the corpus: Cohen's kappa of each field"),
     Benchmark("events", "how well stories match the events of the bundled month (docs/decisions/0002-stories.md)"),
     Benchmark("clustering", "how well stories match labelled events of many crises, beside simpler rules"),
     Benchmark("stories", "time to find an article's story among 1,000 to 20,000 others"),

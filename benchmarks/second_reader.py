@@ -1,0 +1,86 @@
+"""A second reader's labels of texts drawn from the corpus -> how far the two agree, field by field.
+
+    python -m benchmarks second_reader
+
+The second reader had the texts and the codebook, not the first labels. Kappa: Cohen, "A coefficient of agreement for
+nominal scales" (1960), agreement beyond what chance gives, at most 1; for severity also weighted by squared distance.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.table import Table
+from sklearn.metrics import cohen_kappa_score
+
+from benchmarks.measure import console, read_jsonl
+from classifiers.corpus_files import Labelled, read_corpus
+from config.errors import ModelError
+
+SECOND_LABELS = Path(__file__).with_name("second_labels.jsonl")
+FIELDS = ("direction", "severity", "status")
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """What one reader made of one text."""
+
+    direction: str
+    severity: int
+    status: str
+    signals: frozenset[str]
+
+
+def read_pairs(path: Path = SECOND_LABELS) -> list[tuple[Labels, Labels]]:
+    """First and second reader's labels of each text; ModelError names a text that the corpus no longer holds."""
+    first = {
+        one.text: Labels(one.direction, one.severity, one.status, frozenset(one.signals))
+        for one in _headlines_and_sentences()
+    }
+    pairs = []
+    for number, record in enumerate(read_jsonl(path), 1):
+        if record["text"] not in first:
+            raise ModelError(
+                f"{path.name}:{number}: not in classifiers/corpus: take the line out, or put the text back"
+            )
+        second = Labels(record["direction"], record["severity"], record["status"], frozenset(record["signals"]))
+        pairs.append((first[record["text"]], second))
+    return pairs
+
+
+def kappa(first: Sequence[str | int], second: Sequence[str | int], weights: str | None = None) -> float:
+    """Cohen's kappa of two readers, -1 to 1; `weights` "quadratic" forgives near misses of ordered labels."""
+    return float(cohen_kappa_score(first, second, weights=weights))
+
+
+def signals_f1(pairs: Sequence[tuple[Labels, Labels]]) -> float:
+    """Agreement on signals: twice those both gave, over all that either gave, 0-1."""
+    both = sum(len(first.signals & second.signals) for first, second in pairs)
+    return 2 * both / max(sum(len(first.signals) + len(second.signals) for first, second in pairs), 1)
+
+
+def main() -> None:
+    """Print the table."""
+    pairs = read_pairs()
+    table = Table("field", title=f"{len(pairs)} texts, two readers", title_justify="left")
+    for heading in ("same", "kappa", "most often differing (first, second)"):
+        table.add_column(heading)
+    for field in FIELDS:
+        first, second = ([getattr(labels, field) for labels in side] for side in zip(*pairs, strict=True))
+        same = sum(one == other for one, other in zip(first, second, strict=True)) / len(pairs)
+        differing = Counter((one, other) for one, other in zip(first, second, strict=True) if one != other)
+        often = ", ".join(f"{one}/{other} {count}" for (one, other), count in differing.most_common(3))
+        table.add_row(field, f"{same:.3f}", f"{kappa(first, second):.3f}", often)
+        if field == "severity":
+            table.add_row("  by distance", "", f"{kappa(first, second, 'quadratic'):.3f}", "")
+    console().print(table)
+    console().print(f"signals: F1 of one reader against the other {signals_f1(pairs):.3f}", highlight=False)
+
+
+def _headlines_and_sentences() -> list[Labelled]:
+    return [one for one in read_corpus().texts if one.article < 0]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,32 @@
+"""The second reader's labels: every text is still in the corpus, and kappa is what Cohen defined."""
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.second_reader import Labels, kappa, read_pairs, signals_f1
+from config.errors import ModelError
+
+
+def test_at_least_five_hundred_texts_of_the_corpus_have_a_second_reader() -> None:
+    assert len(read_pairs()) >= 500
+
+
+def test_kappa_is_agreement_beyond_chance() -> None:
+    # Cohen (1960): (observed - expected) / (1 - expected); here observed 3/4, expected 1/2.
+    assert kappa(["a", "a", "b", "b"], ["a", "a", "b", "a"]) == pytest.approx(0.5)
+
+
+def test_signals_agree_as_far_as_both_readers_gave_them() -> None:
+    first = Labels("escalation", 1, "asserted", frozenset({"threat", "sanctions"}))
+    second = Labels("escalation", 1, "asserted", frozenset({"threat"}))
+    assert signals_f1([(first, second)]) == pytest.approx(2 / 3)
+
+
+def test_a_text_that_left_the_corpus_is_named_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "labels.jsonl"
+    path.write_text(
+        '{"text": "No such text", "signals": [], "direction": "none", "severity": 0, "status": "asserted"}\n'
+    )
+    with pytest.raises(ModelError, match=r"labels\.jsonl:1: not in classifiers/corpus"):
+        read_pairs(path)
