@@ -80,9 +80,9 @@ def join(
 
 def leave(session: Session, settings: Settings, visitor: Visitor, now: datetime) -> Message:
     """/stop: nothing more is sent, what waits included."""
-    known = find_subscriber(session, visitor.chat.chat_id, visitor.chat.thread_id)
-    if known is None or known.state != SubscriberState.ACTIVE:
-        return outsider_reply(known)
+    known = subscriber_or_reply(session, visitor)
+    if isinstance(known, Message):
+        return known
     is_admin = known.chat_id in settings.telegram.admins
     known.state, known.changed_at = SubscriberState.STOPPED, now
     withdraw_deliveries(session, known, "the chat said /stop", notices_too=not is_admin)
@@ -113,7 +113,23 @@ def answer_request(
     return replies.request_answered(_describe(subscriber), subscriber.id, admitted)
 
 
-def outsider_reply(known: Subscriber | None) -> Message:
+def subscriber_or_reply(session: Session, visitor: Visitor) -> Subscriber | Message:
+    """The active subscriber of the visitor's chat, or what a chat that is none is told."""
+    known = find_subscriber(session, visitor.chat.chat_id, visitor.chat.thread_id)
+    if known is not None and known.state == SubscriberState.ACTIVE:
+        return known
+    return _outsider_reply(known)
+
+
+def levels_of(subscriber: Subscriber) -> dict[Direction, Level]:
+    """From which level on a subscriber is told, per direction."""
+    return {
+        Direction.ESCALATION: Level(subscriber.level_escalation),
+        Direction.DEESCALATION: Level(subscriber.level_deescalation),
+    }
+
+
+def _outsider_reply(known: Subscriber | None) -> Message:
     """What a chat that is not active is told when it asks for anything but to join."""
     if known is None or known.state == SubscriberState.BLOCKED:
         return replies.how_to_ask()
@@ -123,14 +139,6 @@ def outsider_reply(known: Subscriber | None) -> Message:
         SubscriberState.REFUSED: replies.refused,
     }
     return by_state[known.state]()
-
-
-def levels_of(subscriber: Subscriber) -> dict[Direction, Level]:
-    """From which level on a subscriber is told, per direction."""
-    return {
-        Direction.ESCALATION: Level(subscriber.level_escalation),
-        Direction.DEESCALATION: Level(subscriber.level_deescalation),
-    }
 
 
 def _new_subscriber(session: Session, settings: Settings, visitor: Visitor, now: datetime) -> Subscriber:

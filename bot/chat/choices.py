@@ -8,7 +8,7 @@ from typing import get_args
 from sqlmodel import Session, col, func, select
 
 from bot.calendar import digest_for, next_digest
-from bot.chat.access import Visitor, outsider_reply
+from bot.chat.access import Visitor, subscriber_or_reply
 from bot.chat.settings import BadChoice, Known, choose
 from bot.messages import replies
 from bot.messages.language import in_language
@@ -17,8 +17,7 @@ from bot.messages.settings import MAIN, Offer, settings_page, summary
 from bot.pipeline.index import Point, tension, told_by_panel
 from classifiers.actors import Gazetteer
 from config.schema import Settings, SignalName
-from models import Digest, Feed, Level, Story, Subscriber, SubscriberState
-from models.subscriber import find_subscriber
+from models import Digest, Feed, Level, Story, Subscriber
 
 IN_THE_NEWS = timedelta(days=30)
 STATUS_SPAN, STATUS_STEP, STATUS_PAIRS = timedelta(days=42), timedelta(days=1), 5
@@ -31,9 +30,9 @@ def show_settings(
     session: Session, settings: Settings, visitor: Visitor, words: Sequence[str], now: datetime
 ) -> Message:
     """/settings [KEY VALUE ...]: the first page, after changing what was named."""
-    known = find_subscriber(session, visitor.chat.chat_id, visitor.chat.thread_id)
-    if known is None or known.state != SubscriberState.ACTIVE:
-        return outsider_reply(known)
+    known = subscriber_or_reply(session, visitor)
+    if isinstance(known, Message):
+        return known
     note = _change(session, settings, known, words[0].lower(), words[1:8], now) if words else ""
     return page_of(session, settings, known, MAIN, now, note)
 
@@ -42,8 +41,8 @@ def press_setting(
     session: Session, settings: Settings, visitor: Visitor, parts: Sequence[str], now: datetime
 ) -> Message | None:
     """A button of /settings, its data split at the colons; None when the chat is no subscriber any more."""
-    known = find_subscriber(session, visitor.chat.chat_id, visitor.chat.thread_id)
-    if known is None or known.state != SubscriberState.ACTIVE:
+    known = subscriber_or_reply(session, visitor)
+    if isinstance(known, Message):
         return None
     note = ""
     if len(parts) >= 4:
@@ -79,9 +78,9 @@ def show_status(
     session: Session, settings: Settings, visitor: Visitor, now: datetime
 ) -> tuple[Message, tuple[str, list[Point]] | None]:
     """/status: the chat's choices and the tension of its pairs (else of the busiest), the loudest to be drawn."""
-    known = find_subscriber(session, visitor.chat.chat_id, visitor.chat.thread_id)
-    if known is None or known.state != SubscriberState.ACTIVE:
-        return outsider_reply(known), None
+    known = subscriber_or_reply(session, visitor)
+    if isinstance(known, Message):
+        return known, None
     _unmute_in_time(known, now)
     since = now - STATUS_SPAN
     pairs = list(known.dyads or known_choices(session, now).dyads)[:STATUS_PAIRS]
@@ -97,9 +96,9 @@ def show_status(
 
 def show_digest(session: Session, visitor: Visitor) -> tuple[Message, bytes | None]:
     """/digest: the last one that was made, with its chart."""
-    known = find_subscriber(session, visitor.chat.chat_id, visitor.chat.thread_id)
-    if known is None or known.state != SubscriberState.ACTIVE:
-        return outsider_reply(known), None
+    known = subscriber_or_reply(session, visitor)
+    if isinstance(known, Message):
+        return known, None
     last = session.exec(select(Digest).order_by(col(Digest.until).desc()).limit(1)).first()
     if last is None:
         return replies.no_digest_yet(), None
@@ -119,9 +118,9 @@ def choose_pair(
 
     "/mute 3" or "/mute 3h" holds everything back for hours instead, and "/unmute" alone ends that.
     """
-    known = find_subscriber(session, visitor.chat.chat_id, visitor.chat.thread_id)
-    if known is None or known.state != SubscriberState.ACTIVE:
-        return outsider_reply(known)
+    known = subscriber_or_reply(session, visitor)
+    if isinstance(known, Message):
+        return known
     if field == "muted_dyads":
         if not add and not words:
             known.muted_until = None

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from sqlalchemy import delete, or_, update
 from sqlmodel import Session, col, select
 
-from bot.chat.access import Visitor, levels_of, outsider_reply
+from bot.chat.access import Visitor, levels_of, subscriber_or_reply
 from bot.chat.verdicts import last_alert
 from bot.messages import replies
 from bot.messages.language import in_language
@@ -41,35 +41,35 @@ DIRECTIONS = {
 
 def show_help(session: Session, visitor: Visitor) -> Message:
     """/help: to strangers it says only how to ask."""
-    known = _subscriber(session, visitor)
-    if known is None or not _is_active(known):
-        return outsider_reply(known)
+    known = subscriber_or_reply(session, visitor)
+    if isinstance(known, Message):
+        return known
     return replies.help_text(in_language(known.language))
 
 
 def show_latest(session: Session, visitor: Visitor) -> Message:
     """/latest: the last alerts told to anybody, newest first."""
-    known = _subscriber(session, visitor)
-    if not _is_active(known):
-        return outsider_reply(known)
+    known = subscriber_or_reply(session, visitor)
+    if isinstance(known, Message):
+        return known
     newest = select(Alert).order_by(col(Alert.created_at).desc(), col(Alert.id).desc()).limit(LATEST)
     return replies.latest(session.exec(newest).all())
 
 
 def show_why(session: Session, visitor: Visitor) -> Message:
     """/why: the reasons for the alert this chat was told of last."""
-    known = _subscriber(session, visitor)
-    if known is None or not _is_active(known):
-        return outsider_reply(known)
+    known = subscriber_or_reply(session, visitor)
+    if isinstance(known, Message):
+        return known
     alert = last_alert(session, known)
     return why_message(alert) if alert else replies.nothing_to_explain()
 
 
 def show_missed(session: Session, visitor: Visitor, now: datetime) -> Message:
     """/missed: what was kept back from everybody or from this chat within a week, the loudest first, a story once."""
-    known = _subscriber(session, visitor)
-    if known is None or not _is_active(known):
-        return outsider_reply(known)
+    known = subscriber_or_reply(session, visitor)
+    if isinstance(known, Message):
+        return known
     kept = (
         select(Suppression, Story)
         .join(Story)
@@ -118,9 +118,9 @@ def forget(session: Session, visitor: Visitor) -> Message:
 
 def set_levels(session: Session, alerts: Alerts, visitor: Visitor, words: Sequence[str]) -> Message:
     """/threshold [LEVEL] [DIRECTION], in any order: show or set from which level on this chat is told."""
-    known = _subscriber(session, visitor)
-    if known is None or not _is_active(known):
-        return outsider_reply(known)
+    known = subscriber_or_reply(session, visitor)
+    if isinstance(known, Message):
+        return known
     wish = read_threshold(words, alerts)
     if isinstance(wish, Message):
         return wish
@@ -152,7 +152,3 @@ def read_threshold(words: Sequence[str], alerts: Alerts) -> tuple[Level | None, 
 
 def _subscriber(session: Session, visitor: Visitor) -> Subscriber | None:
     return find_subscriber(session, visitor.chat.chat_id, visitor.chat.thread_id)
-
-
-def _is_active(known: Subscriber | None) -> bool:
-    return known is not None and known.state == SubscriberState.ACTIVE

@@ -5,14 +5,13 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, select
 
-from bot.chat.access import Visitor, outsider_reply
+from bot.chat.access import Visitor, subscriber_or_reply
 from bot.chat.verdicts import last_alert
 from bot.messages import replies
 from bot.messages.message import Message
 from bot.messages.story import story_message
-from models import Alert, Story, SubscriberState
+from models import Alert, Story
 from models.reading import readings_of_story
-from models.subscriber import find_subscriber
 
 KNOWN_FOR = timedelta(days=30)
 MOST_WORDS = 8
@@ -20,9 +19,9 @@ MOST_WORDS = 8
 
 def show_story(session: Session, visitor: Visitor, words: Sequence[str], now: datetime) -> Message:
     """/story [WORDS]: its course, its reports, what was told of it."""
-    known = find_subscriber(session, visitor.chat.chat_id, visitor.chat.thread_id)
-    if known is None or known.state != SubscriberState.ACTIVE:
-        return outsider_reply(known)
+    known = subscriber_or_reply(session, visitor)
+    if isinstance(known, Message):
+        return known
     if words:
         story = _named(session, words[:MOST_WORDS], now)
     else:

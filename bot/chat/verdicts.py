@@ -6,14 +6,13 @@ from hashlib import sha256
 
 from sqlmodel import Session, col, select
 
-from bot.chat.access import Visitor, outsider_reply
+from bot.chat.access import Visitor, subscriber_or_reply
 from bot.messages import replies
 from bot.messages.message import Message, notice
 from bot.messages.why import why_message
 from bot.notices import tell_admins
 from config.schema import Settings
-from models import Alert, Delivery, Story, Subscriber, SubscriberState, Verdict, VerdictKind
-from models.subscriber import find_subscriber
+from models import Alert, Delivery, Story, Subscriber, Verdict, VerdictKind
 
 FEEDBACK_A_DAY = 5
 KINDS = {"useful": VerdictKind.USEFUL, "wrong": VerdictKind.WRONG}
@@ -21,10 +20,10 @@ KINDS = {"useful": VerdictKind.USEFUL, "wrong": VerdictKind.WRONG}
 
 def press_alert(session: Session, visitor: Visitor, verb: str, alert_id: int, now: datetime) -> str | Message:
     """Why, Useful, Wrong or Mute under an alert: a line for the one who pressed, or a message for the chat."""
-    known = find_subscriber(session, visitor.chat.chat_id, visitor.chat.thread_id)
-    alert = session.get(Alert, alert_id)
-    if known is None or known.state != SubscriberState.ACTIVE:
+    known = subscriber_or_reply(session, visitor)
+    if isinstance(known, Message):
         return "This chat is not subscribed; /start changes that."
+    alert = session.get(Alert, alert_id)
     if alert is None:
         return "That alert is too old: it was forgotten."
     if verb == "why":
@@ -41,9 +40,9 @@ def take_feedback(
     session: Session, settings: Settings, visitor: Visitor, words: Sequence[str], now: datetime
 ) -> Message:
     """/feedback useful | wrong | WORDS: a verdict on the last alert, or a word to the admins, a few a chat and day."""
-    known = find_subscriber(session, visitor.chat.chat_id, visitor.chat.thread_id)
-    if known is None or known.state != SubscriberState.ACTIVE:
-        return outsider_reply(known)
+    known = subscriber_or_reply(session, visitor)
+    if isinstance(known, Message):
+        return known
     if not words:
         return replies.how_to_feedback()
     kind = words[0].lower() if len(words) == 1 else ""
