@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlmodel import Session, col, func, select
 
+from bot.pipeline.levels import threshold
 from config.schema import Alerts
 from models import Direction, Level, Story
 
@@ -50,17 +51,12 @@ def forecast(session: Session, alerts: Alerts, now: datetime) -> Forecast:
         (direction, level): session.exec(
             select(func.count())
             .select_from(Story)
-            .where(within, _peak(direction) >= threshold(alerts, direction, level))
+            .where(within, _peak(direction) >= threshold(level, alerts.levels_for(direction)))
         ).one()
         for direction in Direction
         for level in LOUD
     }
     return Forecast(max(1.0, (now - begin).total_seconds() / 86400), stories, rings)
-
-
-def threshold(alerts: Alerts, direction: Direction, level: Level) -> float:
-    """The score at which a story enters `level`."""
-    return float(getattr(alerts.levels_for(direction.value), level.word))
 
 
 def _peak(direction: Direction) -> Any:

@@ -7,6 +7,7 @@ from html import escape
 from bot.messages.alert import EASING_MARK, MARKS
 from bot.messages.language import Say
 from bot.messages.message import Button, Message, clip, notice
+from bot.pipeline.levels import threshold
 from config.schema import Alerts
 from models import Alert, AlertKind, Direction, Level
 
@@ -322,7 +323,8 @@ def _alert_lines(alert: Alert) -> tuple[str, str]:
 def thresholds(levels: Mapping[Direction, Level], alerts: Alerts, changed: bool = False) -> Message:
     """The levels a chat has, with their scores, and how to change them."""
     lines = [
-        f"{DIRECTION_WORDS[way]}: {level.word} (score {score(way, level, alerts):g})" for way, level in levels.items()
+        f"{DIRECTION_WORDS[way]}: {level.word} (score {threshold(level, alerts.levels_for(way)):g})"
+        for way, level in levels.items()
     ]
     head = (
         "Done. You are told of a story from these levels on:"
@@ -353,11 +355,5 @@ def how_to_set(alerts: Alerts) -> str:
 
 
 def _choice(level: Level, alerts: Alerts) -> str:
-    up, down = (score(direction, level, alerts) for direction in (Direction.ESCALATION, Direction.DEESCALATION))
+    up, down = (threshold(level, alerts.levels_for(way)) for way in (Direction.ESCALATION, Direction.DEESCALATION))
     return f"{level.word} ({up:g})" if up == down else f"{level.word} ({up:g}, easing {down:g})"
-
-
-def score(direction: Direction, level: Level, alerts: Alerts) -> float:
-    """The score at which a story enters `level`."""
-    levels = alerts.levels_for(direction.value)
-    return {Level.WATCH: levels.watch, Level.WARNING: levels.warning, Level.CRITICAL: levels.critical}[level]
