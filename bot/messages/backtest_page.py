@@ -4,12 +4,12 @@ Everything quoted is hostile text and escaped; plots are inlined, so that nothin
 """
 
 import base64
-import io
 from collections.abc import Sequence
 from datetime import timedelta
 from html import escape
 from typing import Any
 
+from bot.messages.chart import png_of
 from bot.replay.engine import Rang, Replayed
 from bot.replay.summary import Figures, alerts_by_day, figures_of, gained_and_lost, told_late, warnings_of
 from models import Level
@@ -117,9 +117,7 @@ def _days_plot(live: Replayed, proposed: Replayed) -> bytes:
     axes.grid(axis="y", color="#d9dce1")
     axes.legend(frameon=False)
     figure.autofmt_xdate()
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png", metadata={"Software": "Tocsin"})
-    return picture.getvalue()
+    return png_of(figure)
 
 
 def _image(png: bytes) -> str:

@@ -7,6 +7,8 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from bot.pipeline.index import Point
 
 WIDTH_INCHES, HEIGHT_INCHES, DPI = 7.2, 4.5, 150  # 1080 by 675 pixels: the width of a phone
@@ -37,9 +39,7 @@ def week_chart(week: Sequence[Day], before: Sequence[Day], title: str) -> bytes:
         label = "the week before" if sign > 0 else None
         axes.step(range(len(heights)), heights, where="mid", color=BEFORE, linewidth=1.6, label=label, zorder=3)
     _dress(axes, week, title)
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png", metadata={"Software": "Tocsin"})
-    return picture.getvalue()
+    return png_of(figure)
 
 
 def index_chart(points: "Sequence[Point]", title: str) -> bytes:
@@ -62,6 +62,11 @@ def index_chart(points: "Sequence[Point]", title: str) -> bytes:
     axes.grid(axis="y", color=GRID, zorder=0)
     axes.legend(loc="upper left", ncols=3, fontsize=10, frameon=False)
     figure.autofmt_xdate()
+    return png_of(figure)
+
+
+def png_of(figure: "Figure") -> bytes:
+    """A figure as it is sent, or put into a page."""
     picture = io.BytesIO()
     figure.savefig(picture, format="png", metadata={"Software": "Tocsin"})
     return picture.getvalue()

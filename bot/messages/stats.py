@@ -1,11 +1,10 @@
 """Numbers of the running service in, the page that says them and a chart (PNG) of the last days out."""
 
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from bot.messages.chart import DPI, EASING, ESCALATION, GRID, HEIGHT_INCHES, INK, PAPER, WIDTH_INCHES
+from bot.messages.chart import DPI, EASING, ESCALATION, GRID, HEIGHT_INCHES, INK, PAPER, WIDTH_INCHES, png_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +73,4 @@ def stats_chart(days: Sequence[DayCount]) -> bytes:
         axes.tick_params(colors=INK, length=0)
         for side in ("top", "right", "left"):
             axes.spines[side].set_visible(False)
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png", metadata={"Software": "Tocsin"})
-    return picture.getvalue()
+    return png_of(figure)
