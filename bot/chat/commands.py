@@ -8,6 +8,7 @@ from sqlalchemy import delete, or_, update
 from sqlmodel import Session, col, select
 
 from bot.chat.access import Visitor, levels_of, subscriber_or_reply
+from bot.chat.settings import LEVELS
 from bot.chat.verdicts import last_alert
 from bot.messages import replies
 from bot.messages.language import in_language
@@ -30,7 +31,6 @@ from models.subscriber import find_subscriber
 
 LATEST = 5
 MISSED = 8
-LEVELS = {level.word: level for level in Level if level is not Level.NONE}
 DIRECTIONS = {
     "escalation": Direction.ESCALATION,
     "easing": Direction.DEESCALATION,

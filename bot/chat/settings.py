@@ -15,7 +15,7 @@ from config.schema import WEEKDAYS
 from models import Level, Subscriber
 
 T = TypeVar("T")
-LEVELS = {level.word: int(level) for level in Level if level is not Level.NONE}
+LEVELS = {level.word: level for level in Level if level is not Level.NONE}
 BREAK_THROUGH = LEVELS | {"never": 4}
 MOST_BUDGET = 100
 OFF = ("off", "no", "none", "default")
