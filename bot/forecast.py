@@ -16,7 +16,7 @@ from config.schema import Alerts
 from models import Direction, Level, Story
 
 SPAN = timedelta(days=30)
-TOO_MANY_A_DAY = 20.0
+TOO_MANY_A_DAY = 20
 LOUD = (Level.WATCH, Level.WARNING, Level.CRITICAL)
 
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from statistics import median
 
+from bot.forecast import TOO_MANY_A_DAY
 from bot.replay.engine import Rang, Replayed
 from models import Level
 
-TOO_MANY = 20
 NOTABLE = 2
 
 
@@ -97,7 +97,7 @@ def told_late(live: Replayed, proposed: Replayed) -> list[tuple[Rang, timedelta]
 def warnings_of(figures: Figures) -> list[str]:
     """What an admin should know before setting this: it would ring too often, or hide everything."""
     found = []
-    if figures.worst > TOO_MANY:
+    if figures.worst > TOO_MANY_A_DAY:
         found.append(f"On the worst day {figures.worst} alerts would have been told: nobody reads so many.")
     if figures.told == 0:
         found.append("Nothing would have been told at all: these settings hide everything.")
