@@ -18,7 +18,7 @@ from bot.feeds.fetcher import Fetcher
 from bot.feeds.parser import ParsePool
 from bot.feeds.types import FetchLimits, FetchRequest, ParsedFeed
 from bot.messages.message import Message, notice
-from bot.model_shelf import live_classifier, shelf
+from bot.model_shelf import classifier_in, shelf
 from bot.notices import tell_admins
 from bot.outlet import Sender
 from bot.pipeline.classify import read_new_articles
@@ -172,18 +172,20 @@ class App:
         """The classifier, loaded at first use. Raises ModelError."""
         if self.classifier is None:
             self._live_model = shelf().live()
-            self.classifier = live_classifier(self.settings.actors)
+            self.classifier = classifier_in(self._live_model, self.settings.actors)
         return self.classifier
 
     def _follow_promotion(self) -> None:
         """Let go of the model when another one was promoted; the next round loads that."""
+        if self._live_model is None:
+            return
         try:
-            promoted = self._live_model is not None and shelf().live() != self._live_model
+            live = shelf().live()
         except ModelError as error:
             log.warning("models_refused %s", error)
             return
-        if promoted:
-            log.info("model_promoted folder=%s", shelf().live())
+        if live != self._live_model:
+            log.info("model_promoted folder=%s", live)
             self.classifier = None
 
     async def reload(self) -> bool:

@@ -23,9 +23,14 @@ def shelf() -> "Shelf":
 
 def live_classifier(actors: Actors) -> "Classifier":
     """The live model, ready to read. Raises ModelError."""
+    return classifier_in(shelf().live(), actors)
+
+
+def classifier_in(folder: Path, actors: Actors) -> "Classifier":
+    """The model in `folder`, ready to read, with the admin's parties. Raises ModelError."""
     from classifiers.classifier import load_classifier
 
-    return load_classifier(shelf().live(), extra_actors=extra_actors(actors))
+    return load_classifier(folder, extra_actors=extra_actors(actors))
 
 
 def extra_actors(actors: Actors) -> "list[ActorEntry]":

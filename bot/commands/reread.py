@@ -32,9 +32,8 @@ def reread(
 
     Example: python -m bot reread --since 7d
     """
-    from bot.model_shelf import extra_actors, shelf
+    from bot.model_shelf import classifier_in, shelf
     from bot.pipeline.reread import articles_to_reread, compare_readings, mark_unread
-    from classifiers.classifier import load_classifier
     from config.errors import ModelError
     from config.load import load_settings
     from models.database import open_database
@@ -45,7 +44,7 @@ def reread(
     folder = kept.find(model) if model else kept.live()
     if apply and folder != kept.live():
         raise ModelError(f"reread: only the live model reads for good; first: python -m bot models promote {model}")
-    classifier = load_classifier(folder, extra_actors=extra_actors(settings.actors))
+    classifier = classifier_in(folder, settings.actors)
     opened = open_database(database_url(database), utc_now())
     out = console()
     try:
