@@ -4,7 +4,7 @@ The week ends at the latest moment a digest was due. Two weeks of downtime give 
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
 from sqlmodel import Session, col, func, select
@@ -15,6 +15,7 @@ from bot.messages.chart import Day, week_chart
 from bot.messages.digest import PairLine, StoryLine, WeekFacts, digest_message
 from bot.messages.message import Message
 from bot.notices import enqueue
+from bot.pipeline.index import loudness
 from config import schema as config_schema
 from config.schema import Settings
 from models import Article, Digest, Direction, Level, Priority, Reading, Story, Suppression, SuppressionReason
@@ -24,7 +25,6 @@ from models.story import StoryStatus, loudest_stories
 from models.subscriber import digest_due
 
 WEEK = timedelta(days=7)
-LOUDEST = 5  # a day's tension is the mean of so many stories, so that one article cannot make a day
 
 
 def send_due_digests(database: Database, settings: Settings, now: datetime) -> int:
@@ -105,16 +105,11 @@ def daily_tension(session: Session, since: datetime, until: datetime) -> list[Da
     return [
         Day(
             start.date(),
-            _mean_of_loudest(best[start.date(), Direction.ESCALATION].values()),
-            _mean_of_loudest(best[start.date(), Direction.DEESCALATION].values()),
+            loudness(best[start.date(), Direction.ESCALATION].values()),
+            loudness(best[start.date(), Direction.DEESCALATION].values()),
         )
         for start in days
     ]
-
-
-def _mean_of_loudest(scores: Iterable[float]) -> float:
-    loudest = sorted(scores, reverse=True)[:LOUDEST]
-    return sum(loudest) / LOUDEST if loudest else 0.0
 
 
 def _readings(session: Session, since: datetime, until: datetime) -> Sequence[Reading]:

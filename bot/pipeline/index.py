@@ -53,14 +53,15 @@ def tension(rows: Iterable[Told], since: datetime, until: datetime, step: timede
     points: list[Point] = []
     for number in range(max(-((start - until) // step), 0)):
         stories = best.get(number, {}).values()
-        up, down = (_loudness(score[side] for score in stories) for side in (0, 1))
+        up, down = (loudness(score[side] for score in stories) for side in (0, 1))
         past = [point.escalation for point in points[-USUAL_STEPS:]]
         usual = median(past) if len(past) == USUAL_STEPS else None
         points.append(Point(start + number * step, up, down, len(stories), usual))
     return points
 
 
-def _loudness(scores: Iterable[float]) -> float:
+def loudness(scores: Iterable[float]) -> float:
+    """Tension 0-100 of one step: the mean of its loudest stories' scores, where missing ones count as 0."""
     return sum(sorted(scores, reverse=True)[:LOUDEST]) / LOUDEST
 
 
