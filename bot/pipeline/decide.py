@@ -59,41 +59,40 @@ def _past(session: Session, story: Story, weight: Weight, settings: Alerts, now:
     return Past(
         kinds=frozenset(alert.kind for alert in told),
         told_as=StoryStatus(told[-1].facts["status"]) if told else None,
-        pair={direction: _pair_told(session, story, weight, direction, settings, now) for direction in Direction},
-        superseded={direction: _superseded(session, story, direction, settings, now) for direction in Direction},
+        pair=_pair_told(session, story, weight, settings, now),
+        superseded=_superseded(session, story, settings, now),
     )
 
 
 def _pair_told(
-    session: Session, story: Story, weight: Weight, direction: Direction, settings: Alerts, now: datetime
-) -> tuple[Level, datetime] | None:
-    """The highest level that other stories of the pair rang at within the cool-down, and when the last of them did."""
+    session: Session, story: Story, weight: Weight, settings: Alerts, now: datetime
+) -> dict[Direction, tuple[Level, datetime]]:
+    """By direction the highest level other stories of the pair rang at within the cool-down, and when the last did."""
     if weight.dyad is None or not settings.telling.cool_down_minutes:
-        return None
+        return {}
     since = now - timedelta(minutes=settings.telling.cool_down_minutes)
     rang = (
-        select(Alert.level, Alert.created_at)
+        select(Alert.direction, func.max(Alert.level), func.max(Alert.created_at))
         .join(Story)
         .where(
             Story.dyad == weight.dyad,
             Story.id != story.id,
-            Alert.direction == direction,
             col(Alert.kind).in_((AlertKind.NEW, AlertKind.RAISED, AlertKind.EASED)),
             col(Alert.created_at) > since,
         )
+        .group_by(col(Alert.direction))
     )
-    found = session.exec(rang).all()
-    return (Level(max(level for level, _ in found)), max(at for _, at in found)) if found else None
+    return {Direction(direction): (Level(level), at) for direction, level, at in session.exec(rang)}
 
 
-def _superseded(session: Session, story: Story, direction: Direction, settings: Alerts, now: datetime) -> float:
-    """The highest score of readings that an edit of their article replaced, of articles that still count."""
-    score = Reading.deescalation if direction is Direction.DEESCALATION else Reading.escalation
+def _superseded(session: Session, story: Story, settings: Alerts, now: datetime) -> dict[Direction, float]:
+    """By direction the highest score of readings that an edit replaced, of articles that still count."""
     fresh = now - timedelta(hours=settings.stories.memory_hours)
-    replaced = select(func.max(score)).where(
+    replaced = select(func.max(Reading.escalation), func.max(Reading.deescalation)).where(
         Reading.story_id == story.id, col(Reading.latest).is_(False), col(Reading.news_at) > fresh
     )
-    return float(session.exec(replaced).one() or 0.0)
+    up, down = session.exec(replaced).one()
+    return {Direction.ESCALATION: up or 0.0, Direction.DEESCALATION: down or 0.0}
 
 
 def update_story(story: Story, weight: Weight, settings: Alerts, now: datetime) -> None:

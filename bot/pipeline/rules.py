@@ -22,7 +22,7 @@ class Past:
 
     kinds: frozenset[AlertKind] = frozenset()
     told_as: StoryStatus | None = None
-    pair: dict[Direction, tuple[Level, datetime] | None] = field(default_factory=dict)
+    pair: dict[Direction, tuple[Level, datetime]] = field(default_factory=dict)
     superseded: dict[Direction, float] = field(default_factory=dict)
 
 
