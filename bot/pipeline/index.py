@@ -7,10 +7,11 @@ built from readings whenever it is asked for; nothing is kept.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from statistics import median
+from typing import NamedTuple
 
 from sqlmodel import Session, col, select
 
@@ -70,21 +71,38 @@ def _floor(moment: datetime, step: timedelta) -> datetime:
     return utc.replace(hour=0) if step >= DAY else utc
 
 
-def told_by_panel(session: Session, since: datetime, dyad: str | None = None, region: str | None = None) -> list[Told]:
-    """Readings of gathered articles since a moment, by feeds followed before it, about a pair or from a region."""
-    stories = select(Reading, Story).join(Story, col(Story.id) == col(Reading.story_id))
+class PanelReading(NamedTuple):
+    """A gathered article's latest reading by a feed of the panel, with pair and regions of its story."""
+
+    story_id: int
+    dyad: str | None
+    regions: list[str]
+    news_at: datetime
+    escalation: float
+    deescalation: float
+
+
+def panel_readings(session: Session, since: datetime, dyad: str | None = None) -> Iterator[PanelReading]:
+    """Readings of gathered articles since a moment, by feeds followed before it, about a pair or all; in any order."""
     panel = (
-        stories.join(Article, col(Article.id) == col(Reading.article_id))
-        .join(Feed)
+        select(Story.id, Story.dyad, Story.regions, Reading.news_at)
+        .add_columns(col(Reading.escalation), col(Reading.deescalation))  # select() has types for four only
+        .join(Reading, col(Story.id) == col(Reading.story_id))
+        .join(Article, col(Article.id) == col(Reading.article_id))
+        .join(Feed, col(Feed.id) == col(Article.feed_id))
         .where(col(Reading.latest), col(Reading.news_at) >= since, col(Feed.first_read_at) <= since)
     )
     if dyad is not None:
-        panel = panel.where(Story.dyad == dyad)
-    found = session.exec(panel.order_by(col(Reading.news_at), col(Reading.id)))
+        panel = panel.where(col(Story.dyad) == dyad)
+    return (PanelReading(*row) for row in session.execute(panel))
+
+
+def told_by_panel(session: Session, since: datetime, dyad: str | None = None, region: str | None = None) -> list[Told]:
+    """What `tension` wants to know of the panel's readings since a moment, about a pair or from a region."""
     return [
-        (story.id, reading.news_at, reading.escalation, reading.deescalation)
-        for reading, story in found
-        if region is None or region in story.regions
+        (reading.story_id, reading.news_at, reading.escalation, reading.deescalation)
+        for reading in panel_readings(session, since, dyad)
+        if region is None or region in reading.regions
     ]
 
 

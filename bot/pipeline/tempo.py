@@ -14,9 +14,10 @@ from sqlmodel import Session, col, select
 
 from bot.messages.alert import alert_facts, alert_message
 from bot.pipeline.address import address_alert
+from bot.pipeline.index import panel_readings
 from bot.pipeline.weigh import weigh
 from config.schema import Alerts
-from models import Alert, AlertKind, Article, Direction, Feed, Level, Reading, Story
+from models import Alert, AlertKind, Direction, Level, Story
 from models.reading import readings_of_story
 from models.subscriber import active_subscribers
 
@@ -95,15 +96,8 @@ def raise_tempo(session: Session, settings: Alerts, now: datetime, timezone: str
 
 
 def _told_by_panel(session: Session, now: datetime) -> list[Told]:
-    since = now - (DAYS + 1) * _DAY
-    rows = (
-        select(Reading.story_id, Story.dyad, Reading.news_at, Reading.escalation)
-        .join(Story, col(Story.id) == col(Reading.story_id))
-        .join(Article, col(Article.id) == col(Reading.article_id))
-        .join(Feed, col(Feed.id) == col(Article.feed_id))
-        .where(col(Reading.latest), col(Reading.news_at) > since, col(Feed.first_read_at) <= since)
-    )
-    return [(story, dyad, at, score) for story, dyad, at, score in session.exec(rows) if story is not None]
+    readings = panel_readings(session, now - (DAYS + 1) * _DAY)
+    return [(reading.story_id, reading.dyad, reading.news_at, reading.escalation) for reading in readings]
 
 
 def _rang_lately(session: Session, now: datetime) -> set[str | None]:
