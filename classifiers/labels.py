@@ -2,35 +2,15 @@
 
 from typing import Literal, get_args
 
+from config.schema import Deescalatory, Escalatory, SignalName
+
 Direction = Literal["escalation", "deescalation", "none"]
 Status = Literal["asserted", "claimed", "denied", "planned", "background"]
 Stance = Literal["affirm", "deny"]
 
-ESCALATORY: tuple[str, ...] = (
-    "troop_buildup",
-    "armed_attack",
-    "cyberattack",
-    "show_of_force",
-    "military_encounter",
-    "threat",
-    "recognition_move",
-    "diplomatic_rupture",
-    "sanctions",
-    "arms_transfer",
-    "covert_action",
-    "emergency_measures",
-)
-DEESCALATORY: tuple[str, ...] = (
-    "troop_withdrawal",
-    "ceasefire",
-    "negotiation",
-    "agreement",
-    "reassurance",
-    "sanctions_relief",
-    "prisoner_release",
-    "diplomatic_restoration",
-)
-SIGNALS: tuple[str, ...] = ESCALATORY + DEESCALATORY
+ESCALATORY: tuple[str, ...] = get_args(Escalatory)
+DEESCALATORY: tuple[str, ...] = get_args(Deescalatory)
+SIGNALS: tuple[str, ...] = get_args(SignalName)
 DIRECTIONS: tuple[str, ...] = get_args(Direction)
 STATUSES: tuple[str, ...] = get_args(Status)
 POLES: tuple[str, ...] = ("escalation", "deescalation")

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, HttpUrl, Type
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 WEEKDAYS: tuple[Weekday, ...] = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 LevelName = Literal["watch", "warning", "critical"]
-SignalName = Literal[
+Escalatory = Literal[
     "troop_buildup",
     "armed_attack",
     "cyberattack",
@@ -27,6 +27,8 @@ SignalName = Literal[
     "arms_transfer",
     "covert_action",
     "emergency_measures",
+]
+Deescalatory = Literal[
     "troop_withdrawal",
     "ceasefire",
     "negotiation",
@@ -36,6 +38,7 @@ SignalName = Literal[
     "prisoner_release",
     "diplomatic_restoration",
 ]
+SignalName = Literal[Escalatory, Deescalatory]  # the order is that of a trained model's columns
 Score = Annotated[float, Field(ge=1, le=100)]
 _HTTP_URL = TypeAdapter(HttpUrl)
 

@@ -2,14 +2,12 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import get_args
 
 import pytest
 
 from bot.pipeline.rules import Past, Silence, Telling, is_retracted, worth_telling
 from bot.pipeline.weigh import Weight
-from classifiers.labels import SIGNALS
-from config.schema import Alerts, SignalName
+from config.schema import Alerts
 from config.schema import Telling as TellingSettings
 from models import AlertKind, Direction, Level, Story, SuppressionReason
 from models.story import StoryStatus
@@ -106,7 +104,3 @@ def test_reports_that_were_rewritten_are_told_as_retracted_once(now: datetime) -
     assert isinstance(outcome, Telling) and outcome.kind is AlertKind.RETRACTED
     again = replace(past, kinds=frozenset({AlertKind.RETRACTED}))
     assert worth_telling(story, weight, again, SETTINGS, now) == []
-
-
-def test_config_knows_the_signals_of_the_codebook() -> None:
-    assert get_args(SignalName) == SIGNALS
