@@ -125,10 +125,10 @@ def fit_heads(
     unseen = np.zeros((rows.shape[0], targets.shape[1]))
     for number, held in enumerate(folds, 1):
         rest = np.setdiff1d(np.arange(known), held)
-        weights, intercepts = _fit(rows[rest], targets[rest], seed)
+        weights, intercepts = fit_columns(rows[rest], targets[rest], seed)
         unseen[held] = rows[held] @ weights + intercepts
         progress("heads", number, steps)
-    weights, intercepts = _fit(rows[:known], targets, seed)
+    weights, intercepts = fit_columns(rows[:known], targets, seed)
     progress("heads", steps, steps)
     sides = [Encoded(weights, intercepts, unseen), *([encoded] if encoded else [])]
     turned = _calibrated(sides, targets, seed)
@@ -152,7 +152,8 @@ def _calibrated(sides: Sequence[Encoded], targets: NDArray[np.int64], seed: int)
     return [Encoded(out[0].weights, intercepts, unseen), *out[1:]]
 
 
-def _fit(rows: sparse.csr_matrix, targets: NDArray[np.int64], seed: int) -> tuple[Floats, Floats]:
+def fit_columns(rows: Any, targets: NDArray[np.int64], seed: int) -> tuple[Floats, Floats]:
+    """Rows (sparse or dense) and stacked targets -> weights and intercepts, one logistic regression a column."""
     weights = np.zeros((rows.shape[1], targets.shape[1]))
     intercepts = np.zeros(targets.shape[1])
     for name, columns in COLUMNS.items():

@@ -14,7 +14,7 @@ from classifiers.artifact import DEFAULT_ARTIFACT
 from classifiers.baselines import keyword_judgements
 from classifiers.classifier import load_classifier
 from classifiers.corpus_files import CORPUS
-from classifiers.heads import COLUMNS, STRENGTH, fit_one
+from classifiers.heads import fit_columns
 from classifiers.heldout import HELD_OUT_FILE, HeldOut, keys_of
 from classifiers.judgement import Document, Judgement
 from classifiers.labels import DIRECTIONS, SIGNALS, severity_of
@@ -93,24 +93,13 @@ def _keep_frozen(
     logits = np.zeros((len(texts), targets.shape[1]), dtype=np.float32)
     known = np.arange(len(targets))
     for number, held in enumerate(folds, 1):
-        weights, intercepts = _linear(vectors, targets, np.setdiff1d(known, held), seed)
+        rest = np.setdiff1d(known, held)
+        weights, intercepts = fit_columns(vectors[rest], targets[rest], seed)
         logits[held] = vectors[held] @ weights + intercepts
         progress("frozen encoder", number, len(folds) + 1)
-    weights, intercepts = _linear(vectors, targets, known, seed)
-    HeldOut(keys_of(texts), logits, weights, intercepts).save(folder)
+    weights, intercepts = fit_columns(vectors[known], targets, seed)
+    HeldOut(keys_of(texts), logits, weights.astype(np.float32), intercepts.astype(np.float32)).save(folder)
     return {}
-
-
-def _linear(
-    vectors: NDArray[np.float32], targets: NDArray[np.int64], rows: NDArray[np.int64], seed: int
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    weights = np.zeros((vectors.shape[1], targets.shape[1]), dtype=np.float32)
-    intercepts = np.zeros(targets.shape[1], dtype=np.float32)
-    for name, columns in COLUMNS.items():
-        for column in range(columns.start, columns.stop):
-            slope, intercepts[column] = fit_one(vectors[rows], targets[rows, column], STRENGTH[name], seed)
-            weights[:, column] = slope
-    return weights, intercepts
 
 
 def _by_sentiment(compound: float) -> Judgement:
