@@ -1,6 +1,6 @@
 """A decision to tell people something about a story, and the decisions not to."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -9,7 +9,7 @@ from sqlalchemy import JSON, UniqueConstraint
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from models.columns import text_enum
-from models.story import Direction
+from models.story import Direction, Story
 
 
 class AlertKind(StrEnum):
@@ -76,6 +76,28 @@ def alerts_between(session: Session, since: datetime, until: datetime) -> Sequen
     """Alerts created in [since, until), oldest first."""
     within = select(Alert).where(col(Alert.created_at) >= since, col(Alert.created_at) < until)
     return session.exec(within.order_by(col(Alert.created_at), col(Alert.id))).all()
+
+
+def loudest_silences(
+    session: Session, since: datetime, subscribers: Collection[int] | None = None, most: int | None = None
+) -> list[tuple[Suppression, Story]]:
+    """What was kept back since a moment, other than repeats, the loudest first and a story once.
+
+    `subscribers` are those it was kept back from, 0 for everybody; None asks for all. At most `most` rows are read.
+    """
+    kept = (
+        select(Suppression, Story)
+        .join(Story)
+        .where(col(Suppression.last_at) > since, Suppression.reason != SuppressionReason.REPEAT)
+        .order_by(col(Suppression.score).desc(), col(Suppression.id))
+        .limit(most)
+    )
+    if subscribers is not None:
+        kept = kept.where(col(Suppression.subscriber_id).in_(subscribers))
+    best: dict[int, tuple[Suppression, Story]] = {}
+    for row, story in session.exec(kept):
+        best.setdefault(story.id, (row, story))
+    return list(best.values())
 
 
 def note_silence(session: Session, alert: Alert, reason: SuppressionReason, subscriber_id: int, now: datetime) -> None:

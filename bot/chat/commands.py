@@ -15,17 +15,8 @@ from bot.messages.language import in_language
 from bot.messages.message import Message
 from bot.messages.why import why_message
 from config.schema import Alerts
-from models import (
-    Alert,
-    Delivery,
-    Direction,
-    Level,
-    Story,
-    Subscriber,
-    SubscriberState,
-    Suppression,
-    SuppressionReason,
-)
+from models import Alert, Delivery, Direction, Level, Subscriber, SubscriberState, Suppression
+from models.alert import loudest_silences
 from models.delivery import OPEN_STATES
 from models.subscriber import find_subscriber
 
@@ -70,22 +61,10 @@ def show_missed(session: Session, visitor: Visitor, now: datetime) -> Message:
     known = subscriber_or_reply(session, visitor)
     if isinstance(known, Message):
         return known
-    kept = (
-        select(Suppression, Story)
-        .join(Story)
-        .where(
-            col(Suppression.last_at) > now - timedelta(days=7),
-            col(Suppression.subscriber_id).in_((0, known.id)),
-            Suppression.reason != SuppressionReason.REPEAT,
-        )
-        .order_by(col(Suppression.score).desc(), col(Suppression.id))
-        .limit(200)
+    kept = loudest_silences(session, now - timedelta(days=7), (0, known.id), most=200)[:MISSED]
+    return replies.missed(
+        [(row.score, replies.DIRECTION_WORDS[row.direction], row.reason.value, story.title) for row, story in kept]
     )
-    best: dict[int, tuple[float, str, str, str]] = {}
-    for row, story in session.exec(kept):
-        way = replies.DIRECTION_WORDS[row.direction]
-        best.setdefault(story.id, (row.score, way, row.reason.value, story.title))
-    return replies.missed(list(best.values())[:MISSED])
 
 
 def ask_forget(session: Session, visitor: Visitor) -> Message:

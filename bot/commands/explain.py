@@ -12,7 +12,8 @@ from bot.app import utc_now
 from bot.commands.options import Config, DatabaseUrl, config_folder, console, database_url
 from bot.spans import parse_span
 from config.errors import ConfigError
-from models import Alert, Article, Direction, Level, Reading, Story, Suppression, SuppressionReason
+from models import Alert, Article, Direction, Level, Reading, Story, Suppression
+from models.alert import loudest_silences
 
 if TYPE_CHECKING:
     from classifiers.judgement import Judgement
@@ -63,26 +64,15 @@ def missed(
     opened = open_database(database_url(database), utc_now())
     try:
         with opened.read() as session:
-            kept = (
-                select(Suppression, Story)
-                .join(Story)
-                .where(
-                    col(Suppression.last_at) > utc_now() - parse_span(since),
-                    Suppression.reason != SuppressionReason.REPEAT,
-                )
-                .order_by(col(Suppression.score).desc(), col(Suppression.id))
-            )
-            best: dict[int, tuple[Suppression, Story]] = {}
-            for row, story in session.exec(kept):
-                best.setdefault(story.id, (row, story))
+            kept = loudest_silences(session, utc_now() - parse_span(since))
     finally:
         opened.close()
     out = console()
-    if not best:
+    if not kept:
         out.print(f"Nothing came near within {since}.")
         return
     table = Table("story", "score", "reason", "times", "title")
-    for row, story in list(best.values())[:SHOWN]:
+    for row, story in kept[:SHOWN]:
         way = "easing" if row.direction is Direction.DEESCALATION else "escalation"
         table.add_row(str(story.id), f"{row.score:.0f} {way}", row.reason.value, str(row.times), Text(story.title))
     out.print(table)
