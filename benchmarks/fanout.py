@@ -9,20 +9,16 @@ raised for one chat: how many messages are still accepted before each of these i
 
 import argparse
 import asyncio
-import multiprocessing
 import time
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from multiprocessing.connection import Connection
 from typing import Any
 
 from aiohttp import web
 from rich.table import Table
 
-from benchmarks.measure import START, console, machine, peak_mb, progress, scratch_app
+from benchmarks.measure import START, console, machine, peak_mb, progress, scratch_app, serving
 from benchmarks.outbox import prepare
 from bot.app import App
 from bot.chat.api import open_bot
@@ -98,34 +94,13 @@ class CountingApi:
         return web.json_response({"accepted": self.accepted, "refused": self.refused})
 
 
-def serve(pipe: Connection, per_second: float) -> None:
-    """Run until the process is ended; the port goes through `pipe`."""
-    asyncio.run(_serve(pipe, per_second))
-
-
-async def _serve(pipe: Connection, per_second: float) -> None:
+def telegram(per_second: float) -> web.AppRunner:
+    """A Bot API that accepts so many messages a second."""
     api = CountingApi(per_second)
     app = web.Application()
     app.router.add_post("/bot{token}/sendMessage", api.answer)
     app.router.add_get("/report", api.report)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    pipe.send(runner.addresses[0][1])
-    await asyncio.Event().wait()
-
-
-@contextmanager
-def served(per_second: float) -> Iterator[str]:
-    """A server in a process of its own; yields its address."""
-    ours, theirs = multiprocessing.Pipe()
-    process = multiprocessing.get_context("spawn").Process(target=serve, args=(theirs, per_second), daemon=True)
-    process.start()
-    try:
-        yield f"http://127.0.0.1:{ours.recv()}"
-    finally:
-        process.kill()
-        process.join()
+    return web.AppRunner(app, access_log=None)
 
 
 # Our side -------------------------------------------------------------------------------------------------------------
@@ -265,7 +240,7 @@ def main() -> None:
     results = []
     with progress("rates", len(given.per_second)) as advance:
         for per_second in given.per_second:
-            with served(per_second) as address:
+            with serving(telegram, per_second) as address:
                 results.append(asyncio.run(fan_out(min(given.chats, 100_000), per_second, address)))
             advance()
     console().print(show(results))

@@ -1,6 +1,6 @@
 """aiohttp and httpx fetch the same 20 KB feed from a server on loopback; a table of requests a second comes out.
 
-    python benchmarks/http_clients.py [--rounds 5] [--requests 1500]
+    python -m benchmarks http_clients [--rounds 5] [--requests 1500]
 
 The server runs in a process of its own. Runs are paired: in each round both clients do every load right after each
 other, in alternating order, so that whatever else the machine does in that time falls on both.
@@ -8,13 +8,11 @@ other, in alternating order, so that whatever else the machine does in that time
 
 import argparse
 import asyncio
-import multiprocessing
 import os
 import platform
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from importlib.metadata import version
-from multiprocessing.connection import Connection
 from statistics import median
 from typing import Any
 
@@ -24,25 +22,20 @@ from aiohttp import web
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.measure import serving
+
 BODY = b"<item><title>Talks resume</title></item>" * 512  # 20 KB
 LOADS = (1, 50)
 Client = Callable[[str, int, int], Coroutine[Any, Any, float]]
 
 
-def serve(pipe: Connection) -> None:
-    """Answer every GET with BODY on a free port, which is sent through `pipe`, until the process is ended."""
+def feed() -> web.ServerRunner:
+    """Answers every GET with BODY."""
 
-    async def run() -> None:
-        async def answer(_: web.BaseRequest) -> web.Response:
-            return web.Response(body=BODY, content_type="application/rss+xml")
+    async def answer(_: web.BaseRequest) -> web.Response:
+        return web.Response(body=BODY, content_type="application/rss+xml")
 
-        runner = web.ServerRunner(web.Server(answer))
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        pipe.send(runner.addresses[0][1])
-        await asyncio.Event().wait()
-
-    asyncio.run(run())
+    return web.ServerRunner(web.Server(answer))
 
 
 async def with_aiohttp(url: str, requests: int, at_once: int) -> float:
@@ -111,11 +104,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--requests", type=int, default=1500)
     given = parser.parse_args()
-    ours, theirs = multiprocessing.Pipe()
-    server = multiprocessing.get_context("spawn").Process(target=serve, args=(theirs,), daemon=True)
-    server.start()
-    show(measure(f"http://127.0.0.1:{ours.recv()}/feed", given.rounds, given.requests), given.rounds)
-    server.terminate()
+    with serving(feed) as address:
+        show(measure(f"{address}/feed", given.rounds, given.requests), given.rounds)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ always, and PostgreSQL too when one answers at TOCSIN_TEST_POSTGRES (default: 12
 
 import argparse
 import asyncio
-import multiprocessing
 import os
 import time
 from collections.abc import Iterator, Sequence
@@ -16,7 +15,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import cycle, islice
-from multiprocessing.connection import Connection
 from urllib.request import Request, urlopen
 from uuid import uuid4
 
@@ -24,7 +22,17 @@ import psycopg
 from aiohttp import web
 from rich.table import Table
 
-from benchmarks.measure import START, console, loopback_service, machine, peak_mb, progress, read_texts, scratch_app
+from benchmarks.measure import (
+    START,
+    console,
+    loopback_service,
+    machine,
+    peak_mb,
+    progress,
+    read_texts,
+    scratch_app,
+    serving,
+)
 from bot.app import App
 from bot.demo.feed_xml import WRITERS, Item
 from bot.demo.play import SimulatedClock
@@ -47,19 +55,18 @@ class Round:
 # The other side -------------------------------------------------------------------------------------------------------
 
 
-def serve(pipe: Connection, feeds: int, items: int) -> None:
-    """Serve `feeds` feeds of `items` items on a free port, which is sent through `pipe`, until the process is ended.
+def outlets(feeds: int, items: int) -> web.ServerRunner:
+    """So many feeds of so many items; GET /size answers their mean size in bytes.
 
     POST /mode/304 makes matching validators count; POST /mode/same ignores them.
     """
-    asyncio.run(_serve(pipe, bodies(feeds, items)))
-
-
-async def _serve(pipe: Connection, made: Sequence[bytes]) -> None:
     mode = ["new"]
+    made = bodies(feeds, items)
 
     async def answer(request: web.BaseRequest) -> web.Response:
         _, first, second = (*request.path.split("/"), "")[:3]
+        if first == "size":
+            return web.Response(text=str(sum(map(len, made)) / len(made)))
         if first == "mode":
             mode[0] = second
             return web.Response()
@@ -69,11 +76,7 @@ async def _serve(pipe: Connection, made: Sequence[bytes]) -> None:
             return web.Response(status=304, headers={"ETag": etag})
         return web.Response(body=made[number], content_type="application/xml", headers={"ETag": etag})
 
-    runner = web.ServerRunner(web.Server(answer), access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    pipe.send((runner.addresses[0][1], sum(map(len, made)) / len(made)))
-    await asyncio.Event().wait()
+    return web.ServerRunner(web.Server(answer), access_log=None)
 
 
 def bodies(feeds: int, items: int) -> list[bytes]:
@@ -92,39 +95,26 @@ def _item(key: str, place: int, words: Sequence[str]) -> Item:
     return Item(key, f"https://news.example/{key}", words[0], moment, moment, words[1], " ".join(words[2:]))
 
 
-@contextmanager
-def server(feeds: int, items: int) -> Iterator[tuple[int, float]]:
-    """A process that serves; yields its port and the mean size of a feed in bytes."""
-    ours, theirs = multiprocessing.Pipe()
-    made = multiprocessing.get_context("spawn").Process(target=serve, args=(theirs, feeds, items), daemon=True)
-    made.start()
-    try:
-        yield ours.recv()
-    finally:
-        made.terminate()
-        made.join()
-
-
 # Our side -------------------------------------------------------------------------------------------------------------
 
 
-async def poll_rounds(port: int, feeds: int, url: str | None) -> list[Round]:
+async def poll_rounds(address: str, feeds: int, url: str | None) -> list[Round]:
     """The three rounds on an empty database at `url` (None: SQLite in a scratch folder)."""
     clock = SimulatedClock(START)
-    listed = "\n".join(f'[[feeds]]\nurl = "http://127.0.0.1:{port}/{number}"' for number in range(feeds))
+    listed = "\n".join(f'[[feeds]]\nurl = "{address}/{number}"' for number in range(feeds))
     # All feeds share one host here, so the limit per host must not be what is measured.
     files = {"service.toml": loopback_service(per_host=20)}
     rounds = []
     async with scratch_app(clock, listed, files, database_url=url) as app:
         for name, mode in ROUNDS:
-            await asyncio.to_thread(_set_mode, port, mode)
+            await asyncio.to_thread(_set_mode, address, mode)
             rounds.append(await _round(app, name, feeds))
             clock.now += DUE_AGAIN
     return rounds
 
 
-def _set_mode(port: int, mode: str) -> None:
-    urlopen(Request(f"http://127.0.0.1:{port}/mode/{mode}", method="POST")).close()
+def _set_mode(address: str, mode: str) -> None:
+    urlopen(Request(f"{address}/mode/{mode}", method="POST")).close()
 
 
 async def _round(app: App, name: str, feeds: int) -> Round:
@@ -175,9 +165,10 @@ def main() -> None:
     parser.add_argument("--items", type=int, default=30, help="1 to 500")
     given = parser.parse_args()
     screen = console()
-    with server(min(given.feeds, 5000), min(given.items, 500)) as (port, size):
+    with serving(outlets, min(given.feeds, 5000), min(given.items, 500)) as address:
+        size = float(urlopen(f"{address}/size").read())
         screen.print(f"{given.feeds} feeds of {given.items} items, {size / 1000:.0f} kB each; {machine()}")
-        screen.print(show("SQLite", asyncio.run(poll_rounds(port, given.feeds, None))))
+        screen.print(show("SQLite", asyncio.run(poll_rounds(address, given.feeds, None))))
         # The server's process has not ended yet, so the children are the parsers alone.
         memory = (
             f"Peak memory with SQLite: {peak_mb():.0f} MB, and {peak_mb(children=True):.0f} MB in the parsing process"
@@ -187,7 +178,7 @@ def main() -> None:
             if url is None:
                 screen.print(f"No PostgreSQL answers at {POSTGRES.rsplit('@', 1)[-1]}; left out.")
             else:
-                screen.print(show("PostgreSQL", asyncio.run(poll_rounds(port, given.feeds, url))))
+                screen.print(show("PostgreSQL", asyncio.run(poll_rounds(address, given.feeds, url))))
 
 
 if __name__ == "__main__":

@@ -25,8 +25,8 @@ from urllib.request import urlopen
 from rich.table import Table
 from sqlmodel import col, select
 
-from benchmarks.fanout import TOKEN, served
-from benchmarks.measure import START, console, machine, progress
+from benchmarks.fanout import TOKEN, telegram
+from benchmarks.measure import START, console, machine, progress, serving
 from benchmarks.outbox import add_loud_story
 from bot.chat.api import open_bot
 from bot.chat.limiter import Limiter
@@ -93,7 +93,7 @@ def _left(database: Database) -> int:
 def campaign(kills: int, seed: int) -> Outcome:
     """Kill so many workers; returns what came of it all."""
     chance = random.Random(seed)
-    with tempfile.TemporaryDirectory(prefix="tocsin-kills-") as folder, served(1000.0) as address:
+    with tempfile.TemporaryDirectory(prefix="tocsin-kills-") as folder, serving(telegram, 1000.0) as address:
         url = f"sqlite:///{Path(folder) / 'killed.db'}"
         _subscribe(url)
         with progress("kills", kills) as advance:

@@ -1,19 +1,23 @@
-"""What every benchmark needs: the machine in words, memory, a progress bar, a scratch App, and texts to work on."""
+"""What every benchmark needs: the machine in words, memory, a progress bar, a scratch App, a server, and texts."""
 
+import asyncio
 import json
+import multiprocessing
 import os
 import platform
 import random
 import resource
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from aiohttp import web
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -26,6 +30,7 @@ from models import Outlet
 
 START = datetime(2026, 3, 2, 6, tzinfo=UTC)
 SAMPLE = Path(__file__).parents[1] / "bot" / "demo" / "sample"
+Runner = web.AppRunner | web.ServerRunner
 
 
 class Collector:
@@ -94,6 +99,30 @@ def loopback_service(**fetch: Any) -> str:
     """service.toml with the defaults, loopback allowed, and what `fetch` changes."""
     values = {"allow_addresses": ["127.0.0.0/8"], **fetch}
     return "[fetch]\n" + "\n".join(f"{key} = {json.dumps(value)}" for key, value in values.items()) + "\n"
+
+
+@contextmanager
+def serving(serve: Callable[..., Runner], *args: Any) -> Iterator[str]:
+    """A process of its own that serves what `serve(*args)` makes on a free port of loopback; yields its address."""
+    ours, theirs = multiprocessing.Pipe()
+    process = multiprocessing.get_context("spawn").Process(target=_serve, args=(theirs, serve, *args), daemon=True)
+    process.start()
+    try:
+        yield f"http://127.0.0.1:{ours.recv()}"
+    finally:
+        process.kill()
+        process.join()
+
+
+def _serve(pipe: Connection, serve: Callable[..., Runner], *args: Any) -> None:
+    async def run() -> None:
+        runner = serve(*args)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        pipe.send(runner.addresses[0][1])
+        await asyncio.Event().wait()
+
+    asyncio.run(run())
 
 
 @dataclass(frozen=True, slots=True)
