@@ -6,7 +6,7 @@ from typing import Any
 
 import fake_updates as updates
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlmodel import select
 
@@ -116,6 +116,7 @@ def test_a_bad_choice_says_what_can_be_chosen_and_changes_nothing(key: str, valu
     assert subscriber.model_dump() == before
 
 
+@settings(deadline=None)
 @given(st.text(max_size=12), st.lists(st.text(max_size=12), max_size=4))
 def test_no_words_whatever_break_a_choice(key: str, values: list[str]) -> None:
     for name in (key, "quiet", "timezone", "budget", "time", "regions"):
