@@ -6,9 +6,9 @@
 Every reading is its own story: a headline and two sentences of the project's texts about conflicts, drawn anew for
 each, so that they share names and words as real news does, but tell no event twice. First all of them lie within the
 last 72 hours; then so many a day, for as many days as it takes, so that the window stays the same while the archive
-grows. The index is filled as after a restart (`load_index`); then `gather_stories` takes new readings through it, ten
-at a time. Times are CPU time of this process, which other work on the machine distorts least, and of the new readings
-the median. SQLite.
+grows (what is older than the window repeats its words, under addresses of its own). The index is filled as after a
+restart (`load_index`); then `gather_stories` takes new readings through it, ten at a time. Times are CPU time of this
+process, which other work on the machine distorts least, and of the new readings the median. SQLite.
 """
 
 import argparse
@@ -22,7 +22,8 @@ from statistics import median
 from typing import Any
 
 from rich.table import Table
-from sqlmodel import Session, func, insert, select
+from sqlalchemy import TextClause, inspect, text
+from sqlmodel import Session, SQLModel, func, insert, select
 
 from benchmarks.measure import START, console, machine, progress, read_texts, scratch_app
 from bot.app import App
@@ -31,11 +32,10 @@ from bot.pipeline.cluster import gather_stories, load_index
 from bot.pipeline.story_index import StoryIndex
 from models import Article, Feed, Reading, Story
 
-WINDOW = timedelta(hours=72)
+WINDOW, DAY = timedelta(hours=72), timedelta(days=1)
 SIGNALS = ("armed_attack", "troop_buildup", "sanctions", "negotiation", "threat", "agreement", "cyberattack")
 PARTIES = 40
 TOGETHER = 10  # new readings gathered in one transaction
-CHUNK = 5000  # rows stored by one statement
 Row = dict[str, Any]
 
 
@@ -54,12 +54,15 @@ class Gathered:
     joined: int
 
 
-async def gather(stored: int, span: timedelta, new: int, advance: Callable[[int], None]) -> Gathered:
-    """Measure with `stored` readings spread evenly over `span`, in an otherwise empty database."""
+async def gather(stored: int, per_day: float | None, new: int, advance: Callable[[int], None]) -> Gathered:
+    """Measure with `stored` readings in an otherwise empty database: all in the window, or so many a day before now."""
     rng, sentences = random.Random(stored), read_texts().in_scope
-    moments = [START - span * (1 - number / stored) for number in range(stored)] + [START] * new
+    recent = stored if per_day is None else min(stored, round(per_day * (WINDOW / DAY)))
+    moments = [START - WINDOW * (1 - number / recent) for number in range(recent)] + [START] * new
     async with scratch_app(SimulatedClock(START)) as app:
-        await asyncio.to_thread(_store, app, moments, stored, rng, sentences, advance)
+        await asyncio.to_thread(_store, app, moments, stored, rng, sentences)
+        advance(recent)
+        await asyncio.to_thread(_store_past, app, stored - recent, recent, advance)
         start = time.process_time()
         with app.database.read() as session:
             index = load_index(session, app.settings.alerts.stories)
@@ -81,26 +84,43 @@ def _gather_new(app: App, index: StoryIndex, new: int) -> Iterator[float]:
         yield (time.process_time() - start) / looked
 
 
-def _store(
-    app: App,
-    moments: Sequence[datetime],
-    stored: int,
-    rng: random.Random,
-    sentences: Sequence[str],
-    advance: Callable[[int], None],
-) -> None:
-    """One article and reading for each moment; the first `stored` have their stories, the others wait for one."""
+def _store(app: App, moments: Sequence[datetime], stored: int, rng: random.Random, sentences: Sequence[str]) -> None:
+    """One article and reading for each moment, the last of them numbered above `stored`, which wait for their story."""
+    first = stored - sum(moment < START for moment in moments) + 1
     with app.database.write() as session:
         feed = Feed(url="https://outlet.example/", publisher="Outlet", next_fetch_at=START)
         session.add(feed)
         session.flush()
-        feed_id = feed.id
-    for start in range(0, len(moments), CHUNK):
-        part = enumerate(moments[start : start + CHUNK], start + 1)
-        readings = [_reading(number, moment, stored, rng, sentences) for number, moment in part]
+        readings = [_reading(number, moment, stored, rng, sentences) for number, moment in enumerate(moments, first)]
+        _insert(session, feed.id, readings)
+
+
+def _store_past(app: App, count: int, recent: int, advance: Callable[[int], None]) -> None:
+    """`count` older readings: those of the window again, window by window before it, under other numbers and addresses.
+
+    The oldest come first and have the lowest numbers. Copied by the database, or a million would take an hour.
+    """
+    for back in range(-(-count // recent), 0, -1):
         with app.database.write() as session:
-            _insert(session, feed_id, readings)
-        advance(len(readings))
+            for table in (Article, Story, Reading):
+                session.execute(_copy(table, back, recent, count))
+        advance(min(recent, count - (back - 1) * recent))
+
+
+def _copy(table: type[SQLModel], back: int, recent: int, count: int) -> TextClause:
+    """The statement that copies a table's rows of the window as those of `back` windows before."""
+    number, days = f"- {back * recent}", back * WINDOW // DAY
+    changed = {name: f"{name} {number}" for name in ("id", "article_id", "story_id", "entry_key", "content_hash")}
+    changed |= {
+        name: f"strftime('%Y-%m-%d %H:%M:%S.000000', {name}, '-{days} days')"
+        for name in ("news_at", "seen_at", "read_at", "first_seen_at", "last_seen_at")
+    }
+    changed |= dict.fromkeys(("url", "canonical_url"), f"'https://news.example/' || (id {number})")
+    names = [column.name for column in inspect(table).columns]
+    values = ", ".join(changed.get(name, name) for name in names)
+    of_window = f"id > {count} AND id <= {count + recent} AND id {number} > 0"
+    name = table.__tablename__
+    return text(f"INSERT INTO {name} ({', '.join(names)}) SELECT {values} FROM {name} WHERE {of_window}")
 
 
 def _insert(session: Session, feed_id: int, readings: Sequence[Row]) -> None:
@@ -142,6 +162,7 @@ def _reading(number: int, moment: datetime, stored: int, rng: random.Random, sen
     title, lead, opening = rng.sample(sentences, 3)
     codes = rng.sample(range(PARTIES), 2)
     return {
+        "id": number,
         "article_id": number,
         "model": "none",
         "title": title,
@@ -188,12 +209,12 @@ def show(title: str, results: Sequence[Gathered]) -> Table:
     return table
 
 
-def measure(title: str, sizes: Sequence[tuple[int, timedelta]], new: int) -> None:
-    """Print one table: a row for each number of stored readings and the time they are spread over."""
+def measure(title: str, sizes: Sequence[int], per_day: float | None, new: int) -> None:
+    """Print one table: a row for each number of stored readings."""
     results = []
-    with progress("readings stored", sum(stored + new for stored, _ in sizes)) as advance:
-        for stored, span in sizes:
-            results.append(asyncio.run(gather(stored, span, new, advance)))
+    with progress("readings stored", sum(sizes)) as advance:
+        for stored in sizes:
+            results.append(asyncio.run(gather(stored, per_day, new, advance)))
     if results:
         console().print(show(title, results))
 
@@ -207,9 +228,8 @@ def main() -> None:
     given = parser.parse_args()
     if min([given.per_day, given.new, *given.window, *given.archive]) < 1:
         parser.error("every number must be 1 or more")
-    measure("All within the window", [(stored, WINDOW) for stored in given.window], given.new)
-    days = timedelta(days=1) / given.per_day
-    measure(f"{given.per_day} a day", [(stored, days * stored) for stored in given.archive], given.new)
+    measure("All within the window", given.window, None, given.new)
+    measure(f"{given.per_day} a day", given.archive, given.per_day, given.new)
 
 
 if __name__ == "__main__":
