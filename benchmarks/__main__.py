@@ -33,7 +33,7 @@ BENCHMARKS = (
     Benchmark("second_reader", "how well a second reader's labels agree with the corpus: Cohen's kappa of each field"),
     Benchmark("events", "how well stories match the events of the bundled month (docs/decisions/0002-stories.md)"),
     Benchmark("clustering", "how well stories match labelled events of many crises, beside simpler rules"),
-    Benchmark("stories", "time to find an article's story among 1,000 to 20,000 others"),
+    Benchmark("stories", "time to find an article's story, as the window fills and as the archive grows"),
     Benchmark("http_clients", "requests/s of aiohttp and httpx, paired (docs/decisions/0001-http-client.md)"),
     Benchmark("headlines", "a file of labelled headlines lived through: what rang, what did not, and why", True),
 )

@@ -1,14 +1,18 @@
 """Which articles are one story."""
 
+import math
+import random
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import event
 from sqlmodel import select
 
 from bot.pipeline.cluster import gather_stories, load_index
-from bot.pipeline.story_index import Entry, StoryIndex, story_words
+from bot.pipeline.story_index import POSTINGS, Entry, StoryIndex, story_words
 from config.schema import Stories
 from models import Reading, Story
 from models.database import Database
@@ -150,3 +154,76 @@ def test_a_forgotten_article_leaves_nothing_behind_in_the_index(now: datetime) -
     index.forget_before(now + timedelta(seconds=1))
     assert len(index) == 0
     assert index.best_match(Entry(2, now, story_words("troops at the border", "")), timedelta(hours=72)) is None
+
+
+def entry_of_corpus(rng: random.Random, story_id: int, moment: datetime) -> Entry:
+    """Words with the frequencies of a language: the n-th most frequent one in n (Zipf)."""
+    ranks = {int(math.exp(rng.uniform(0.0, math.log(20_000)))) for _ in range(30)}
+    return Entry(story_id, moment, {f"word{rank}": 1.0 for rank in ranks})
+
+
+def work_of_a_look_up(stored: int, now: datetime) -> tuple[float, float]:
+    """Holders of words looked at, and articles compared, for each new article with `stored` ones in the window."""
+    rng, index, looks = random.Random(stored), StoryIndex(), 50
+    for number in range(stored):
+        index.add(number, entry_of_corpus(rng, number // 3, now - number * timedelta(hours=72) / stored))
+    for _ in range(looks):
+        index.best_match(entry_of_corpus(rng, 0, now), timedelta(hours=72))
+    return index.work.holders / looks, index.work.compared / looks
+
+
+def test_ten_times_the_articles_in_the_window_cost_a_look_up_no_more(now: datetime) -> None:
+    (few_holders, few_compared), (holders, compared) = (work_of_a_look_up(stored, now) for stored in (1_000, 10_000))
+    assert few_holders > 200  # or nothing was looked at in the first place
+    assert holders <= 1.5 * few_holders
+    assert compared <= 1.5 * few_compared
+
+
+def test_of_many_articles_with_the_same_words_the_newest_are_found(now: datetime) -> None:
+    index, hour = StoryIndex(), timedelta(hours=1)
+    words = story_words("Shells fall on Havrin", "")
+    for number in range(10 * POSTINGS):
+        rare = words if number % 5 == 0 else {f"other{number}": 1.0}
+        index.add(number, Entry(number, now - 60 * hour if number < 9 * POSTINGS else now, rare))
+    match = index.best_match(Entry(0, now, words), 72 * hour)
+    assert match is not None
+    assert match.story_id >= 9 * POSTINGS
+
+
+def test_the_order_in_which_articles_were_indexed_does_not_matter(now: datetime) -> None:
+    """After a restart they come in another order than they came in before."""
+    rng = random.Random(1)
+    entries = [(number, entry_of_corpus(rng, number, now)) for number in range(2 * POSTINGS)]
+    new = [entry_of_corpus(rng, 0, now) for _ in range(20)]
+
+    def matches(order: list[tuple[int, Entry]]) -> list[tuple[int, float] | None]:
+        index = StoryIndex()
+        for number, entry in order:
+            index.add(number, entry)
+        found = [index.best_match(one, timedelta(hours=72)) for one in new]
+        return [(match.story_id, match.similarity) if match else None for match in found]
+
+    assert matches(entries) == matches(rng.sample(entries, len(entries)))
+
+
+def test_no_query_for_a_story_walks_through_the_archive(sqlite_database: Database, now: datetime) -> None:
+    seen: dict[str, Any] = {}
+
+    def note(_connection: object, _cursor: object, statement: str, values: object, *_: object) -> None:
+        seen.setdefault(statement, values)
+
+    with sqlite_database.write() as session:
+        feed = add_feed(session, now)
+        for title in ("Shells fall on Havrin", "Shells fall on Havrin again", "Kestria expels four Varnian diplomats"):
+            add_reading(session, feed, now, title, 60.0)
+    event.listen(sqlite_database.engine, "before_cursor_execute", note)
+    with sqlite_database.write() as session:
+        gather_stories(session, StoryIndex(), SETTINGS)
+        load_index(session, SETTINGS)
+    event.remove(sqlite_database.engine, "before_cursor_execute", note)
+    asked = {statement: values for statement, values in seen.items() if statement.startswith(("SELECT", "UPDATE"))}
+    assert len(asked) > 5
+    with sqlite_database.engine.connect() as connection:
+        for statement, values in asked.items():
+            steps = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)]
+            assert not [step for step in steps if step.startswith("SCAN")], (statement, steps)

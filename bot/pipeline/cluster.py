@@ -6,7 +6,7 @@ likeness of its words to those of a story that had news within the window. Text 
 
 from datetime import timedelta
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from bot.pipeline.story_index import Entry, StoryIndex, story_words
 from config.schema import Stories
@@ -22,14 +22,15 @@ PROBABLE = 0.4
 def load_index(session: Session, settings: Stories) -> StoryIndex:
     """The index of all stories that may still grow, from the database."""
     index = StoryIndex()
-    newest = session.exec(select(Story.last_seen_at).order_by(col(Story.last_seen_at).desc()).limit(1)).first()
+    newest = session.exec(select(func.max(Story.last_seen_at))).one()
     if newest is None:
         return index
     since = newest - timedelta(hours=settings.window_hours)
     members = select(Reading).where(
         col(Reading.story_id).is_not(None), col(Reading.latest), col(Reading.news_at) >= since
     )
-    for reading in session.exec(members.order_by(col(Reading.id))):
+    # By time, not by id: SQLite would rather walk the whole archive in order than sort what it finds by time.
+    for reading in session.exec(members.order_by(col(Reading.news_at), col(Reading.id))):
         index.add(reading.article_id, _entry(reading))
     return index
 

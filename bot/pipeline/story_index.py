@@ -1,19 +1,24 @@
 """Words of recent articles in, the stories most like a new one out.
 
-An inverted index over the articles of open stories: a look-up touches only articles that share rare words with the new
-one, so its cost follows the window, not the archive. Similarity is the cosine of stemmed words weighted by rarity
-(Sparck Jones, "A statistical interpretation of term specificity", 1972).
+An inverted index over the articles of open stories: a look-up touches a bounded number of articles that share the
+rarest words with the new one, so its cost follows neither the archive nor the window. Similarity is the cosine of
+stemmed words weighted by rarity (Sparck Jones, "A statistical interpretation of term specificity", 1972).
 """
 
+import heapq
 import math
 import re
+from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
+from typing import TypeVar
 
 import snowballstemmer
+
+Key = TypeVar("Key")
 
 TITLE_WEIGHT = 1.6
 # Fitted on the bundled month, whose articles name their event (docs/decisions/0002-stories.md): two days later the same
@@ -23,6 +28,7 @@ SAME_KIND = 0.07
 OTHER_KIND = 0.6
 OTHER_PARTIES = 0.5
 CANDIDATES, MEMBERS = 40, 30  # stories compared with an article, and articles of each, at most
+POSTINGS = 600  # holders of its words looked at to find those stories, at most: of the rarest words, the newest
 COMMON_SHARE = 0.2  # a word in more than this share of the articles tells no story from another
 _WORD = re.compile(r"[^\W_]+(?:[.’'-][^\W_]+)*")
 _OUTLET_SUFFIX = re.compile(r"\s+[-–—|]\s+[^-–—|]{2,40}$")
@@ -55,13 +61,25 @@ class Match:
     similarity: float
 
 
+@dataclass(slots=True)
+class Work:
+    """What the look-ups so far took: how many there were, holders of words looked at, articles compared."""
+
+    lookups: int = 0
+    holders: int = 0
+    compared: int = 0
+
+
 class StoryIndex:
     """Articles of stories that are still open. It can be rebuilt from the database at any time and holds no truth."""
 
     def __init__(self) -> None:
+        self.work = Work()
         self._entries: dict[int, Entry] = {}
-        self._holders: dict[str, set[int]] = defaultdict(set)
-        self._of_story: dict[int, set[int]] = defaultdict(set)
+        # Ascending ids, not sets: the newest can be taken without touching the others, whatever came in which order.
+        self._holders: dict[str, list[int]] = {}
+        self._of_story: dict[int, list[int]] = {}
+        self._by_age: list[tuple[datetime, int]] = []
         self._rarities: dict[int, float] = {}
 
     def __len__(self) -> int:
@@ -72,9 +90,10 @@ class StoryIndex:
         self.remove(article_id)
         self._entries[article_id] = entry
         self._rarities.clear()
-        self._of_story[entry.story_id].add(article_id)
+        heapq.heappush(self._by_age, (entry.news_at, article_id))
+        _insert(self._of_story, entry.story_id, article_id)
         for word in entry.words:
-            self._holders[word].add(article_id)
+            _insert(self._holders, word, article_id)
 
     def remove(self, article_id: int) -> None:
         """Forget an article; unknown ones are ignored."""
@@ -82,20 +101,22 @@ class StoryIndex:
         if entry is None:
             return
         self._rarities.clear()
-        self._of_story[entry.story_id].discard(article_id)
+        _discard(self._of_story, entry.story_id, article_id)
         for word in entry.words:
-            self._holders[word].discard(article_id)
-            if not self._holders[word]:
-                del self._holders[word]
+            _discard(self._holders, word, article_id)
 
     def forget_before(self, moment: datetime) -> None:
         """Drop articles whose news is older than `moment`."""
-        for article_id in [key for key, entry in self._entries.items() if entry.news_at < moment]:
-            self.remove(article_id)
+        while self._by_age and self._by_age[0][0] < moment:
+            news_at, article_id = heapq.heappop(self._by_age)
+            entry = self._entries.get(article_id)
+            if entry and entry.news_at == news_at:  # an edited one comes up again when its later news is old
+                self.remove(article_id)
 
     def best_match(self, new: Entry, window: timedelta) -> Match | None:
         """The story most similar to `new` among those with news within `window`, None when nothing shares a telling
         word. `new.story_id` is not looked at."""
+        self.work.lookups += 1
         rarity = {word: self._rarity(word) for word in new.words}
         norm = _norm(new.words, rarity)
         matches = [self._match(story_id, new, window, norm) for story_id in self._candidates(rarity)]
@@ -103,19 +124,30 @@ class StoryIndex:
         return max(matches, key=lambda match: (match.similarity, -match.story_id), default=None)
 
     def _candidates(self, rarity: Mapping[str, float]) -> list[int]:
-        """Stories that share the most telling words, at most CANDIDATES: what bounds the cost of a look-up."""
-        most = max(10.0, COMMON_SHARE * len(self._entries))
+        """Stories that share the most telling words, at most CANDIDATES, found by looking at POSTINGS holders at most:
+        what bounds the cost of a look-up."""
         shared: defaultdict[int, float] = defaultdict(float)
-        for word in sorted(rarity):
-            holders = self._holders.get(word, ())
-            if len(holders) <= most:
-                for story_id in {self._entries[article_id].story_id for article_id in holders}:
-                    shared[story_id] += rarity[word]
-        return sorted(shared, key=lambda story_id: (-shared[story_id], story_id))[:CANDIDATES]
+        for word, holders in self._rarest_holders(rarity):
+            self.work.holders += len(holders)
+            for story_id in {self._entries[article_id].story_id for article_id in holders}:
+                shared[story_id] += rarity[word]
+        return heapq.nlargest(CANDIDATES, shared, key=lambda story_id: (shared[story_id], story_id))
+
+    def _rarest_holders(self, words: Iterable[str]) -> Iterator[tuple[str, Sequence[int]]]:
+        """The articles that hold each of `words`, rarest word first; of the last word only the newest are left."""
+        most = max(10.0, COMMON_SHARE * len(self._entries))
+        left = POSTINGS
+        for held, word in sorted((len(self._holders.get(word, ())), word) for word in words):
+            if not 0 < held <= most:
+                continue
+            yield word, self._holders[word][-left:]
+            left -= held
+            if left <= 0:
+                return
 
     def _match(self, story_id: int, new: Entry, window: timedelta, norm: float) -> Match:
-        newest_first = sorted(self._of_story[story_id], reverse=True)[:MEMBERS]
-        members = [self._entries[article_id] for article_id in newest_first]
+        members = [self._entries[article_id] for article_id in reversed(self._of_story[story_id][-MEMBERS:])]
+        self.work.compared += len(members)
         values = [
             self._likeness(new, member, norm) for member in members if abs(new.news_at - member.news_at) <= window
         ]
@@ -156,6 +188,18 @@ class StoryIndex:
     def _size(self) -> int:
         # At least 200 articles are assumed, so that the first stories of a fresh database are not judged by noise.
         return max(len(self._entries), 200)
+
+
+def _insert(lists: dict[Key, list[int]], key: Key, article_id: int) -> None:
+    found = lists.setdefault(key, [])
+    found.insert(bisect_left(found, article_id), article_id)  # nearly always at the end
+
+
+def _discard(lists: dict[Key, list[int]], key: Key, article_id: int) -> None:
+    found = lists[key]
+    del found[bisect_left(found, article_id)]
+    if not found:
+        del lists[key]
 
 
 def _norm(words: Mapping[str, float], rarity: Mapping[str, float]) -> float:

@@ -31,7 +31,7 @@ from models.database import Database, open_database
 from models.story import stories_to_judge
 
 STEP = timedelta(minutes=30)
-BATCH = 200
+BATCH, GATHERED = 200, 500  # fewer than asked for means that none is left: the question need not be put again
 TEMPO_HOURS = 6
 FOLLOWED = timedelta(days=60)  # long enough for a feed to be of the panel from the first day on
 Tell = Callable[[str, int, int], None]
@@ -184,11 +184,11 @@ def _step(
         for article, entry in group:
             feed = session.get_one(Feed, feeds[article.source])
             store_entries(session, feed, [entry], settings.service.articles, now)
-    while read_new_articles(database, judge, now, BATCH):
+    while read_new_articles(database, judge, now, BATCH) == BATCH:
         pass
     stories = settings.alerts.stories
     with database.write() as session:
-        while gather_stories(session, index, stories):
+        while gather_stories(session, index, stories, GATHERED) == GATHERED:
             pass
         raise_alerts(session, settings.alerts, now, timezone=settings.digest.timezone)
     if now.hour % TEMPO_HOURS == 0:
