@@ -443,7 +443,7 @@ async def test_a_threshold_is_backtested_before_the_yes(bench: Bench) -> None:
     await bench.follow(asked, "Backtest 7d")
     verdict, report = await bench.fake.sent(2)
     assert bench.commands[0][:-1] == ["backtest", "--since", "7d", "--set", "levels.watch=45.0", "--html"]
-    assert "told  3\nall went well &lt;b&gt;" in verdict.text
+    assert "told · 3\nall went well &lt;b&gt;" in verdict.text
     assert report.params["document"] == b"<html>plots</html>"
     assert bench.settings.alerts.levels.watch == 40.0
     await bench.follow(verdict, "Change it")

@@ -240,7 +240,8 @@ async def _tried(call: Call, planned: Planned) -> Reply:
         command = ["backtest", "--since", TRIED, "--set", f"{name}={value}", "--html", str(report)]
         reply = await outcome(call, command, "set:list")
         document = ("backtest.html", await asyncio.to_thread(report.read_bytes)) if report.exists() else None
-    asked = _question(call, planned, f"{name} = {_shown(planned.value)}\n\n{reply.message.plain}", can_be_tried=False)
+    said = "\n".join(line for line in reply.message.plain.splitlines() if scratch not in line)  # the page comes along
+    asked = _question(call, planned, f"{name} = {_shown(planned.value)}\n\n{said}", can_be_tried=False)
     return Reply(asked.message, document=document)
 
 
