@@ -109,7 +109,7 @@ def test_a_quiet_week_gets_a_digest_that_says_so() -> None:
 
 def test_a_digest_shows_the_week_against_the_one_before() -> None:
     text = digest_message(week(alerts={"critical": 1}, pairs=(PairLine("A-B", 80, 40, 10, 10),))).plain
-    assert "peak of the week before → of this one" in text
+    assert "peak: week before → this week" in text
     assert "A-B: escalation\u00a040\u00a0↑\u00a080, easing\u00a010\u00a0→\u00a010" in text  # broken at the comma only
     assert "Alerts raised: 1 critical." in text
 

@@ -95,7 +95,7 @@ def _pairs(pairs: tuple[PairLine, ...]) -> list[tuple[str, str]]:
         f"easing{_NBSP}{_change(pair.deescalation, pair.deescalation_before)}"
         for pair in pairs
     ]
-    return [_heading("Pairs (peak of the week before → of this one)"), *[_text(line) for line in lines]]
+    return [_heading("Pairs (peak: week before → this week)"), *[_text(line) for line in lines]]
 
 
 def _change(now: float, before: float) -> str:
