@@ -3,7 +3,7 @@
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -46,7 +46,6 @@ def week_chart(week: Sequence[Day], before: Sequence[Day], title: str) -> bytes:
 
 def index_chart(points: "Sequence[Point]", title: str) -> bytes:
     """A PNG of tension over time: escalation upwards, easing downwards, what is usual as a line."""
-    from matplotlib.dates import AutoDateLocator, DateFormatter
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(WIDTH_INCHES, HEIGHT_INCHES), dpi=DPI, facecolor=PAPER, layout="constrained")
@@ -63,9 +62,9 @@ def index_chart(points: "Sequence[Point]", title: str) -> bytes:
     usual = [(point.start, point.usual) for point in points if point.usual is not None]
     if usual:
         axes.plot(*zip(*usual, strict=True), color=BEFORE, linewidth=2.4, label="usual", zorder=3)
-    axes.xaxis.set_major_locator(AutoDateLocator(minticks=3, maxticks=6))
-    axes.xaxis.set_major_formatter(DateFormatter("%d %b"))
-    axes.tick_params(axis="x", labelsize=POINTS)
+    ticks = starts[:: max(1, len(starts) // 5)]
+    hours = "\n%H:%M" if len(points) > 1 and points[-1].start - points[0].start < timedelta(days=5) else ""
+    axes.set_xticks(ticks, [f"{at.day} {at:%b{hours}}" for at in ticks], fontsize=POINTS)
     _dress(axes, title)
     picture = io.BytesIO()
     figure.savefig(picture, format="png", metadata={"Software": "Tocsin"})
