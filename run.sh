@@ -13,6 +13,7 @@ usage() {
 ./run.sh test       run the tests                       ./run.sh test tests/test_cluster.py -x
 ./run.sh lint       style, types and import contracts
 ./run.sh bench      speed and scale, measured on this machine
+./run.sh pictures   the main messages as a phone shows them, drawn for docs/messages.md
 ./run.sh train      train the classifier on classifiers/corpus and admins' labels; promoted only if better
 ./run.sh help       this text
 
@@ -94,5 +95,6 @@ lint)
     "$venv/bin/lint-imports"
     ;;
 bench) exec "$python" -m benchmarks "$@" ;;
+pictures) exec "$python" -m pictures "$@" ;;
 *) exec "$python" -m bot "$command" "$@" ;;
 esac

@@ -185,5 +185,7 @@ def said(value: Any, limit: int = 200) -> str:
     """A value of the record as people read it."""
     if value is None:
         return "nothing"
+    if isinstance(value, float):
+        return f"{value:g}"
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= limit else f"{text[:limit]}…"

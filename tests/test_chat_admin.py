@@ -355,9 +355,9 @@ async def test_a_threshold_changes_after_a_yes_with_its_outlook_and_is_taken_bac
     bench.add(*(story(number, 50.0) for number in range(20)))
     before = bench.text("alerts")
     key = await bench.follow(await bench.press("adm:set:sec:levels"), "watch")
-    assert "watch = 40.0" in key.text
+    assert "watch = 40\n" in key.text
     asked = await bench.follow(key, "+5")
-    assert "levels.watch: 40.0 → 45.0" in asked.text
+    assert "levels.watch: 40 → 45" in asked.text
     assert "20 stories" in asked.text
     assert bench.text("alerts") == before
     done = await bench.follow(asked, "Change it")
@@ -443,7 +443,7 @@ async def test_a_threshold_is_backtested_before_the_yes(bench: Bench) -> None:
     await bench.follow(asked, "Backtest 7d")
     verdict, report = await bench.fake.sent(2)
     assert bench.commands[0][:-1] == ["backtest", "--since", "7d", "--set", "levels.watch=45.0", "--html"]
-    assert "told  3\nall went well &lt;b&gt;" in verdict.text
+    assert "told · 3\nall went well &lt;b&gt;" in verdict.text
     assert report.params["document"] == b"<html>plots</html>"
     assert bench.settings.alerts.levels.watch == 40.0
     await bench.follow(verdict, "Change it")

@@ -180,7 +180,7 @@ async def test_settings_shows_the_choices_and_buttons_change_them_in_place(bench
 
 async def test_a_digest_day_of_ones_own_moves_the_next_digest(bench: Bench) -> None:
     bench.add(ACTIVE, digest_due_at=NOW + timedelta(days=4))
-    assert "fridays at 18:45" in await bench.ask("/settings day friday") + await bench.ask("/settings time 18:45")
+    assert "Fridays at 18:45" in await bench.ask("/settings day friday") + await bench.ask("/settings time 18:45")
     await bench.ask("/settings timezone Asia/Tokyo")
     found = bench.find()
     assert found is not None
@@ -332,6 +332,20 @@ async def test_status_shows_choices_and_tension_with_a_chart(bench: Bench) -> No
     assert "RU-UA: escalation 18 (usually 0)" in shown.text and "Pairs: RU-UA" in shown.text
 
 
+@pytest.mark.parametrize(
+    ("age", "said"), [(timedelta(days=5), "RU-UA: escalation 18, easing 0"), (timedelta(0), "No pair")]
+)
+async def test_status_shows_tension_before_the_bot_is_six_weeks_old(bench: Bench, age: timedelta, said: str) -> None:
+    bench.add(ACTIVE, dyads=["RU-UA"])
+    with bench.database.write() as session:
+        story = Story(title="s", first_seen_at=NOW, last_seen_at=NOW, dyad="RU-UA")
+        session.add(story)
+        session.flush()
+        feed = add_feed(session, NOW, first_read_at=NOW - age)
+        add_reading(session, feed, NOW - timedelta(hours=1), "t", 90.0, story_id=story.id, gathered=True)
+    assert said in await bench.ask("/status")
+
+
 async def test_digest_sends_the_last_one_again(bench: Bench) -> None:
     bench.add(ACTIVE)
     assert "no digest yet" in await bench.ask("/digest")
@@ -402,7 +416,7 @@ async def test_a_chat_starts_in_the_language_of_its_telegram_and_may_change_it(b
     hello = updates.private("/start", ADMIN)
     hello["message"]["from"]["language_code"] = "fr-CA"
     await bench.say(hello)
-    assert "Apaisement à partir de: warning" in await bench.ask("/settings", ADMIN)
+    assert "Apaisement à partir de : warning" in await bench.ask("/settings", ADMIN)
     assert "abonner cette discussion" in await bench.ask("/help", ADMIN)
     await press(bench, "set:language:language:en", ADMIN)
     assert "Easing from: warning" in await bench.ask("/status", ADMIN)

@@ -64,6 +64,13 @@ def test_an_alert_names_its_sources_with_links_and_the_rule_that_fired() -> None
     assert "Why: r" in message.plain
 
 
+def test_facts_and_sources_stand_apart_from_what_happened() -> None:
+    text = alert_message(alert(signals=[])).plain
+    assert "\n\nScores: escalation 70" in text
+    assert "\n\n1 independent source:\n• Meridian" in text
+    assert "\n\n\n" not in text
+
+
 hostile = st.text(max_size=900) | st.sampled_from(
     ["<b>", "</a>", "&lt;", '"><script>', "🇺🇦" * 300, "\u202eabc", "x" * 9000]
 )
@@ -102,7 +109,8 @@ def test_a_quiet_week_gets_a_digest_that_says_so() -> None:
 
 def test_a_digest_shows_the_week_against_the_one_before() -> None:
     text = digest_message(week(alerts={"critical": 1}, pairs=(PairLine("A-B", 80, 40, 10, 10),))).plain
-    assert "A-B: escalation 40 ↑ 80, easing 10 → 10" in text
+    assert "peak: week before → this week" in text
+    assert "A-B: escalation\u00a040\u00a0↑\u00a080, easing\u00a010\u00a0→\u00a010" in text  # broken at the comma only
     assert "Alerts raised: 1 critical." in text
 
 

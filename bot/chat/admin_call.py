@@ -123,9 +123,11 @@ async def outcome(call: Call, command: Sequence[str], back: str) -> Reply:
 
 
 def without_frames(text: str) -> str:
-    """What a command printed, for a narrow screen without a fixed pitch: no frames of tables, no runs of blanks."""
-    lines = (re.sub(r"\s*[│┃]\s*", "  ", re.sub(r"[─━┏┓┗┛┡┩┳┻╇┴┬├┤┼└┘┌┐╭╮╰╯]", "", line)) for line in text.splitlines())
-    kept = (" ".join(part for part in re.split(r" {3,}", line.strip()) if part) for line in lines)
+    """What a command printed, for a narrow screen without a fixed pitch: dots between columns, no frames."""
+    lines = (
+        re.sub(r"\s*[│┃]\s*", "   ", re.sub(r"[─━┏┓┗┛┡┩┳┻╇┴┬├┤┼└┘┌┐╭╮╰╯]", "", line)) for line in text.splitlines()
+    )
+    kept = (" · ".join(part for part in re.split(r" {3,}", line.strip()) if part) for line in lines)
     return "\n".join(line for line in kept if line)
 
 

@@ -82,7 +82,7 @@ def show_status(
     if isinstance(known, Message):
         return known, None
     _unmute_in_time(known, now)
-    since = now - STATUS_SPAN
+    since = _followed_since(session, now)
     pairs = list(known.dyads or known_choices(session, now).dyads)[:STATUS_PAIRS]
     series = {pair: tension(told_by_panel(session, since, pair), since, now, STATUS_STEP) for pair in pairs}
     today = [
@@ -90,8 +90,18 @@ def show_status(
     ]
     busy = [row for row in today if row[1] or row[2]]
     loudest = max(busy, key=lambda row: row[1] + row[2], default=None)
-    drawn = (f"{loudest[0]}, six weeks", series[loudest[0]]) if loudest else None
+    drawn = (f"{loudest[0]} since {since:%d %b}", series[loudest[0]]) if loudest else None
     return replies.status(summary(known, settings), busy, in_language(known.language)), drawn
+
+
+def _followed_since(session: Session, now: datetime) -> datetime:
+    """Where /status begins: six weeks ago, or a day after the first feed was read, when the others had been too.
+
+    Only feeds followed before it count, so that without this a new bot would know of no tension for six weeks.
+    """
+    first = session.exec(select(func.min(Feed.first_read_at))).one()
+    begin = min(first + STATUS_STEP, now - STATUS_STEP) if first is not None else now - STATUS_SPAN
+    return max(begin, now - STATUS_SPAN)
 
 
 def show_digest(session: Session, visitor: Visitor) -> tuple[Message, bytes | None]:

@@ -62,7 +62,7 @@ async def play_demo(console: Console, stage: Stage, start: datetime = START, end
     """Play the month from `start` to `end` into an empty database, printing what rings. Raises TocsinError."""
     clock = SimulatedClock(start)
     async with demo_app(console, stage, clock) as app:
-        await _live_through(app, clock, end, console)
+        await live_through(app, clock, end, console)
         _show_summary(app, console, stage.folder)
         if stage.picture is not None:
             await _draw(app, stage.picture)
@@ -111,7 +111,8 @@ def _write_config(folder: Path, source: Path, feeds: str) -> None:
     (folder / "feeds.toml").write_text(feeds, encoding="utf-8")
 
 
-async def _live_through(app: App, clock: SimulatedClock, end: datetime, console: Console) -> None:
+async def live_through(app: App, clock: SimulatedClock, end: datetime, console: Console) -> None:
+    """One round of every stage each two hours until `end`, with a bar on the console."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

@@ -77,8 +77,8 @@ def alert_message(alert: Alert) -> Message:
         _paragraph(clip(facts["title"], TITLE_LIMIT), bold=True),
         _paragraph(facts["summary"]),
         *_dispute_lines(facts),
-        *_facts_lines(alert, facts),
-        *_source_lines(facts),
+        *_apart(_facts_lines(alert, facts)),
+        *_apart(_source_lines(facts)),
     ]
     kept = _fit([block for block in blocks if block[1]])
     return Message(
@@ -203,6 +203,12 @@ def _source_lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
     head = f"{count} independent source{'s' if count != 1 else ''}"
     head += f", {reports} publishers:" if reports > count else ":"
     return [_paragraph(head), *[_source_line(source) for source in shown]] if shown else []
+
+
+def _apart(lines: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Those that say anything, after an empty line: on a phone an alert is some twenty lines long."""
+    said = [line for line in lines if line[1]]
+    return [(f"\n{html}", f"\n{plain}") for html, plain in said[:1]] + said[1:]
 
 
 def _source_line(source: dict[str, str]) -> tuple[str, str]:

@@ -3,7 +3,7 @@
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from bot.pipeline.index import Point
 
 WIDTH_INCHES, HEIGHT_INCHES, DPI = 7.2, 4.5, 150  # 1080 by 675 pixels: the width of a phone
+TITLE_POINTS, POINTS = 20, 15  # a phone shows a third of these pixels: 13 and 10 px of its own
 INK, PAPER, GRID = "#1c1f24", "#ffffff", "#d9dce1"
 ESCALATION, EASING, BEFORE = "#c8452e", "#2f8f5b", "#7b828c"
 
@@ -38,7 +39,8 @@ def week_chart(week: Sequence[Day], before: Sequence[Day], title: str) -> bytes:
         heights = [sign * value for value in values[: len(week)]]
         label = "the week before" if sign > 0 else None
         axes.step(range(len(heights)), heights, where="mid", color=BEFORE, linewidth=1.6, label=label, zorder=3)
-    _dress(axes, week, title)
+    axes.set_xticks(places, [f"{day.day:%a}\n{day.day.day} {day.day:%b}" for day in week], fontsize=POINTS)
+    _dress(axes, title)
     return png_of(figure)
 
 
@@ -49,19 +51,21 @@ def index_chart(points: "Sequence[Point]", title: str) -> bytes:
     figure = Figure(figsize=(WIDTH_INCHES, HEIGHT_INCHES), dpi=DPI, facecolor=PAPER, layout="constrained")
     axes = figure.subplots()
     starts: Any = [point.start for point in points]
-    axes.fill_between(starts, [p.escalation for p in points], step="post", color=ESCALATION, label="escalation")
-    axes.fill_between(starts, [-p.deescalation for p in points], step="post", color=EASING, label="easing")
+    if len(starts) > 1:
+        starts.append(starts[-1] + (starts[-1] - starts[-2]))  # where the last step ends, or it would have no width
+    for sign, values, colour, label in (
+        (1, [point.escalation for point in points], ESCALATION, "escalation"),
+        (-1, [point.deescalation for point in points], EASING, "easing"),
+    ):
+        heights = [sign * value for value in (*values, *values[-1:])][: len(starts)]
+        axes.fill_between(starts, heights, step="post", color=colour, label=label, zorder=2)
     usual = [(point.start, point.usual) for point in points if point.usual is not None]
     if usual:
-        axes.plot(*zip(*usual, strict=True), color=BEFORE, linewidth=1.6, label="usual escalation")
-    axes.axhline(0, color=INK, linewidth=1)
-    axes.set_title(title, fontsize=15, loc="left", color=INK, pad=12)
-    axes.set_ylim(-100, 100)
-    axes.set_yticks([-80, -40, 0, 40, 80], ["80", "40", "0", "40", "80"], fontsize=11)
-    axes.set_ylabel("easing          escalation", fontsize=11, color=INK)
-    axes.grid(axis="y", color=GRID, zorder=0)
-    axes.legend(loc="upper left", ncols=3, fontsize=10, frameon=False)
-    figure.autofmt_xdate()
+        axes.plot(*zip(*usual, strict=True), color=BEFORE, linewidth=2.4, label="usual", zorder=3)
+    ticks = starts[:: max(1, len(starts) // 5)]
+    hours = "\n%H:%M" if len(points) > 1 and points[-1].start - points[0].start < timedelta(days=5) else ""
+    axes.set_xticks(ticks, [f"{at.day} {at:%b{hours}}" for at in ticks], fontsize=POINTS)
+    _dress(axes, title)
     return png_of(figure)
 
 
@@ -72,18 +76,27 @@ def png_of(figure: "Figure") -> bytes:
     return picture.getvalue()
 
 
-def _dress(axes: object, week: Sequence[Day], title: str) -> None:
+def _dress(axes: object, title: str) -> None:
+    """What both charts have: the title, below it the legend, then the scale in both directions."""
     from matplotlib.axes import Axes
 
     assert isinstance(axes, Axes)  # noqa: S101 - subplots() is typed for any number of axes
     axes.axhline(0, color=INK, linewidth=1)
-    axes.set_title(title, fontsize=15, loc="left", color=INK, pad=12)
-    axes.set_xticks(range(len(week)), [f"{day.day:%a}\n{day.day.day} {day.day:%b}" for day in week], fontsize=11)
+    axes.set_title(title, fontsize=TITLE_POINTS, loc="left", color=INK, pad=40)
     axes.set_ylim(-100, 100)
-    axes.set_yticks([-80, -60, -40, 0, 40, 60, 80], ["80", "60", "40", "0", "40", "60", "80"], fontsize=11)
-    axes.set_ylabel("easing          escalation", fontsize=11, color=INK)
+    axes.set_yticks([-80, -40, 0, 40, 80], ["80", "40", "0", "40", "80"], fontsize=POINTS)
+    axes.set_ylabel("easing       escalation", fontsize=POINTS, color=INK)
     axes.grid(axis="y", color=GRID, zorder=0)
     axes.tick_params(colors=INK, length=0)
     for side in ("top", "right", "left", "bottom"):
         axes.spines[side].set_visible(False)
-    axes.legend(loc="upper left", ncols=3, fontsize=10, frameon=False)
+    axes.legend(
+        loc="lower left",
+        bbox_to_anchor=(0, 0.98),
+        ncols=3,
+        fontsize=POINTS,
+        frameon=False,
+        borderaxespad=0,
+        handlelength=1.3,
+        columnspacing=1.3,
+    )

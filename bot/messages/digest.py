@@ -6,6 +6,8 @@ from html import escape
 
 from bot.messages.message import TEXT_LIMIT, Message, clip, units
 
+_NBSP = "\u00a0"  # a phone does not break a line between a number and its arrow
+
 
 @dataclass(frozen=True, slots=True)
 class StoryLine:
@@ -89,16 +91,16 @@ def _pairs(pairs: tuple[PairLine, ...]) -> list[tuple[str, str]]:
     if not pairs:
         return []
     lines = [
-        f"• {pair.pair}: escalation {_change(pair.escalation, pair.escalation_before)}, "
-        f"easing {_change(pair.deescalation, pair.deescalation_before)}"
+        f"• {pair.pair}: escalation{_NBSP}{_change(pair.escalation, pair.escalation_before)}, "
+        f"easing{_NBSP}{_change(pair.deescalation, pair.deescalation_before)}"
         for pair in pairs
     ]
-    return [_heading("Pairs (peak, week before)"), *[_text(line) for line in lines]]
+    return [_heading("Pairs (peak: week before → this week)"), *[_text(line) for line in lines]]
 
 
 def _change(now: float, before: float) -> str:
     arrow = "↑" if now - before >= 5 else "↓" if before - now >= 5 else "→"
-    return f"{before:.0f} {arrow} {now:.0f}"
+    return f"{before:.0f}{_NBSP}{arrow}{_NBSP}{now:.0f}"
 
 
 def _section(title: str, lines: tuple[StoryLine, ...]) -> list[tuple[str, str]]:

@@ -80,7 +80,7 @@ def summary(subscriber: Subscriber, settings: Settings) -> str:
         (say("Sound"), say("off") if subscriber.silent else say("on")),
         (say("Link previews"), say("on") if subscriber.link_previews else say("off")),
     )
-    return "\n".join(f"{name}: {value}" for name, value in lines if value)
+    return "\n".join(say("{name}: {value}").format(name=name, value=value) for name, value in lines if value)
 
 
 def _quiet_words(subscriber: Subscriber, say: Say) -> str:
@@ -97,7 +97,13 @@ def _digest_words(subscriber: Subscriber, settings: Settings) -> str:
         return say("off")
     day = WEEKDAYS[subscriber.digest_weekday] if subscriber.digest_weekday is not None else settings.digest.weekday
     at = subscriber.digest_at or format(settings.digest.at, "%H:%M")
-    return say("{day}s at {time}").format(day=say(day), time=at)
+    return say("{day}s at {time}").format(day=_day(day, say), time=at)
+
+
+def _day(name: str, say: Say) -> str:
+    """A day of the week; only English begins it with a capital."""
+    word = say(name)
+    return name.capitalize() if word == name else word
 
 
 def _main(offer: Offer) -> tuple[str, Rows]:
@@ -221,7 +227,7 @@ def _digest(offer: Offer) -> tuple[str, Rows]:
     when = _digest_words(subscriber, settings)
     return offer.say("The weekly digest: {when}. Any time: /settings time 18:45").format(when=when), (
         tuple(_choice("digest", "digest", key, held == subscriber.digest, word) for key, held, word in _switch(offer)),
-        *_in_rows([_choice("digest", "day", name, name == day, offer.say(name)[:3]) for name in WEEKDAYS], 4),
+        *_in_rows([_choice("digest", "day", name, name == day, _day(name, offer.say)[:3]) for name in WEEKDAYS], 4),
         tuple(_choice("digest", "time", clock, clock == at, clock) for clock in ("07:00", "08:00", "18:00", "20:00")),
     )
 

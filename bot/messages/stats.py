@@ -4,7 +4,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from bot.messages.chart import DPI, EASING, ESCALATION, GRID, HEIGHT_INCHES, INK, PAPER, WIDTH_INCHES, png_of
+from bot.messages.chart import (
+    DPI,
+    EASING,
+    ESCALATION,
+    GRID,
+    HEIGHT_INCHES,
+    INK,
+    PAPER,
+    POINTS,
+    TITLE_POINTS,
+    WIDTH_INCHES,
+    png_of,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +76,13 @@ def stats_chart(days: Sequence[DayCount]) -> bytes:
     places = range(len(days))
     alerts.bar(places, [day.alerts for day in days], color=ESCALATION, width=0.62, zorder=2)
     articles.bar(places, [day.articles for day in days], color=EASING, width=0.62, zorder=2)
-    articles.set_xticks(places, [f"{day.day.day}\n{day.day:%b}" for day in days], fontsize=10)
+    articles.set_xticks(places, [f"{day.day.day}\n{day.day:%b}" for day in days], fontsize=POINTS)
     for axes, title in ((alerts, "Alerts a day"), (articles, "Articles a day")):
-        axes.set_title(title, fontsize=13, loc="left", color=INK)
+        axes.set_title(title, fontsize=TITLE_POINTS, loc="left", color=INK)
         axes.yaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
         axes.set_ylim(bottom=0)
         axes.grid(axis="y", color=GRID, zorder=0)
-        axes.tick_params(colors=INK, length=0)
+        axes.tick_params(colors=INK, length=0, labelsize=POINTS)
         for side in ("top", "right", "left"):
             axes.spines[side].set_visible(False)
     return png_of(figure)
