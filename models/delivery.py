@@ -10,7 +10,7 @@ from enum import IntEnum, StrEnum
 from typing import Any, cast
 from uuid import uuid4
 
-from sqlalchemy import JSON, ColumnElement, CursorResult, Index, UniqueConstraint, update
+from sqlalchemy import JSON, ColumnElement, CursorResult, Index, UniqueConstraint, case, update
 from sqlmodel import Field, Session, SQLModel, col, func, select
 
 from models.alert import Alert, AlertKind
@@ -25,7 +25,7 @@ class DeliveryState(StrEnum):
     SENDING = "sending"  #: claimed until `send_after`; then its sender is taken for dead
     SENT = "sent"  #: accepted; `message_id` is set where there is one
     UNCERTAIN = "uncertain"  #: the answer was lost, for an alert twice; it may have arrived
-    FAILED = "failed"  #: gave up; `error` says why
+    FAILED = "failed"  #: gave up, and it never arrived; `error` says why
 
 
 class Priority(IntEnum):
@@ -178,6 +178,18 @@ def settle(session: Session, delivery: Delivery, claim: str | None, **values: An
     )
     result = cast(CursorResult[Any], session.execute(settled, execution_options={"synchronize_session": False}))
     return result.rowcount == 1
+
+
+def given_up(delivery: Delivery) -> DeliveryState:
+    """The state in which a delivery ends that is not tried again: FAILED only where no earlier try may have arrived."""
+    return DeliveryState.UNCERTAIN if delivery.lost_answers else DeliveryState.FAILED
+
+
+def give_up_waiting(session: Session, rows: ColumnElement[bool], error: str) -> None:
+    """End those of `rows` that wait, as `given_up` says."""
+    state = case((col(Delivery.lost_answers) > 0, DeliveryState.UNCERTAIN), else_=DeliveryState.FAILED)
+    waiting = col(Delivery.state) == DeliveryState.WAITING
+    session.execute(update(Delivery).where(rows, waiting).values(state=state, error=error))
 
 
 def alerts_sent_since(session: Session, since: datetime, level: int) -> dict[int, int]:

@@ -222,7 +222,10 @@ async def test_the_cause_tells_whether_the_request_may_have_arrived(cause: Excep
     await request.shutdown()
 
 
-@pytest.mark.parametrize("body", [b"<html>Sign in to the hotel's network</html>", b'{"welcome": "guest"}'])
+@pytest.mark.parametrize(
+    "body",
+    [b"<html>Sign in to the hotel's network</html>", b'{"welcome": "guest"}', b"[]", b"null", b'{"ok": true}', b""],
+)
 async def test_an_answer_that_is_not_telegrams_counts_as_lost(body: bytes) -> None:
     request = HTTPXRequest(httpx_kwargs={"transport": httpx.MockTransport(lambda _: httpx.Response(200, content=body))})
     bot = telegram.Bot(TOKEN, request=request, get_updates_request=request)

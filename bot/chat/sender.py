@@ -137,7 +137,7 @@ class TelegramSender:
             raise as_failure(error, where) from error
         except TelegramError as error:
             raise as_failure(error, where) from error
-        except (KeyError, TypeError) as error:  # JSON that is not the Bot API's, as a proxy may answer
+        except (AttributeError, KeyError, TypeError) as error:  # JSON that is not the Bot API's, as a proxy may answer
             raise SendFailure(f"{where}: Telegram's answer cannot be read: {error!r}", lost_answer=True) from error
 
     async def _await_turn(self, envelope: Envelope, where: str) -> None:

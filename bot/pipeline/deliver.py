@@ -19,7 +19,7 @@ from bot.pipeline.fold import fold_old_news
 from models import Delivery, DeliveryState, Digest, Outlet, Priority, Subscriber
 from models.chats import block_chat, move_chat
 from models.database import Database
-from models.delivery import anything_due, begin, claim_due, lost_claims, settle
+from models.delivery import anything_due, begin, claim_due, given_up, lost_claims, settle
 
 log = logging.getLogger(__name__)
 
@@ -203,11 +203,11 @@ def outcome_of(delivery: Delivery, failure: SendFailure, now: datetime) -> dict[
         after = now + timedelta(seconds=failure.retry_after_s)
         return {"state": DeliveryState.WAITING, "send_after": after, "attempts": delivery.attempts - 1, "error": error}
     if failure.permanent:
-        return {"state": DeliveryState.FAILED, "error": error}
+        return {"state": given_up(delivery), "error": error}
     if failure.lost_answer:
         return _after_lost_answer(delivery, error, now)
     if delivery.attempts >= MOST_ATTEMPTS:
-        return {"state": DeliveryState.FAILED, "error": f"gave up after {delivery.attempts} attempts: {error}"}
+        return {"state": given_up(delivery), "error": f"gave up after {delivery.attempts} attempts: {error}"}
     return {"state": DeliveryState.WAITING, "send_after": now + retry_delay(delivery.attempts), "error": error}
 
 
