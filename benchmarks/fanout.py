@@ -9,6 +9,7 @@ raised for one chat: how many messages are still accepted before each of these i
 
 import argparse
 import asyncio
+import logging
 import multiprocessing
 import time
 from collections import deque
@@ -33,7 +34,7 @@ from bot.messages.message import notice
 from bot.outlet import Chat, Envelope
 from bot.pipeline.decide import raise_alerts
 from bot.pipeline.deliver import drain_outbox
-from config.schema import Rate
+from config.schema import FREE_PER_SECOND, Rate
 from models import Delivery, Outlet, Priority
 from models.delivery import open_deliveries
 from models.subscriber import find_subscriber
@@ -100,6 +101,7 @@ class CountingApi:
 
 def serve(pipe: Connection, per_second: float) -> None:
     """Run until the process is ended; the port goes through `pipe`."""
+    logging.getLogger().addHandler(logging.NullHandler())  # else each client that was killed leaves a traceback
     asyncio.run(_serve(pipe, per_second))
 
 
@@ -133,7 +135,7 @@ def served(per_second: float) -> Iterator[str]:
 
 async def fan_out(chats: int, per_second: float, address: str) -> Fanned:
     """Raise one alert for so many chats and send it, with two interruptions in the middle."""
-    rate = Rate(per_second=per_second)
+    rate = Rate(per_second=per_second, paid_broadcast=per_second > FREE_PER_SECOND)
     limiter = Limiter(lambda: rate)
     async with (
         open_bot(TOKEN, address) as bot,

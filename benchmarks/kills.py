@@ -93,7 +93,7 @@ async def _work(folder: Path, address: str, moment: datetime, mode: str, pipe: C
     def clock() -> datetime:
         return moment + timedelta(seconds=time.monotonic() - began)
 
-    rate = Rate(per_second=1000.0, private_per_second=30.0)
+    rate = Rate(per_second=1000.0, private_per_second=30.0, paid_broadcast=True)
     async with open_bot(TOKEN, address) as bot:
         senders = {Outlet.TELEGRAM: TelegramSender(bot, Limiter(lambda: rate))}
         async with open_app(folder, _url(folder), senders, clock) as app:

@@ -365,6 +365,19 @@ def test_a_more_urgent_alert_overtakes_what_is_not_yet_under_way(database: Datab
     assert [envelope.message.plain for envelope in sender.accepted].index("!") == 5
 
 
+def test_the_admins_order_decides_what_is_sent_first(database: Database, now: datetime) -> None:
+    order = [Priority.DIGEST, Priority.REPLY, Priority.BROADCAST, Priority.NOTICE, Priority.ALERT]
+    with database.write() as session:
+        for priority in Priority:
+            for urgency in (1, 2):
+                chat = add_subscriber(session, now)
+                queue(session, chat, now, f"{priority}:{urgency}", priority=priority, urgency=urgency)
+    sender = ScriptedSender()
+    drained = drain_outbox(database, {Outlet.TELEGRAM: sender}, lambda: now, at_once=1, order=order)
+    assert asyncio.run(drained) == 10
+    assert [envelope.priority for envelope in sender.accepted] == [kind for kind in order for _ in range(2)]
+
+
 def test_a_flood_limit_is_the_whole_chats_with_its_topics(database: Database, now: datetime) -> None:
     with database.write() as session:
         for topic in (1, 2):
