@@ -72,8 +72,9 @@ class Fanned:
 class CountingApi:
     """sendMessage with limits in sliding windows; everything else it is asked says ok."""
 
-    def __init__(self, per_second: float) -> None:
+    def __init__(self, per_second: float, per_chat_s: float) -> None:
         self._per_second = per_second
+        self._per_chat_s = per_chat_s
         self._window: deque[float] = deque()
         self._last: dict[str, float] = {}
         self.accepted: list[tuple[float, str, str]] = []
@@ -85,7 +86,7 @@ class CountingApi:
         chat, text, now = str(form.get("chat_id")), str(form.get("text")), time.monotonic()
         while self._window and self._window[0] <= now - 1:
             self._window.popleft()
-        if len(self._window) >= self._per_second or self._last.get(chat, -9.0) > now - 1:
+        if len(self._window) >= self._per_second or self._last.get(chat, -9.0) > now - self._per_chat_s:
             self.refused += 1
             return web.json_response(TOO_MANY, status=429)
         self._window.append(now)
@@ -99,14 +100,14 @@ class CountingApi:
         return web.json_response({"accepted": self.accepted, "refused": self.refused})
 
 
-def serve(pipe: Connection, per_second: float) -> None:
+def serve(pipe: Connection, per_second: float, per_chat_s: float) -> None:
     """Run until the process is ended; the port goes through `pipe`."""
     logging.getLogger().addHandler(logging.NullHandler())  # else each client that was killed leaves a traceback
-    asyncio.run(_serve(pipe, per_second))
+    asyncio.run(_serve(pipe, per_second, per_chat_s))
 
 
-async def _serve(pipe: Connection, per_second: float) -> None:
-    api = CountingApi(per_second)
+async def _serve(pipe: Connection, per_second: float, per_chat_s: float) -> None:
+    api = CountingApi(per_second, per_chat_s)
     app = web.Application()
     app.router.add_post("/bot{token}/sendMessage", api.answer)
     app.router.add_get("/report", api.report)
@@ -118,10 +119,11 @@ async def _serve(pipe: Connection, per_second: float) -> None:
 
 
 @contextmanager
-def served(per_second: float) -> Iterator[str]:
-    """A server in a process of its own; yields its address."""
+def served(per_second: float, per_chat_s: float = 1.0) -> Iterator[str]:
+    """A server in a process of its own; yields its address. `per_chat_s`: seconds between two messages to a chat."""
     ours, theirs = multiprocessing.Pipe()
-    process = multiprocessing.get_context("spawn").Process(target=serve, args=(theirs, per_second), daemon=True)
+    wanted = (theirs, per_second, per_chat_s)
+    process = multiprocessing.get_context("spawn").Process(target=serve, args=wanted, daemon=True)
     process.start()
     try:
         yield f"http://127.0.0.1:{ours.recv()}"
