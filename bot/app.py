@@ -34,7 +34,7 @@ from bot.subscribers import replan_digests, settle_terminal
 from config.errors import ConfigError, ModelError
 from config.load import fingerprint, load_settings
 from config.schema import Fetching, Settings
-from models import Outlet
+from models import Outlet, Priority
 from models.database import Database, open_database
 from models.feed import sync_feeds
 
@@ -109,7 +109,8 @@ class App:
     async def deliver(self) -> int:
         """deliveries -> messages"""
         max_age = timedelta(hours=self.settings.alerts.telling.max_age_hours)
-        return await drain_outbox(self.database, self.senders, self.clock, max_age=max_age)
+        order = [Priority[kind.upper()] for kind in self.settings.telegram.rate.order]
+        return await drain_outbox(self.database, self.senders, self.clock, max_age=max_age, order=order)
 
     async def digest(self) -> int:
         """a week -> digests that are due"""

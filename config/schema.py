@@ -207,12 +207,39 @@ class Alerts(Table):
 # telegram.toml --------------------------------------------------------------------------------------------------------
 
 
+MessageKind = Literal["reply", "alert", "notice", "digest", "broadcast"]
+KINDS: tuple[MessageKind, ...] = ("reply", "alert", "notice", "digest", "broadcast")
+#: What Telegram accepts in a second from one bot without a fee.
+FREE_PER_SECOND = 30.0
+
+
 class Rate(Table):
-    """Messages allowed, from https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this"""
+    """Messages allowed, from https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this
+
+    `order`: which kind goes first when several wait. With `paid_broadcast` alerts and broadcasts may exceed
+    FREE_PER_SECOND, for which Telegram takes Stars.
+    """
 
     per_second: float = Field(default=30, gt=0, le=1000)
     private_per_second: float = Field(default=1, gt=0, le=30)
     group_per_minute: float = Field(default=20, gt=0, le=1000)
+    order: tuple[MessageKind, ...] = KINDS
+    paid_broadcast: bool = False
+
+    @model_validator(mode="after")
+    def every_kind_once(self) -> Self:
+        if sorted(self.order) != sorted(KINDS):
+            raise ValueError(f"order: must name each of {', '.join(KINDS)} once, got {', '.join(self.order)}")
+        return self
+
+    @model_validator(mode="after")
+    def more_is_paid_for(self) -> Self:
+        if self.per_second > FREE_PER_SECOND and not self.paid_broadcast:
+            raise ValueError(
+                f"per_second: must be at most {FREE_PER_SECOND:g}, which is all that Telegram accepts without a fee, "
+                f"got {self.per_second:g}; paid_broadcast = true allows more and costs Stars"
+            )
+        return self
 
 
 class Telegram(Table):

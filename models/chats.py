@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlmodel import Session, col, select, update
 
 from models.alert import Suppression, suppress
-from models.delivery import Delivery, DeliveryState
+from models.delivery import Delivery, give_up_waiting
 from models.subscriber import Outlet, Subscriber, SubscriberState, find_subscriber
 from models.verdict import Verdict
 
@@ -25,12 +25,10 @@ def block_chat(session: Session, chat_id: int, reason: str, now: datetime) -> No
 
 def withdraw_deliveries(session: Session, subscriber: Subscriber, reason: str, notices_too: bool = True) -> None:
     """Give up what waits to be sent to a subscriber; a message being sent at this moment is not called back."""
-    waiting = update(Delivery).where(
-        col(Delivery.subscriber_id) == subscriber.id, col(Delivery.state) == DeliveryState.WAITING
-    )
+    rows = col(Delivery.subscriber_id) == subscriber.id
     if not notices_too:
-        waiting = waiting.where(col(Delivery.alert_id).is_not(None) | col(Delivery.digest_id).is_not(None))
-    session.execute(waiting.values(state=DeliveryState.FAILED, error=reason))
+        rows &= col(Delivery.alert_id).is_not(None) | col(Delivery.digest_id).is_not(None)
+    give_up_waiting(session, rows, reason)
 
 
 def move_chat(session: Session, old: int, new: int) -> None:

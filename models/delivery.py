@@ -10,7 +10,7 @@ from enum import IntEnum, StrEnum
 from typing import Any, cast
 from uuid import uuid4
 
-from sqlalchemy import JSON, ColumnElement, CursorResult, Index, UniqueConstraint, update
+from sqlalchemy import JSON, ColumnElement, CursorResult, Index, SQLColumnExpression, UniqueConstraint, case, update
 from sqlmodel import Field, Session, SQLModel, col, func, select
 
 from models.alert import Alert, AlertKind
@@ -25,11 +25,11 @@ class DeliveryState(StrEnum):
     SENDING = "sending"  #: claimed until `send_after`; then its sender is taken for dead
     SENT = "sent"  #: accepted; `message_id` is set where there is one
     UNCERTAIN = "uncertain"  #: the answer was lost, for an alert twice; it may have arrived
-    FAILED = "failed"  #: gave up; `error` says why
+    FAILED = "failed"  #: gave up, and it never arrived; `error` says why
 
 
 class Priority(IntEnum):
-    """Lower goes first."""
+    """What kind of message it is. Lower goes first, unless config/telegram.toml has another order."""
 
     REPLY = 0
     ALERT = 1
@@ -92,13 +92,16 @@ def claim_due(
     lease: timedelta,
     limit: int,
     busy: Collection[int] = (),
+    order: Sequence[Priority] = tuple(Priority),
 ) -> Sequence[Delivery]:
     """Claim up to `limit` due rows for `outlets` until `now + lease`: most urgent first, then oldest, one a chat.
 
+    `order` names every priority, the one that goes first at its start.
     Chats that are `busy` (ids) are left alone: messages of one chat go one after another, and a slow chat holds up
     nobody else. Safe against other claimers: each row is taken by an UPDATE that still finds it due.
     """
-    ids = _one_a_chat(session, outlets, now, limit, set(busy))
+    by_urgency = _by_urgency(order)
+    ids = _one_a_chat(session, outlets, now, limit, set(busy), by_urgency)
     if not ids:
         return []
     claim = uuid4().hex
@@ -114,20 +117,33 @@ def claim_due(
         )
     )
     session.execute(taken, execution_options={"synchronize_session": False})
-    return session.exec(select(Delivery).where(Delivery.claim == claim).order_by(*_ORDER)).all()
+    return session.exec(select(Delivery).where(Delivery.claim == claim).order_by(*by_urgency)).all()
 
 
-_ORDER = (col(Delivery.priority), col(Delivery.urgency).desc(), col(Delivery.send_after), col(Delivery.id))
 _PAGE = 4
 
 
-def _one_a_chat(session: Session, outlets: Sequence[str], now: datetime, limit: int, busy: set[int]) -> list[int]:
+def _by_urgency(order: Sequence[Priority]) -> tuple[SQLColumnExpression[Any], ...]:
+    kind: SQLColumnExpression[Any] = col(Delivery.priority)
+    if list(order) != sorted(order):  # as they are numbered, the index serves
+        kind = case({int(priority): place for place, priority in enumerate(order)}, value=col(Delivery.priority))
+    return kind, col(Delivery.urgency).desc(), col(Delivery.send_after), col(Delivery.id)
+
+
+def _one_a_chat(
+    session: Session,
+    outlets: Sequence[str],
+    now: datetime,
+    limit: int,
+    busy: set[int],
+    by_urgency: tuple[SQLColumnExpression[Any], ...],
+) -> list[int]:
     """The first due row of each chat, in order. Read by the page: of a long queue mostly the first page is enough."""
     rows = (
         select(Delivery.id, Subscriber.chat_id)
         .join(Subscriber)
         .where(_due(now), col(Subscriber.outlet).in_(outlets))
-        .order_by(*_ORDER)
+        .order_by(*by_urgency)
     )
     found: list[int] = []
     page, size = 0, max(_PAGE * limit, 1)
@@ -178,6 +194,18 @@ def settle(session: Session, delivery: Delivery, claim: str | None, **values: An
     )
     result = cast(CursorResult[Any], session.execute(settled, execution_options={"synchronize_session": False}))
     return result.rowcount == 1
+
+
+def given_up(delivery: Delivery) -> DeliveryState:
+    """The state in which a delivery ends that is not tried again: FAILED only where no earlier try may have arrived."""
+    return DeliveryState.UNCERTAIN if delivery.lost_answers else DeliveryState.FAILED
+
+
+def give_up_waiting(session: Session, rows: ColumnElement[bool], error: str) -> None:
+    """End those of `rows` that wait, as `given_up` says."""
+    state = case((col(Delivery.lost_answers) > 0, DeliveryState.UNCERTAIN), else_=DeliveryState.FAILED)
+    waiting = col(Delivery.state) == DeliveryState.WAITING
+    session.execute(update(Delivery).where(rows, waiting).values(state=state, error=error))
 
 
 def alerts_sent_since(session: Session, since: datetime, level: int) -> dict[int, int]:

@@ -5,7 +5,11 @@ from typing import Any
 
 from sqlmodel import Session
 
+from config.schema import Rate
 from models import Article, Feed, Outlet, Reading, Subscriber, SubscriberState
+
+#: For a server that has none of Telegram's limits; Settings would not let it pass.
+UNLIMITED = Rate.model_construct(per_second=1000.0, private_per_second=30.0, group_per_minute=1000.0)
 
 _count = iter(range(10**9))
 

@@ -167,15 +167,34 @@ def test_a_correction_of_what_still_waits_changes_that_message_and_never_overtak
     tell(database, night + HOUR, 65.0, story)
     (held,) = deliveries(database)
     assert held.state == "waiting" and "CONFIRMED" in held.message["title"]
+    take_back(database, story, night + 2 * HOUR)
+    (held,) = deliveries(database)
+    assert (held.state, held.error) == ("failed", "retracted before it was sent")
+
+
+def take_back(database: Database, story: int, at: datetime) -> None:
+    """The reports are rewritten, and alerts are raised."""
     with database.write() as session:
         for reading in session.exec(select(Reading)).all():
             reading.latest = False
             facts = reading.model_dump(exclude={"id"}) | {"revision": 1, "escalation": 3.0, "latest": True}
             session.add(Reading(**facts))
         session.get_one(Story, story).changed = True
-        raise_alerts(session, SETTINGS, night + 2 * HOUR)
-    (held,) = deliveries(database)
-    assert (held.state, held.error) == ("failed", "retracted before it was sent")
+        raise_alerts(session, SETTINGS, at)
+
+
+def test_the_retraction_of_what_may_have_arrived_is_told_and_the_alert_not_repeated(
+    database: Database, now: datetime
+) -> None:
+    subscribe(database, now)
+    story = tell(database, now, 65.0)
+    with database.write() as session:
+        session.exec(select(Delivery)).one().lost_answers = 1
+    take_back(database, story, now + HOUR)
+    alert, retraction = deliveries(database)
+    assert (alert.state, alert.error) == ("uncertain", "retracted before it was sent")
+    assert (retraction.state, retraction.replies_to_id) == ("waiting", alert.id)
+    assert "RETRACTED" in retraction.message["title"]
 
 
 def test_ten_stories_of_a_pair_within_the_hour_ring_once(database: Database, now: datetime) -> None:

@@ -22,7 +22,7 @@ from bot.feeds.opml import read_opml
 from bot.feeds.types import FetchError, FetchFailure, ParsedEntry, ParsedFeed
 from config.errors import TocsinError
 from config.load import DEFAULT_FOLDER, load_settings
-from config.schema import Rate, Settings
+from config.schema import Settings
 from models import (
     Alert,
     AlertKind,
@@ -42,6 +42,7 @@ from models import (
     VerdictKind,
 )
 from models.database import Database, open_database
+from tests.rows import UNLIMITED
 
 NOW = datetime(2022, 2, 17, 12, 0, tzinfo=UTC)
 ADMIN, SECOND, ANNA, GROUP = 1001, 1002, 42, -1005
@@ -151,7 +152,7 @@ async def bench(database: Database, folder: Path) -> AsyncIterator[Bench]:
     entries = (entry("Older", NOW - timedelta(days=1)), entry(f"Newest {HOSTILE}", NOW), entry("Undated", None))
     async with FakeBotApi() as fake:
         bench = Bench(fake, database, folder, load_settings(folder, {}), ParsedFeed(HOSTILE, None, entries, 0, None))
-        limiter = Limiter(lambda: Rate(per_second=1000.0, private_per_second=30.0, group_per_minute=1000.0))
+        limiter = Limiter(lambda: UNLIMITED)
         tools = AdminTools(folder, bench.reload, bench.look, bench.run)
         parts = ChatParts(database, lambda: bench.settings, lambda: bench.now, limiter, tools)
         task = asyncio.create_task(run_poller(TOKEN, fake.base_url, parts, Pace(poll_s=1, stop_s=0.2)))

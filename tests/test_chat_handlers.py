@@ -18,10 +18,11 @@ from bot.chat.limiter import Limiter
 from bot.chat.poller import Pace, run_poller
 from bot.messages.replies import COMMANDS
 from config.errors import DatabaseError
-from config.schema import Alerts, Levels, Rate, Settings, Telegram
+from config.schema import Alerts, Levels, Settings, Telegram
 from models import Alert, AlertKind, Delivery, Direction, Story, Subscriber, SubscriberState
 from models.database import Database, open_database
 from models.subscriber import find_subscriber
+from tests.rows import UNLIMITED
 
 NOW = datetime(2022, 2, 17, 12, 0, tzinfo=UTC)  # a Thursday
 ADMIN, ANNA, GROUP, CHANNEL = 1001, 42, -1005, -1007
@@ -82,7 +83,7 @@ def database(tmp_path: Path) -> Iterator[Database]:
 async def bench(database: Database) -> AsyncIterator[Bench]:
     async with FakeBotApi() as fake:
         bench = Bench(fake, database)
-        limiter = Limiter(lambda: Rate(per_second=1000.0, private_per_second=30.0, group_per_minute=1000.0))
+        limiter = Limiter(lambda: UNLIMITED)
         parts = ChatParts(database, lambda: bench.settings, lambda: bench.now, limiter)
         task = asyncio.create_task(run_poller(TOKEN, fake.base_url, parts, Pace(poll_s=1, stop_s=0.2)))
         yield bench

@@ -109,6 +109,48 @@ async def test_a_reply_goes_before_an_alert_and_an_alert_before_a_digest() -> No
     await asyncio.gather(*tasks)
 
 
+async def test_the_admins_order_decides_who_goes_first() -> None:
+    clock, turns = Clock(), list[Priority]()
+    rate = Rate(order=("digest", "alert", "notice", "broadcast", "reply"))
+    limiter = Limiter(lambda: rate, clock)
+
+    async def wait(priority: Priority) -> None:
+        await limiter.wait(PRIVATE, priority)
+        turns.append(priority)
+
+    await limiter.wait(PRIVATE)
+    tasks = [asyncio.create_task(wait(priority)) for priority in Priority]
+    for _ in Priority:
+        await settled(limiter)
+        clock.now += 1
+    await settled(limiter)
+    await asyncio.gather(*tasks)
+    assert turns == [Priority.DIGEST, Priority.ALERT, Priority.NOTICE, Priority.BROADCAST, Priority.REPLY]
+
+
+def test_only_what_is_paid_for_exceeds_what_is_free() -> None:
+    rate = Rate(per_second=200.0, paid_broadcast=True)
+    for paid, expected in ((True, 200), (False, 30)):
+        allowance, now = Allowance(), 1000.0
+        for chat_id in range(1, 1000):
+            now += allowance.delay(chat_id, rate, now, paid)
+            allowance.add(chat_id, rate, now, paid)
+        assert 999 / (now - 1000) == pytest.approx(expected, rel=0.05)
+
+
+def test_what_is_free_keeps_its_share_beside_what_is_paid_for() -> None:
+    rate, allowance = Rate(per_second=200.0, paid_broadcast=True), Allowance()
+    for chat_id in range(1, 50):
+        allowance.add(chat_id, rate, 1000.0, paid=True)
+    assert allowance.delay(OTHER + 1000, rate, 1000.5) == 0
+
+
+def test_replies_and_edits_are_never_paid_for_and_nothing_is_unless_asked() -> None:
+    paying = Limiter(lambda: Rate(per_second=200.0, paid_broadcast=True))
+    assert [priority for priority in Priority if paying.pays(priority)] == [Priority.ALERT, Priority.BROADCAST]
+    assert not any(Limiter(Rate).pays(priority) for priority in Priority)
+
+
 async def test_who_has_no_patience_left_takes_no_turn() -> None:
     clock = Clock()
     limiter = Limiter(Rate, clock)

@@ -51,9 +51,10 @@ def add_chat(session: Session, chat_id: int, state: S, hours: int = 0, thread: i
     return row
 
 
-def add_delivery(session: Session, subscriber: Subscriber, key: str, state: D = D.WAITING) -> None:
+def add_delivery(session: Session, subscriber: Subscriber, key: str, state: D = D.WAITING, lost: int = 0) -> None:
     sent_at = NOW if state == D.SENT else None
     row = Delivery(subscriber_id=subscriber.id, key=key, state=state, send_after=NOW, created_at=NOW, sent_at=sent_at)
+    row.lost_answers = lost
     session.add(row)
     session.flush()
 
@@ -174,13 +175,15 @@ def test_moving_twice_changes_nothing_more(database: Database) -> None:
 
 def test_blocking_gives_up_what_waits_and_leaves_others_alone(database: Database) -> None:
     with database.write() as session:
-        add_delivery(session, add_chat(session, OLD, S.ACTIVE), "a")
+        going = add_chat(session, OLD, S.ACTIVE)
+        add_delivery(session, going, "a")
+        add_delivery(session, going, "may have arrived", lost=1)
         add_delivery(session, add_chat(session, NEW, S.ACTIVE), "b")
         session.add(Subscriber(outlet=Outlet.TERMINAL, chat_id=OLD, state=S.ACTIVE, created_at=NOW, changed_at=NOW))
     with database.write() as session:
         block_chat(session, OLD, "kicked", NOW)
     with database.read() as session:
-        assert outbox(session) == {"a": D.FAILED, "b": D.WAITING}
+        assert outbox(session) == {"a": D.FAILED, "b": D.WAITING, "may have arrived": D.UNCERTAIN}
         blocked = session.exec(select(Subscriber).where(Subscriber.state == S.BLOCKED)).all()
         assert [(row.chat_id, row.outlet) for row in blocked] == [(OLD, Outlet.TELEGRAM)]
 

@@ -4,6 +4,7 @@ import logging
 import socket
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import fake_bot_api as fakes
@@ -22,6 +23,8 @@ from bot.messages.message import Button, Message, notice
 from bot.outlet import Chat, Envelope, SendFailure
 from config.errors import ConfigError
 from config.schema import Rate
+from models import Priority
+from tests.rows import UNLIMITED
 
 ANNA = Chat(42)
 PHOTO = b"\x89PNG not really"
@@ -29,7 +32,7 @@ HELLO = Message(html="<b>Hello</b> &lt;you&gt;", plain="Hello <you>")
 
 
 def limiter() -> Limiter:
-    return Limiter(lambda: Rate(per_second=1000.0, private_per_second=30.0, group_per_minute=1000.0))
+    return Limiter(lambda: UNLIMITED)
 
 
 @pytest.fixture
@@ -145,6 +148,19 @@ async def test_an_answer_names_the_message_it_is_about_and_goes_without_it(
     assert (told["message_id"], told["allow_sending_without_reply"]) == (77, True)
 
 
+async def test_a_fee_is_allowed_for_alerts_and_broadcasts_alone_and_only_when_config_asks(fake: FakeBotApi) -> None:
+    flagged = {}
+    async with open_bot(TOKEN, fake.base_url) as bot:
+        for paid in (False, True):
+            rate = Rate(private_per_second=30.0, paid_broadcast=paid)
+            sender = TelegramSender(bot, Limiter(partial(Rate.model_copy, rate)))
+            for priority in Priority:
+                await sender.send(Envelope(ANNA, HELLO, priority=priority))
+            await sender.send(Envelope(ANNA, HELLO, edits=1))
+            flagged[paid] = ["allow_paid_broadcast" in call.params for call in fake.calls[-6:]]
+    assert flagged == {False: [False] * 6, True: [False, True, False, False, True, False]}
+
+
 # What goes wrong ------------------------------------------------------------------------------------------------------
 
 LOST = {"lost_answer": True}
@@ -222,7 +238,10 @@ async def test_the_cause_tells_whether_the_request_may_have_arrived(cause: Excep
     await request.shutdown()
 
 
-@pytest.mark.parametrize("body", [b"<html>Sign in to the hotel's network</html>", b'{"welcome": "guest"}'])
+@pytest.mark.parametrize(
+    "body",
+    [b"<html>Sign in to the hotel's network</html>", b'{"welcome": "guest"}', b"[]", b"null", b'{"ok": true}', b""],
+)
 async def test_an_answer_that_is_not_telegrams_counts_as_lost(body: bytes) -> None:
     request = HTTPXRequest(httpx_kwargs={"transport": httpx.MockTransport(lambda _: httpx.Response(200, content=body))})
     bot = telegram.Bot(TOKEN, request=request, get_updates_request=request)

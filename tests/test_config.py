@@ -97,6 +97,17 @@ FEED = '[[feeds]]\nurl = "https://example.org/a"\n'
             'access = "invite"\ninvite_code = "abc"',
             'config/telegram.toml: invite_code: must have 8 to 64 characters when access is "invite", got 3',
         ),
+        (
+            "telegram",
+            "[rate]\nper_second = 200.0",
+            "config/telegram.toml: rate.per_second: must be at most 30, which is all that Telegram accepts",
+        ),
+        (
+            "telegram",
+            '[rate]\norder = ["alert", "reply", "alert", "digest", "broadcast"]',
+            "config/telegram.toml: rate.order: must name each of reply, alert, notice, digest, broadcast once",
+        ),
+        ("telegram", '[rate]\norder = ["alarm"]', "config/telegram.toml: rate.order.1: must be 'reply', 'alert'"),
         ("telegram", 'invite_code = "no spaces"', "config/telegram.toml: invite_code: string should match pattern"),
         (
             "feeds",
@@ -137,6 +148,9 @@ FEED = '[[feeds]]\nurl = "https://example.org/a"\n'
         "impossible admin",
         "oversize admin",
         "short invite code",
+        "faster than free",
+        "a kind twice",
+        "unknown kind",
         "invite code with spaces",
         "family missing",
         "duplicate feed",

@@ -135,6 +135,25 @@ def test_an_alert_whose_answer_was_lost_twice_is_left_uncertain(database: Databa
     assert sender.accepted == []
 
 
+@pytest.mark.parametrize(
+    "end",
+    [
+        SendFailure("chat not found", permanent=True),
+        SendFailure("bot was blocked", permanent=True, blocked=True),
+        SendFailure("502"),
+    ],
+    ids=["permanent", "blocked", "given up"],
+)
+def test_what_may_have_arrived_at_an_earlier_try_never_ends_as_failed(
+    database: Database, now: datetime, end: SendFailure
+) -> None:
+    one_waiting(database, now, lost_answers=1, attempts=MOST_ATTEMPTS)
+    drain(database, ScriptedSender(end), now)
+    row = only(database)
+    assert row.state is DeliveryState.UNCERTAIN
+    assert str(end) in (row.error or "")
+
+
 def test_a_flood_limit_holds_only_the_chat_it_was_about(database: Database, now: datetime) -> None:
     with database.write() as session:
         flooded, other = add_subscriber(session, now), add_subscriber(session, now)
@@ -219,6 +238,20 @@ def test_alerts_that_waited_too_long_become_one_summary_and_a_notice_stays_a_not
         rows = {row.key: row for row in session.exec(select(Delivery))}
     assert [rows[f"alert:{number}"].state for number in (1, 2)] == [DeliveryState.FAILED] * 2
     assert "told in the summary" in (rows["alert:1"].error or "")
+
+
+def test_an_alert_that_may_have_arrived_is_told_in_the_summary_and_stays_uncertain(
+    sqlite_database: Database, now: datetime
+) -> None:
+    with sqlite_database.write() as session:
+        alert = add_alert(session, now, "Old")
+        queue(session, add_subscriber(session, now), now, "alert:1", alert_id=alert.id, lost_answers=1)
+    sender = ScriptedSender()
+    assert drain(sqlite_database, sender, now + timedelta(hours=25)) == 1
+    assert "Old" in sender.accepted[0].message.plain
+    with sqlite_database.read() as session:
+        row = session.exec(select(Delivery).where(Delivery.key == "alert:1")).one()
+    assert row.state is DeliveryState.UNCERTAIN
 
 
 def test_a_summary_that_still_waits_grows_instead_of_a_second_one(sqlite_database: Database, now: datetime) -> None:
@@ -330,6 +363,19 @@ def test_a_more_urgent_alert_overtakes_what_is_not_yet_under_way(database: Datab
     sender = Interrupted()
     assert asyncio.run(drain_outbox(database, {Outlet.TELEGRAM: sender}, lambda: now, at_once=1)) == 21
     assert [envelope.message.plain for envelope in sender.accepted].index("!") == 5
+
+
+def test_the_admins_order_decides_what_is_sent_first(database: Database, now: datetime) -> None:
+    order = [Priority.DIGEST, Priority.REPLY, Priority.BROADCAST, Priority.NOTICE, Priority.ALERT]
+    with database.write() as session:
+        for priority in Priority:
+            for urgency in (1, 2):
+                chat = add_subscriber(session, now)
+                queue(session, chat, now, f"{priority}:{urgency}", priority=priority, urgency=urgency)
+    sender = ScriptedSender()
+    drained = drain_outbox(database, {Outlet.TELEGRAM: sender}, lambda: now, at_once=1, order=order)
+    assert asyncio.run(drained) == 10
+    assert [envelope.priority for envelope in sender.accepted] == [kind for kind in order for _ in range(2)]
 
 
 def test_a_flood_limit_is_the_whole_chats_with_its_topics(database: Database, now: datetime) -> None:

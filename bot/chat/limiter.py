@@ -14,10 +14,18 @@ from itertools import count
 from math import inf
 from typing import NamedTuple
 
-from config.schema import Rate
+from config.schema import FREE_PER_SECOND, MessageKind, Rate
 from models.delivery import Priority
 
-GLOBAL = "every chat"
+GLOBAL, FREE = "every chat", "every chat, without a fee"
+PAID_KINDS = (Priority.ALERT, Priority.BROADCAST)
+KIND_OF: dict[Priority, MessageKind] = {
+    Priority.REPLY: "reply",
+    Priority.ALERT: "alert",
+    Priority.NOTICE: "notice",
+    Priority.DIGEST: "digest",
+    Priority.BROADCAST: "broadcast",
+}
 #: Messages reach Telegram earlier or later than they were sent; so they are spread over the second, a little slower
 #: than is allowed. Of bursts, one that was slow and the next that was quick would meet in one second there.
 SLOWER = 0.96
@@ -67,31 +75,34 @@ class Window:
 class Allowance:
     """What Telegram lets a bot send: to one chat, to one group in a minute, and over all chats.
 
-    A chat id below zero is a group or channel. `hold` closes one chat after Telegram asked for patience.
+    A chat id below zero is a group or channel. `hold` closes one chat after Telegram asked for patience. Messages that
+    are `paid` for may exceed FREE_PER_SECOND over all chats; the others keep to that among themselves.
     """
 
     MINUTE = "a minute of"
 
     def __init__(self) -> None:
         self._sent = Window()
-        self._due = -inf  # when the next message is due in an even spread over the second
+        #: When the next message is due in an even spread over the second: of all, and of those that are not paid for.
+        self._due = {GLOBAL: -inf, FREE: -inf}
         self._held: dict[int, float] = {}
         self._cleaned_at = -inf
 
-    def delay(self, chat_id: int, rate: Rate, now: float) -> float:
+    def delay(self, chat_id: int, rate: Rate, now: float, paid: bool = False) -> float:
         """Seconds until a message may go to this chat; 0 for now."""
-        windows = max(self._sent.delay(key, limit, now) for key, limit in _limits(chat_id, rate))
-        return max(windows, self._held.get(chat_id, now) - now, self._early(rate, now))
+        windows = max(self._sent.delay(key, limit, now) for key, limit in _limits(chat_id, rate, paid))
+        return max(windows, self._held.get(chat_id, now) - now, self._early(rate, now, paid))
 
-    def _early(self, rate: Rate, now: float) -> float:
+    def _early(self, rate: Rate, now: float, paid: bool) -> float:
         """Seconds until the spread allows one more (the generic cell rate algorithm, ITU-T I.371)."""
-        return max(self._due - STEP_S - now, 0.0)
+        return max(0.0, *(self._due[key] - STEP_S - now for key in _over_all(rate, paid)))
 
-    def add(self, chat_id: int, rate: Rate, now: float) -> None:
+    def add(self, chat_id: int, rate: Rate, now: float, paid: bool = False) -> None:
         """Count a message sent now."""
-        for key, limit in _limits(chat_id, rate):
+        for key, limit in _limits(chat_id, rate, paid):
             self._sent.add(key, limit, now)
-        self._due = max(self._due, now) + _spacing(rate)
+        for key, per_second in _over_all(rate, paid).items():
+            self._due[key] = max(self._due[key], now) + 1 / (SLOWER * per_second)
         self._forget(rate, now)
 
     def hold(self, chat_id: int, seconds: float, now: float) -> None:
@@ -99,22 +110,23 @@ class Allowance:
         self._held[chat_id] = max(now + seconds, self._held.get(chat_id, now))
 
     def _forget(self, rate: Rate, now: float) -> None:
-        longest = max(limit.seconds for _, limit in _limits(-1, rate))
+        longest = max(limit.seconds for _, limit in _limits(-1, rate, paid=False))
         if now - self._cleaned_at > longest:
             self._sent.forget_before(now - longest)
             self._held = {chat_id: until for chat_id, until in self._held.items() if until > now}
             self._cleaned_at = now
 
 
-def _spacing(rate: Rate) -> float:
-    return 1 / (SLOWER * rate.per_second)
+def _over_all(rate: Rate, paid: bool) -> dict[str, float]:
+    """Messages a second over all chats, by what they are counted with."""
+    if rate.paid_broadcast and not paid:
+        return {GLOBAL: rate.per_second, FREE: min(rate.per_second, FREE_PER_SECOND)}
+    return {GLOBAL: rate.per_second}
 
 
-def _limits(chat_id: int, rate: Rate) -> list[tuple[Hashable, Limit]]:
-    limits: list[tuple[Hashable, Limit]] = [
-        (GLOBAL, per(rate.per_second, 1)),
-        (chat_id, per(rate.private_per_second, 1)),
-    ]
+def _limits(chat_id: int, rate: Rate, paid: bool) -> list[tuple[Hashable, Limit]]:
+    limits: list[tuple[Hashable, Limit]] = [(key, per(most, 1)) for key, most in _over_all(rate, paid).items()]
+    limits.append((chat_id, per(rate.private_per_second, 1)))
     if chat_id < 0:
         limits.append(((Allowance.MINUTE, chat_id), per(rate.group_per_minute, 60)))
     return limits
@@ -122,9 +134,10 @@ def _limits(chat_id: int, rate: Rate) -> list[tuple[Hashable, Limit]]:
 
 @dataclass(order=True, slots=True)
 class _Wish:
-    priority: Priority
+    place: int  # of its kind in the order
     number: int
     chat_id: int = field(compare=False)
+    paid: bool = field(compare=False)
     turn: asyncio.Future[None] = field(compare=False)
 
 
@@ -143,9 +156,13 @@ class Limiter:
         self._number = count()
         self._timer: asyncio.TimerHandle | None = None
 
-    def delay(self, chat_id: int) -> float:
+    def pays(self, priority: Priority) -> bool:
+        """Whether messages of this kind may cost a fee."""
+        return self._rate().paid_broadcast and priority in PAID_KINDS
+
+    def delay(self, chat_id: int, paid: bool = False) -> float:
         """Seconds until this chat is free, not counting those who wait already; 0 for now."""
-        return self._allowance.delay(chat_id, self._rate(), self._clock())
+        return self._allowance.delay(chat_id, self._rate(), self._clock(), paid)
 
     def hold(self, chat_id: int, seconds: float) -> None:
         """Telegram asked for patience with this chat (429)."""
@@ -157,9 +174,12 @@ class Limiter:
         for chat_id, seconds_ago in sends:
             self._allowance.add(chat_id, rate, now - seconds_ago)
 
-    async def wait(self, chat_id: int, priority: Priority = Priority.ALERT, patience_s: float = inf) -> bool:
+    async def wait(
+        self, chat_id: int, priority: Priority = Priority.ALERT, patience_s: float = inf, paid: bool = False
+    ) -> bool:
         """Return True when it is this message's turn, which is then taken; False when that took too long."""
-        wish = _Wish(priority, next(self._number), chat_id, asyncio.get_running_loop().create_future())
+        place = self._rate().order.index(KIND_OF[priority])
+        wish = _Wish(place, next(self._number), chat_id, paid, asyncio.get_running_loop().create_future())
         insort(self._wishes, wish)
         self.give_turns()
         try:
@@ -179,13 +199,14 @@ class Limiter:
         for wish in self._wishes:
             if wish.turn.done():
                 continue
-            if self._allowance.delay(wish.chat_id, rate, now) > 0:
+            if self._allowance.delay(wish.chat_id, rate, now, wish.paid) > 0:
                 waiting.append(wish)
                 continue
-            self._allowance.add(wish.chat_id, rate, now)
+            self._allowance.add(wish.chat_id, rate, now, wish.paid)
             wish.turn.set_result(None)
         self._wishes = waiting
-        self._call_again(min((self._allowance.delay(wish.chat_id, rate, now) for wish in waiting), default=None))
+        delays = (self._allowance.delay(wish.chat_id, rate, now, wish.paid) for wish in waiting)
+        self._call_again(min(delays, default=None))
 
     def _call_again(self, delay: float | None) -> None:
         if self._timer is not None:

@@ -52,7 +52,7 @@ class TelegramSender:
         async def attempt(text: str, parse_mode: ParseMode | None) -> telegram.Message:
             file = telegram.InputFile(data, filename=name)
             return await self._bot.send_document(
-                document=file, caption=text, parse_mode=parse_mode, **_common(envelope)
+                document=file, caption=text, parse_mode=parse_mode, **self._common(envelope)
             )
 
         return _id_of(await self._marked_up_or_plain(envelope, attempt))
@@ -71,7 +71,7 @@ class TelegramSender:
             )
 
         try:
-            await self._marked_up_or_plain(envelope, attempt)
+            await self._marked_up_or_plain(envelope, attempt, paid=False)  # edits cannot be paid for
         except SendFailure as failure:
             if "not modified" in str(failure):  # it says so already
                 return True
@@ -83,7 +83,7 @@ class TelegramSender:
 
     async def _send_text(self, envelope: Envelope) -> int:
         async def attempt(text: str, parse_mode: ParseMode | None) -> telegram.Message:
-            rest = _common(envelope) | {"link_preview_options": _preview(envelope)}
+            rest = self._common(envelope) | {"link_preview_options": _preview(envelope)}
             return await self._bot.send_message(
                 text=text, parse_mode=parse_mode, reply_markup=keyboard(envelope.message), **rest
             )
@@ -92,7 +92,7 @@ class TelegramSender:
 
     async def _send_captioned(self, envelope: Envelope, photo: bytes) -> int:
         async def attempt(text: str, parse_mode: ParseMode | None) -> telegram.Message:
-            rest = _common(envelope) | {"reply_markup": keyboard(envelope.message)}
+            rest = self._common(envelope) | {"reply_markup": keyboard(envelope.message)}
             return await self._bot.send_photo(photo=photo, caption=text, parse_mode=parse_mode, **rest)
 
         try:
@@ -105,30 +105,36 @@ class TelegramSender:
 
     async def _send_bare_photo(self, envelope: Envelope, photo: bytes) -> None:
         """The picture is an ornament: the text has arrived, so that whatever happens now is only noted."""
-        quietly = _common(envelope) | {"disable_notification": True}
+        quietly = self._common(envelope) | {"disable_notification": True}
         try:
-            await self._request(envelope, lambda: self._bot.send_photo(photo=photo, **quietly))
+            paid = self._limiter.pays(envelope.priority)
+            await self._request(envelope, lambda: self._bot.send_photo(photo=photo, **quietly), paid)
         except SendFailure as failure:
             log.warning("photo_left_out chat=%s error=%s", envelope.chat.chat_id, failure)
 
     async def _marked_up_or_plain(
-        self, envelope: Envelope, attempt: Callable[[str, ParseMode | None], Awaitable[telegram.Message | bool]]
+        self,
+        envelope: Envelope,
+        attempt: Callable[[str, ParseMode | None], Awaitable[telegram.Message | bool]],
+        paid: bool | None = None,
     ) -> telegram.Message | bool:
+        """`paid`: whether it may cost a fee; None for what its kind says."""
         message = envelope.message
+        paid = self._limiter.pays(envelope.priority) if paid is None else paid
         try:
-            return await self._request(envelope, lambda: attempt(message.html, ParseMode.HTML))
+            return await self._request(envelope, lambda: attempt(message.html, ParseMode.HTML), paid)
         except SendFailure as failure:
             if not (isinstance(failure.__cause__, TelegramError) and is_bad_markup(failure.__cause__)):
                 raise
             log.warning("markup_refused chat=%s error=%s", envelope.chat.chat_id, failure)
-        return await self._request(envelope, lambda: attempt(clip(message.plain), None))
+        return await self._request(envelope, lambda: attempt(clip(message.plain), None), paid)
 
     async def _request(
-        self, envelope: Envelope, call: Callable[[], Awaitable[telegram.Message | bool]]
+        self, envelope: Envelope, call: Callable[[], Awaitable[telegram.Message | bool]], paid: bool
     ) -> telegram.Message | bool:
         chat_id = envelope.chat.chat_id
         where = f"chat {chat_id}"
-        await self._await_turn(envelope, where)
+        await self._await_turn(envelope, where, paid)
         await envelope.begin()
         try:
             return await call()
@@ -137,28 +143,29 @@ class TelegramSender:
             raise as_failure(error, where) from error
         except TelegramError as error:
             raise as_failure(error, where) from error
-        except (KeyError, TypeError) as error:  # JSON that is not the Bot API's, as a proxy may answer
+        except (AttributeError, KeyError, TypeError) as error:  # JSON that is not the Bot API's, as a proxy may answer
             raise SendFailure(f"{where}: Telegram's answer cannot be read: {error!r}", lost_answer=True) from error
 
-    async def _await_turn(self, envelope: Envelope, where: str) -> None:
+    async def _await_turn(self, envelope: Envelope, where: str, paid: bool) -> None:
         """Raise SendFailure rather than hold a claimed delivery until somebody else claims it too."""
-        chat_id = envelope.chat.chat_id
-        delay = self._limiter.delay(chat_id)
-        if delay <= self._patience_s and await self._limiter.wait(chat_id, envelope.priority, self._patience_s):
+        chat_id, patience_s = envelope.chat.chat_id, self._patience_s
+        delay = self._limiter.delay(chat_id, paid)
+        if delay <= patience_s and await self._limiter.wait(chat_id, envelope.priority, patience_s, paid):
             return
-        delay = max(1.0, self._limiter.delay(chat_id))
+        delay = max(1.0, self._limiter.delay(chat_id, paid))
         raise SendFailure(f"{where}: had its share of messages; next in {delay:.0f} s", retry_after_s=delay)
 
-
-def _common(envelope: Envelope) -> dict[str, Any]:
-    replies_to = envelope.replies_to
-    answer = ReplyParameters(replies_to, allow_sending_without_reply=True) if replies_to is not None else None
-    return {
-        "chat_id": envelope.chat.chat_id,
-        "message_thread_id": envelope.chat.thread_id or None,
-        "disable_notification": envelope.silent or envelope.message.silent,
-        "reply_parameters": answer,
-    }
+    def _common(self, envelope: Envelope) -> dict[str, Any]:
+        """What every way of sending takes."""
+        replies_to = envelope.replies_to
+        answer = ReplyParameters(replies_to, allow_sending_without_reply=True) if replies_to is not None else None
+        return {
+            "chat_id": envelope.chat.chat_id,
+            "message_thread_id": envelope.chat.thread_id or None,
+            "disable_notification": envelope.silent or envelope.message.silent,
+            "reply_parameters": answer,
+            "allow_paid_broadcast": self._limiter.pays(envelope.priority) or None,
+        }
 
 
 def _preview(envelope: Envelope) -> LinkPreviewOptions:

@@ -25,7 +25,7 @@ from models import (
     SuppressionReason,
 )
 from models.alert import note_silence
-from models.delivery import alerts_sent_since
+from models.delivery import alerts_sent_since, given_up
 
 BUDGET_WINDOW = timedelta(hours=24)
 #: Kinds that set right what was told: for those who were told, and outside of every budget.
@@ -126,10 +126,8 @@ def _correct(
     for subscriber in subscribers:
         first, last = told[subscriber.id]
         waiting = session.get_one(Delivery, last)
-        if (
-            waiting.state is DeliveryState.WAITING
-        ):  # held by quiet hours or a retry: it must not arrive after its correction
-            _correct_unsent(waiting, alert, message)
+        # Held by quiet hours or a retry: it must not arrive after its correction.
+        if waiting.state is DeliveryState.WAITING and _correct_unsent(waiting, alert, message):
             continue
         row = _delivery(alert, message, subscriber, now, now)
         row.edits_id, row.replies_to_id = (last, None) if alert.kind is AlertKind.CONFIRMED else (None, first)
@@ -137,12 +135,14 @@ def _correct(
     session.flush()
 
 
-def _correct_unsent(waiting: Delivery, alert: Alert, message: Message) -> None:
-    """What was not told yet is told as it stands now, or not at all."""
+def _correct_unsent(waiting: Delivery, alert: Alert, message: Message) -> bool:
+    """What was not told yet is told as it stands now, or not at all; False when it may have arrived all the same, so
+    that its retraction has to be told."""
     if alert.kind is AlertKind.CONFIRMED:
         waiting.message = message.to_json()
-    else:
-        waiting.state, waiting.error = DeliveryState.FAILED, "retracted before it was sent"
+        return True
+    waiting.state, waiting.error = given_up(waiting), "retracted before it was sent"
+    return waiting.state is DeliveryState.FAILED
 
 
 def _delivery(alert: Alert, message: Message, subscriber: Subscriber, at: datetime, now: datetime) -> Delivery:

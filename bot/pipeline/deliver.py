@@ -6,7 +6,7 @@ was begun. docs/delivery.md draws the states and names each arrow.
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,7 +19,7 @@ from bot.pipeline.fold import fold_old_news
 from models import Delivery, DeliveryState, Digest, Outlet, Priority, Subscriber
 from models.chats import block_chat, move_chat
 from models.database import Database
-from models.delivery import anything_due, begin, claim_due, lost_claims, settle
+from models.delivery import anything_due, begin, claim_due, given_up, lost_claims, settle
 
 log = logging.getLogger(__name__)
 
@@ -52,11 +52,13 @@ async def drain_outbox(
     clock: Callable[[], datetime],
     at_once: int = AT_ONCE,
     max_age: timedelta = timedelta(hours=24),
+    order: Sequence[Priority] = tuple(Priority),
 ) -> int:
     """Send everything that is due; returns how many messages were accepted.
 
     Chats are served side by side, up to `at_once` of them, the messages of one chat in their order; what is more urgent
-    overtakes what is not yet under way. Alerts older than `max_age` are folded into one summary a chat.
+    overtakes what is not yet under way, and `order` says which kind that is. Alerts older than `max_age` are folded
+    into one summary a chat.
     """
     await asyncio.to_thread(_settle_lost_claims, database, clock())
     await asyncio.to_thread(fold_old_news, database, clock(), max_age)
@@ -66,7 +68,7 @@ async def drain_outbox(
             free = at_once - len(under_way)
             if not under_way or free >= at_once / 4:  # not a claim for every single message: each writes
                 busy = set(under_way.values())
-                for parcel in await asyncio.to_thread(_claim, database, senders, clock(), free, busy):
+                for parcel in await asyncio.to_thread(_claim, database, senders, clock(), free, busy, order):
                     task = asyncio.create_task(_send(database, senders, parcel, clock))
                     under_way[task] = parcel.subscriber.chat_id
             if not under_way:
@@ -82,13 +84,18 @@ async def drain_outbox(
 
 
 def _claim(
-    database: Database, senders: Mapping[Outlet, Sender], now: datetime, limit: int, busy: set[int]
+    database: Database,
+    senders: Mapping[Outlet, Sender],
+    now: datetime,
+    limit: int,
+    busy: set[int],
+    order: Sequence[Priority],
 ) -> list[Parcel]:
     with database.read() as session:  # nearly always nothing is due, and finding that out should make no writer wait
         if not anything_due(session, list(senders), now):
             return []
     with database.write() as session:
-        claimed = claim_due(session, [outlet.value for outlet in senders], now, LEASE, limit, busy)
+        claimed = claim_due(session, [outlet.value for outlet in senders], now, LEASE, limit, busy, order)
         return [_parcel(session, delivery) for delivery in claimed]
 
 
@@ -203,11 +210,11 @@ def outcome_of(delivery: Delivery, failure: SendFailure, now: datetime) -> dict[
         after = now + timedelta(seconds=failure.retry_after_s)
         return {"state": DeliveryState.WAITING, "send_after": after, "attempts": delivery.attempts - 1, "error": error}
     if failure.permanent:
-        return {"state": DeliveryState.FAILED, "error": error}
+        return {"state": given_up(delivery), "error": error}
     if failure.lost_answer:
         return _after_lost_answer(delivery, error, now)
     if delivery.attempts >= MOST_ATTEMPTS:
-        return {"state": DeliveryState.FAILED, "error": f"gave up after {delivery.attempts} attempts: {error}"}
+        return {"state": given_up(delivery), "error": f"gave up after {delivery.attempts} attempts: {error}"}
     return {"state": DeliveryState.WAITING, "send_after": now + retry_delay(delivery.attempts), "error": error}
 
 

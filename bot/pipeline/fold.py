@@ -13,6 +13,7 @@ from sqlmodel import Session, col, select
 from bot.messages.missed import missed_message
 from models import Alert, Delivery, DeliveryState, Priority
 from models.database import Database
+from models.delivery import given_up
 
 KEY = "missed:"
 
@@ -56,7 +57,7 @@ def _fold(
         session.add(summary)
     reason = f"not delivered within {max_age.total_seconds() / 3600:g} h: told in the summary {summary.key}"
     for delivery in deliveries:
-        delivery.state, delivery.error = DeliveryState.FAILED, reason
+        delivery.state, delivery.error = given_up(delivery), reason
     session.flush()
     folded = (
         select(Alert)
