@@ -32,7 +32,7 @@ from pictures.phone import TOKEN, Phone, Shown, pressed, typed
 ADMIN = 1001
 LONGEST_S = 600
 UNTIL = datetime(2026, 3, 31, 18, tzinfo=UTC)  # two hours after the accord, when four weeks say what is usual
-AT_ONCE = Rate(per_second=1000.0, private_per_second=30.0, group_per_minute=1000.0)
+AT_ONCE = Rate(per_second=1000.0, private_per_second=30.0, group_per_minute=1000.0, paid_broadcast=True)
 
 
 @dataclass(frozen=True, slots=True)
