@@ -10,7 +10,7 @@ usage() {
     cat <<'TEXT'
 ./run.sh            run Tocsin on config/ until Ctrl-C (the same as: ./run.sh run)
 ./run.sh demo       a month of an invented crisis through the real pipeline, in under a minute
-./run.sh test       run the tests                       ./run.sh test tests/test_cluster.py -x
+./run.sh test       run the tests, a process a core     ./run.sh test tests/test_cluster.py -x -n 0
 ./run.sh lint       style, types and import contracts
 ./run.sh bench      speed and scale, measured on this machine
 ./run.sh pictures   the main messages as a phone shows them, drawn for docs/messages.md
@@ -87,7 +87,7 @@ python="$venv/bin/python"
 export PYTHONPATH="$PWD${PYTHONPATH:+:$PYTHONPATH}" # a stray package called `config` elsewhere must not win over ours
 
 case "$command" in
-test) exec "$python" -m pytest "$@" ;;
+test) exec "$python" -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile "$@" ;; # one at a time: -n 0
 lint)
     "$python" -m ruff check .
     "$python" -m ruff format --check .
