@@ -18,7 +18,6 @@ from benchmarks.agreement import b_cubed
 from benchmarks.labelled_stories import Headline
 from classifiers.classifier import DEFAULT_ARTIFACT
 from classifiers.encoder import load_encoder
-from config.errors import ModelError
 
 Vectors = NDArray[np.float32]
 Embed = Callable[[Sequence[str]], Vectors]
@@ -40,24 +39,22 @@ def tf_idf(texts: Sequence[str]) -> Vectors:
 
 
 def shipped_encoder() -> Embed:
-    """The encoder of the shipped model."""
+    """The encoder of the shipped model, by signal: what the heads read."""
     return load_encoder(DEFAULT_ARTIFACT).embed
+
+
+def event_vectors() -> Embed:
+    """The second output of the same encoder, by event."""
+    return load_encoder(DEFAULT_ARTIFACT).embed_events
 
 
 def untuned_encoder() -> Embed:
     """The same encoder before it was fine-tuned, in the same 8 bits; ModelError names what is not installed."""
-    try:
-        import torch
-        from tokenizers import Tokenizer
-    except ImportError as error:
-        raise ModelError(f"pip install 'tocsin[train]' ({error})") from error
     from classifiers.export import export
-    from classifiers.finetune import Tuned, base_encoder, base_folder
+    from classifiers.finetune import untuned
 
-    nothing = np.zeros((1, 1), dtype=np.float32)
-    with tempfile.TemporaryDirectory() as scratch, torch.inference_mode():
-        tokenizer = Tokenizer.from_file(str(base_folder() / "tokenizer.json"))
-        export(Tuned(base_encoder(base_folder()), tokenizer, nothing, nothing[0]), Path(scratch))
+    with tempfile.TemporaryDirectory() as scratch:
+        export(untuned(), Path(scratch))
         return load_encoder(Path(scratch)).embed
 
 

@@ -22,7 +22,7 @@ from classifiers.features import CHARACTERS, WORDS, Recipe, TfidfBlock, concepts
 from classifiers.heads import Heads
 from config.errors import ModelError
 
-FORMAT = 2
+FORMAT = 3
 ARTIFACTS = Path(__file__).with_name("artifacts")
 DEFAULT_ARTIFACT = ARTIFACTS / "shipped"
 MODEL_FILE = "model.skops"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from classifiers.actors import Gazetteer
 from classifiers.artifact import DEFAULT_ARTIFACT, Parts, load_parts
@@ -25,15 +26,19 @@ __all__ = ["DEFAULT_ARTIFACT", "Classifier", "load_classifier"]
 _PLACE_WEIGHTS = {"title": 3.0, "lead": 2.0, "body": 1.0}
 _MOST_EVIDENCE = 3
 _LEAST_EVIDENCE = 2.0
+_OPENING = 3  # sentences that say which event it is about, the title among them
+Floats32 = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """One English document on its way: its passages, what the heads read in each, and the points each gave."""
+    """One English document on its way: its passages, what the heads read in each, the points each gave, and where each
+    stands among events (zeros where the gate kept it back)."""
 
     passages: list[Passage]
     readings: Readings
     shares: Floats
+    events: Floats32
 
 
 class Classifier:
@@ -54,34 +59,37 @@ class Classifier:
 
     def sentence_readings(self, texts: Sequence[str]) -> Readings:
         """Probabilities of each text by itself; what the gate keeps back reads as out of scope."""
+        return self._sentences(texts)[0]
+
+    def _sentences(self, texts: Sequence[str]) -> tuple[Readings, Floats32]:
         parts = self._parts
         words = parts.words.transform(texts)
         logits = np.asarray(words @ parts.gate.weights).ravel() + parts.gate.intercept
         passed = np.flatnonzero(logits >= parts.gate.least)
         readings = quiet_readings(len(texts))
+        events = np.zeros((len(texts), parts.encoder.width if parts.encoder else 0), dtype=np.float32)
         if len(passed):
             from scipy import sparse
 
             kept = [texts[int(index)] for index in passed]
-            vectors = parts.encoder.start(kept) if parts.encoder else lambda: np.zeros((len(kept), 0), dtype=np.float32)
+            encoded = parts.encoder.start(kept) if parts.encoder else lambda: (events[passed], events[passed])
             rows = sparse.hstack([words[passed], join(parts.others, kept)], format="csr")
-            for name, values in _fields(parts.heads.read(rows, vectors())):
+            vectors, events[passed] = encoded()
+            for name, values in _fields(parts.heads.read(rows, vectors)):
                 getattr(readings, name)[passed] = values
-        return readings
+        return readings, events
 
     def _read(self, documents: Sequence[list[Passage]]) -> list[_Read]:
         texts = [passage.text for passages in documents for passage in passages]
-        if not texts:
-            return [_Read([], quiet_readings(0), np.zeros((0, len(POLES)))) for _ in documents]
-        readings = self.sentence_readings(texts)
-        scores = self._parts.combiner.sentence_scores(readings)
+        readings, events = self._sentences(texts) if texts else (quiet_readings(0), np.zeros((0, 0), np.float32))
+        scores = self._parts.combiner.sentence_scores(readings) if texts else np.zeros((0, len(POLES)))
         out: list[_Read] = []
         start = 0
         for passages in documents:
             rows = slice(start, start + len(passages))
             start += len(passages)
             shares = self._parts.combiner.shares(scores[rows]) if passages else np.zeros((0, len(POLES)))
-            out.append(_Read(passages, readings[rows], shares))
+            out.append(_Read(passages, readings[rows], shares, events[rows]))
         return out
 
     def _judgement(self, read: _Read) -> Judgement:
@@ -104,6 +112,7 @@ class Classifier:
             dyad=dyad,
             claims=claims_of(spoken, speakers),
             contested=contested_of(spoken, speakers),
+            event=_event(read.events[:_OPENING]),
             language=ENGLISH,
             model=self.version,
         )
@@ -130,6 +139,14 @@ def load_classifier(artifact: Path = DEFAULT_ARTIFACT, extra_actors: Sequence[Ac
 
 def _fields(readings: Readings) -> list[tuple[str, Floats]]:
     return [(name, getattr(readings, name)) for name in ("direction", "levels", "status", "signals")]
+
+
+def _event(rows: Floats32) -> bytes:
+    """The middle of some sentences' places among events, as a Judgement keeps it."""
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    middle = (rows / np.maximum(lengths, 1e-9)).sum(axis=0)
+    largest = float(np.abs(middle).max(initial=0.0))
+    return np.rint(middle * (127 / largest)).astype(np.int8).tobytes() if largest else b""
 
 
 def _salience(shares: Floats) -> Floats:

