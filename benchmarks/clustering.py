@@ -1,6 +1,6 @@
 """The labelled stories read by the shipped model and gathered by the real stage -> how well stories match events.
 
-    python -m benchmarks clustering [--errors FILE]
+    python -m benchmarks clustering [--errors FILE] [--fit] [--count-words]
 
 Each headline is stored as an article of its outlet, read by the shipped classifier and gathered by `gather_stories` one
 at a time, in order of time and in five other orders of arrival within each week. What the classifier finds to bear on
@@ -12,28 +12,41 @@ import argparse
 import random
 import tempfile
 from collections import defaultdict
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 
 from rich.table import Table
-from sqlmodel import Session, delete, select, update
+from sqlmodel import Session, col, delete, select, update
 
 from benchmarks.agreement import b_cubed, pairs
 from benchmarks.labelled_stories import Headline, halves, read_story_set
 from benchmarks.measure import console, progress
-from benchmarks.rival_stories import best_likeness, by_title, lead_clusters, shipped_encoder, tf_idf, untuned_encoder
+from benchmarks.rival_stories import (
+    best_likeness,
+    by_title,
+    event_vectors,
+    lead_clusters,
+    shipped_encoder,
+    tf_idf,
+    untuned_encoder,
+)
 from bot.pipeline.classify import read_new_articles
-from bot.pipeline.cluster import WORTH_A_STORY, gather_stories
-from bot.pipeline.story_index import StoryIndex
+from bot.pipeline.cluster import WORTH_A_STORY, entry_of, gather_stories
+from bot.pipeline.likeness import Shared
+from bot.pipeline.story_index import StoryIndex, story_words
+from bot.pipeline.word_counts import COUNTED, WordCounts, count_words, write_counts
 from classifiers.classifier import load_classifier
+from classifiers.corpus_files import read_corpus
 from config.errors import ModelError
 from config.schema import Stories
 from models import Article, Feed, Reading, Story
 from models.database import Database, open_database
 
 ORDERS = 5
+WINDOW = timedelta(hours=Stories().window_hours)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +141,9 @@ def rivals(headlines: Sequence[Headline], tuning: Sequence[Headline]) -> Iterato
     """Simpler rules, each at its best likeness on the tuning half."""
     events = [one.story for one in headlines]
     yield Row("same title", events, by_title(headlines))
-    embedders = {"TF-IDF only": lambda: tf_idf, "shipped encoder only": shipped_encoder}
-    for name, make in (embedders | {"untuned encoder only": untuned_encoder}).items():
+    embedders = {"TF-IDF only": lambda: tf_idf, "shipped encoder only, by signal": shipped_encoder}
+    embedders |= {"the same, by event": event_vectors, "untuned encoder only": untuned_encoder}
+    for name, make in embedders.items():
         try:
             embed = make()
         except ModelError as error:
@@ -183,12 +197,58 @@ def measure(name: str, headlines: Sequence[Headline], tuning: Sequence[Headline]
         report.write_text("\n".join(errors(readings, rows[0].stories)) + "\n", encoding="utf-8")
 
 
+def labelled_pairs(
+    readings: Iterable[Reading], of: dict[int, Headline], vectors: bool
+) -> tuple[list[Shared], list[bool]]:
+    """What each pair of a week and window shares when the later headline comes; whether both tell of one event."""
+    shared, same = list[Shared](), list[bool]()
+    indexes = defaultdict[str, StoryIndex](StoryIndex)
+    for reading in readings:
+        one, index = of[reading.id], indexes[of[reading.id].week]
+        entry = entry_of(reading)
+        for earlier, pair in index.shared(entry if vectors else replace(entry, event=None), WINDOW).items():
+            shared.append(pair)
+            same.append(of[earlier].story == one.story)
+        index.add(reading.id, entry)
+    return shared, same
+
+
+def words_of_corpus() -> WordCounts:
+    """How common each word is in the project's labelled texts."""
+    return count_words(story_words(text.text, "") for text in read_corpus().texts)
+
+
+def fit(tuning: Sequence[Headline]) -> None:
+    """Print the weights for bot/pipeline/likeness.py, fitted on pairs of the tuning half, and what they tell apart."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.metrics import average_precision_score
+
+    with stored(tuning) as (database, of, model), database.read() as session:
+        readings = session.exec(select(Reading).where(col(Reading.id).in_(of)).order_by(col(Reading.id))).all()
+        for name, vectors in (("WITH_VECTORS", True), ("WITHOUT_VECTORS", False)):
+            shared, same = labelled_pairs(readings, of, vectors)
+            fitted = LogisticRegression(C=10.0, max_iter=5000).fit(shared, same)
+            precision = average_precision_score(same, fitted.decision_function(shared))
+            numbers = ", ".join(f"{weight:.2f}" for weight in fitted.coef_[0])
+            console().print(f"{name} = Weights({fitted.intercept_[0]:.2f}, Shared({numbers}))", markup=False)
+            told = f"{len(same):,} pairs, {sum(same):,} of one event; average precision {precision:.3f}; model {model}"
+            console().print(f"# {told}", markup=False)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--errors", type=Path, help="write what went wrong in the tuning half to this file")
+    parser.add_argument("--fit", action="store_true", help="fit the weights of likeness.py anew and print them")
+    parser.add_argument("--count-words", action="store_true", help=f"write {COUNTED.name} anew from the corpus")
     given = parser.parse_args()
+    if given.count_words:
+        write_counts(words_of_corpus())
+        return
     headlines = read_story_set()
     tuning, test = halves(headlines)
+    if given.fit:
+        fit(tuning)
+        return
     measure("Tuning half", tuning, tuning, given.errors)
     measure("Test half", test, tuning, None)
     measure("Both", headlines, tuning, None)

@@ -12,19 +12,20 @@ from benchmarks.agreement import b_cubed
 from bot.demo.newsroom import SAMPLE
 from bot.model_shelf import extra_actors
 from bot.pipeline.cluster import PROBABLE, WORTH_A_STORY
-from bot.pipeline.story_index import Entry, StoryIndex, story_words
+from bot.pipeline.likeness import vector_of
+from bot.pipeline.story_index import Entry, StoryIndex, numbers_in, story_words
 from classifiers.classifier import load_classifier
 from classifiers.judgement import Document, Judgement
 from config.load import load_settings
 from config.schema import Stories
 
 DESCRIPTION = "how well stories match the events of the bundled month"
-SWEEP = (0.12, 0.16, 0.20, 0.24, 0.28, 0.32)
+SWEEP = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One article, the event it tells of, and what the classifier makes of it."""
+    """One article, the event it tells of, and what the classifier makes of it, and of its title alone."""
 
     event: str
     title: str
@@ -32,20 +33,21 @@ class Told:
     text: str
     at: datetime
     judged: Judgement
+    title_judged: Judgement
 
 
 def main() -> None:
     """Print the table."""
     told = read_month()
-    shipped = Stories().similarity
+    shipped = Stories().same_event
     table = Table(title=f"{len(told)} articles worth a story, {len({one.event for one in told})} events")
     for heading in ("rule", "precision", "recall", "B-cubed F1", "stories"):
         table.add_column(heading, justify="left" if heading == "rule" else "right")
     rules: dict[str, Callable[[Sequence[Told]], list[Hashable]]] = {
         "same title": lambda articles: [one.title.casefold() for one in articles],
         "words of title and summary only": lambda articles: best_of(articles, bare),
-        **{f"shipped, similarity {value:.2f}{' *' if value == shipped else ''}": by(value) for value in SWEEP},
-        "headlines alone, same similarity": lambda articles: gather(articles, headline, shipped),
+        **{f"shipped, sure of {value:.2f}{' *' if value == shipped else ''}": by(value) for value in SWEEP},
+        "headlines alone, as sure": lambda articles: gather(articles, headline, shipped),
     }
     for name, rule in rules.items():
         stories = rule(told)
@@ -60,22 +62,27 @@ def read_month() -> list[Told]:
     records = sorted((r for r in records if r["kind"] != "edit"), key=lambda r: (r["at"], r["id"]))
     actors = extra_actors(load_settings(SAMPLE).actors)
     documents = [Document(r["title"], r.get("summary", ""), r.get("text", "")) for r in records]
-    judged = load_classifier(extra_actors=actors).judge(documents)
+    classifier = load_classifier(extra_actors=actors)
+    judged = classifier.judge(documents)
+    by_title = classifier.judge([Document(document.title) for document in documents])
     return [
-        Told(r["event"], d.title, d.summary, d.text, datetime.fromisoformat(r["at"]), j)
-        for r, d, j in zip(records, documents, judged, strict=True)
+        Told(r["event"], d.title, d.summary, d.text, datetime.fromisoformat(r["at"]), j, t)
+        for r, d, j, t in zip(records, documents, judged, by_title, strict=True)
         if max(j.escalation, j.deescalation) >= WORTH_A_STORY
     ]
 
 
 def entry_of(one: Told) -> Entry:
     """As bot.pipeline.cluster indexes a reading."""
+    words = f"{one.summary[:400]} {one.text[:300]}"
     return Entry(
         0,
         one.at,
-        story_words(one.title, f"{one.summary[:400]} {one.text[:300]}"),
+        story_words(one.title, words),
         frozenset(actor.code for actor in one.judged.actors),
         frozenset(signal for signal, probability in one.judged.signals.items() if probability >= PROBABLE),
+        numbers_in(f"{one.title} {words}"),
+        vector_of(one.judged.event),
     )
 
 
@@ -86,28 +93,28 @@ def bare(one: Told) -> Entry:
 
 def headline(one: Told) -> Entry:
     """As it would be indexed if its feed gave headlines only."""
-    return replace(entry_of(one), words=story_words(one.title, ""))
+    return entry_of(replace(one, summary="", text="", judged=one.title_judged))
 
 
-def gather(articles: Sequence[Told], entries: Callable[[Told], Entry], similarity: float) -> list[Hashable]:
+def gather(articles: Sequence[Told], entries: Callable[[Told], Entry], least: float) -> list[Hashable]:
     """The story of each article, in order."""
     index, stories = StoryIndex(), list[Hashable]()
     for number, one in enumerate(articles, 1):
         entry = entries(one)
         match = index.best_match(entry, timedelta(hours=Stories().window_hours))
-        story = match.story_id if match and match.similarity >= similarity else number
+        story = match.story_id if match and match.sure >= least else number
         index.add(number, replace(entry, story_id=story))
         stories.append(story)
     return stories
 
 
-def by(similarity: float) -> Callable[[Sequence[Told]], list[Hashable]]:
-    """The shipped rule at another similarity."""
-    return lambda articles: gather(articles, entry_of, similarity)
+def by(least: float) -> Callable[[Sequence[Told]], list[Hashable]]:
+    """The shipped rule at another sureness."""
+    return lambda articles: gather(articles, entry_of, least)
 
 
 def best_of(articles: Sequence[Told], entries: Callable[[Told], Entry]) -> list[Hashable]:
-    """The best a rule can do on this month at any similarity of the sweep: a comparison that favours it."""
+    """The best a rule can do on this month at any sureness of the sweep: a comparison that favours it."""
     events = [one.event for one in articles]
     return max((gather(articles, entries, value) for value in SWEEP), key=lambda stories: b_cubed(events, stories).f1)
 

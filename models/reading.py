@@ -17,6 +17,7 @@ class Reading(SQLModel, table=True):
 
     `title`, `lead` (summary, or start of the text) and `opening` (start of the text after that) are the words that were
     read, so that stories and messages need no join to the right revision.
+    `event` is where it stands among events, one signed byte a dimension, None where no encoder read it.
     `story_id` is None until the reading is clustered; `latest` is False once a newer version of the article was read.
     """
 
@@ -41,6 +42,7 @@ class Reading(SQLModel, table=True):
     actors: list[dict[str, str]] = Field(default_factory=list, sa_type=JSON)
     dyad: str | None = None
     contested: list[str] = Field(default_factory=list, sa_type=JSON)
+    event: bytes | None = None
     language: str = "und"
     news_at: datetime = Field(index=True)
     read_at: datetime

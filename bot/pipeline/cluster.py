@@ -1,14 +1,15 @@
 """readings -> stories: each reading joins the story of its event, or opens one.
 
-An article joins by its address (the same page in two feeds), as an edit of an article that has a story, or by the
-likeness of its words to those of a story that had news within the window. Text that bears on nothing opens no story.
+An article joins by its address (the same page in two feeds), as an edit of an article that has a story, or because it
+shares enough with the articles of a story that had news within the window. Text that bears on nothing opens no story.
 """
 
 from datetime import timedelta
 
 from sqlmodel import Session, col, func, select
 
-from bot.pipeline.story_index import Entry, StoryIndex, story_words
+from bot.pipeline.likeness import vector_of
+from bot.pipeline.story_index import Entry, StoryIndex, numbers_in, story_words
 from config.schema import Stories
 from models import Article, Feed, Reading, Story
 from models.reading import ungathered_readings
@@ -25,13 +26,13 @@ def load_index(session: Session, settings: Stories) -> StoryIndex:
     newest = session.exec(select(func.max(Story.last_seen_at))).one()
     if newest is None:
         return index
-    since = newest - timedelta(hours=settings.window_hours)
+    since = newest - _kept_for(settings)
     members = select(Reading).where(
         col(Reading.story_id).is_not(None), col(Reading.latest), col(Reading.news_at) >= since
     )
     # By time, not by id: SQLite would rather walk the whole archive in order than sort what it finds by time.
     for reading in session.exec(members.order_by(col(Reading.news_at), col(Reading.id))):
-        index.add(reading.article_id, _entry(reading))
+        index.add(reading.article_id, entry_of(reading))
     return index
 
 
@@ -50,10 +51,15 @@ def gather_stories(session: Session, index: StoryIndex, settings: Stories, limit
         if story is None:
             story = _open_story(session, reading, feed)
         _join(story, reading, feed)
-        index.add(reading.article_id, _entry(reading))
+        index.add(reading.article_id, entry_of(reading))
     if rows:
-        index.forget_before(rows[-1][0].news_at - timedelta(hours=settings.window_hours))
+        index.forget_before(rows[-1][0].news_at - _kept_for(settings))
     return len(rows)
+
+
+def _kept_for(settings: Stories) -> timedelta:
+    """Two windows: news that comes a window late still finds the articles of its own time."""
+    return 2 * timedelta(hours=settings.window_hours)
 
 
 def _story_of_earlier_version(session: Session, reading: Reading) -> Story | None:
@@ -88,8 +94,8 @@ def _story_of_same_page(session: Session, reading: Reading, article: Article, se
 
 
 def _similar_story(session: Session, index: StoryIndex, reading: Reading, settings: Stories) -> Story | None:
-    match = index.best_match(_entry(reading), timedelta(hours=settings.window_hours))
-    if match is None or match.similarity < settings.similarity:
+    match = index.best_match(entry_of(reading), timedelta(hours=settings.window_hours))
+    if match is None or match.sure < settings.same_event:
         return None
     return session.get(Story, match.story_id)
 
@@ -110,11 +116,15 @@ def _join(story: Story, reading: Reading, feed: Feed) -> None:
     story.changed = True
 
 
-def _entry(reading: Reading) -> Entry:
+def entry_of(reading: Reading) -> Entry:
+    """A reading as the index compares it."""
+    text = f"{reading.lead} {reading.opening}"
     return Entry(
         story_id=reading.story_id or 0,
         news_at=reading.news_at,
-        words=story_words(reading.title, f"{reading.lead} {reading.opening}"),
+        words=story_words(reading.title, text),
         actors=frozenset(actor["code"] for actor in reading.actors),
         signals=frozenset(signal for signal, probability in reading.signals.items() if probability >= PROBABLE),
+        numbers=numbers_in(f"{reading.title} {text}"),
+        event=vector_of(reading.event),
     )

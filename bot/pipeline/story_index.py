@@ -1,8 +1,9 @@
 """Words of recent articles in, the stories most like a new one out.
 
 An inverted index over the articles of open stories: a look-up touches a bounded number of articles that share the
-rarest words with the new one, so its cost follows neither the archive nor the window. Similarity is the cosine of
-stemmed words weighted by rarity (Sparck Jones, "A statistical interpretation of term specificity", 1972).
+rarest words with the new one, so its cost follows neither the archive nor the window. What two articles share
+(likeness.py) begins with the cosine of stemmed words weighted by rarity (Sparck Jones, "A statistical interpretation of
+term specificity", 1972), in the window and in this kind of news at large (word_counts.py).
 """
 
 import heapq
@@ -18,19 +19,18 @@ from typing import TypeVar
 
 import snowballstemmer
 
+from bot.pipeline.likeness import MOST_NUMBERS, WITH_VECTORS, WITHOUT_VECTORS, Shared, Vector, probability
+from bot.pipeline.word_counts import read_counts
+
 Key = TypeVar("Key")
 
 TITLE_WEIGHT = 1.6
-# Fitted on the bundled month, whose articles name their event (docs/decisions/0002-stories.md): two days later the same
-# words are half as likely to be the same event, and so on.
-HALF_LIFE = timedelta(hours=30)
-SAME_KIND = 0.07
-OTHER_KIND = 0.6
-OTHER_PARTIES = 0.5
 CANDIDATES, MEMBERS = 40, 30  # stories compared with an article, and articles of each, at most
 POSTINGS = 600  # holders of its words looked at to find those stories, at most: of the rarest words, the newest
+USUAL_SHARE = 0.2  # a text that was counted once and for all weighs this much of an article in the window
 COMMON_SHARE = 0.2  # a word in more than this share of the articles tells no story from another
 _WORD = re.compile(r"[^\W_]+(?:[.’'-][^\W_]+)*")
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _OUTLET_SUFFIX = re.compile(r"\s+[-–—|]\s+[^-–—|]{2,40}$")
 _STOP_WORDS = """
     a about after again against all also an and any are as at be because been before being between both but by can
@@ -42,23 +42,28 @@ _STOP_WORDS = """
 _STOP = frozenset(_STOP_WORDS.split())
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Entry:
-    """One indexed article: its words with their weights, and whose story it is."""
+    """One indexed article: its words with their weights, and whose story it is.
+
+    `numbers` are the figures in its text, `event` where it stands among events (None: the encoder has not read it).
+    """
 
     story_id: int
     news_at: datetime
     words: Mapping[str, float]
     actors: frozenset[str] = frozenset()
     signals: frozenset[str] = frozenset()
+    numbers: frozenset[str] = frozenset()
+    event: Vector | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """How alike a new article is to a story, 0-1."""
+    """How sure it is that a new article tells of a story's event, 0-1."""
 
     story_id: int
-    similarity: float
+    sure: float
 
 
 @dataclass(slots=True)
@@ -80,7 +85,8 @@ class StoryIndex:
         self._holders: dict[str, list[int]] = {}
         self._of_story: dict[int, list[int]] = {}
         self._by_age: list[tuple[datetime, int]] = []
-        self._rarities: dict[int, float] = {}
+        self._usual = read_counts()
+        self._rarities: dict[tuple[int, int], float] = {}
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -121,7 +127,7 @@ class StoryIndex:
         norm = _norm(new.words, rarity)
         matches = [self._match(story_id, new, window, norm) for story_id in self._candidates(rarity)]
         # The lower id wins a tie, so that the same articles in the same order always give the same stories.
-        return max(matches, key=lambda match: (match.similarity, -match.story_id), default=None)
+        return max(matches, key=lambda match: (match.sure, -match.story_id), default=None)
 
     def _candidates(self, rarity: Mapping[str, float]) -> list[int]:
         """Stories that share the most telling words, at most CANDIDATES, found by looking at POSTINGS holders at most:
@@ -148,24 +154,39 @@ class StoryIndex:
     def _match(self, story_id: int, new: Entry, window: timedelta, norm: float) -> Match:
         members = [self._entries[article_id] for article_id in reversed(self._of_story[story_id][-MEMBERS:])]
         self.work.compared += len(members)
-        values = [
-            self._likeness(new, member, norm) for member in members if abs(new.news_at - member.news_at) <= window
-        ]
-        if not values:
+        odds = [self._log_odds(new, member, norm) for member in members if abs(new.news_at - member.news_at) <= window]
+        if not odds:
             return Match(story_id, 0.0)
         # Between single link, which chains neighbouring events together, and average link, which splits long stories.
-        return Match(story_id, 0.6 * max(values) + 0.4 * sum(values) / len(values))
+        return Match(story_id, probability((max(odds) + sum(odds) / len(odds)) / 2))
 
-    def _likeness(self, new: Entry, member: Entry, norm: float) -> float:
-        """Likeness of words, moved by what kind of event both are, between whom, and how far apart in time."""
-        likeness = self._cosine(new.words, member.words, norm)
-        if likeness == 0.0:
-            return 0.0
-        if new.signals and member.signals:
-            likeness = likeness + SAME_KIND if new.signals & member.signals else likeness * OTHER_KIND
-        if new.actors and member.actors and not new.actors & member.actors:
-            likeness *= OTHER_PARTIES
-        return float(likeness * 0.5 ** (abs(new.news_at - member.news_at) / HALF_LIFE))
+    def _log_odds(self, new: Entry, member: Entry, norm: float) -> float:
+        weights = WITHOUT_VECTORS if new.event is None or member.event is None else WITH_VECTORS
+        return weights.log_odds(self._shared(new, member, norm))
+
+    def shared(self, new: Entry, window: timedelta) -> dict[int, Shared]:
+        """What `new` has in common with each indexed article within `window`, by the article's id; weights are fitted
+        on it."""
+        norm = _norm(new.words, {word: self._rarity(word) for word in new.words})
+        return {
+            article_id: self._shared(new, member, norm)
+            for article_id, member in self._entries.items()
+            if abs(new.news_at - member.news_at) <= window
+        }
+
+    def _shared(self, new: Entry, member: Entry, norm: float) -> Shared:
+        words = math.sqrt(self._cosine(new.words, member.words, norm))
+        event = 0.0 if new.event is None or member.event is None else float(new.event @ member.event)
+        return Shared(
+            words,
+            event,
+            words * event,
+            parties=float(bool(new.actors & member.actors)),
+            other_parties=_differ(new.actors, member.actors),
+            other_kinds=_differ(new.signals, member.signals),
+            numbers=float(min(len(new.numbers & member.numbers), MOST_NUMBERS)),
+            hours=abs(new.news_at - member.news_at) / timedelta(hours=1),
+        )
 
     def _cosine(self, new: Mapping[str, float], member: Mapping[str, float], norm: float) -> float:
         shared = sorted(new.keys() & member.keys())
@@ -175,19 +196,14 @@ class StoryIndex:
         return dot / (norm * _norm(member, {word: self._rarity(word) for word in member}))
 
     def _rarity(self, word: str) -> float:
-        holders = self._holders.get(word)
-        return self._rarity_of(len(holders) if holders else 0)
-
-    def _rarity_of(self, held: int) -> float:
-        # Ten thousand articles are compared; the number of holders takes few values, so its logarithm is remembered.
+        held = len(self._holders.get(word, ())), self._usual.holders.get(word, 0)
+        # Ten thousand articles are compared; these numbers take few values, so the logarithm is remembered.
         known = self._rarities.get(held)
         if known is None:
-            known = self._rarities[held] = math.log((1 + self._size()) / (1 + held)) + 0.1
+            here, usual = held
+            articles = len(self._entries) + USUAL_SHARE * self._usual.texts
+            known = self._rarities[held] = math.log((1 + articles) / (1 + here + USUAL_SHARE * usual)) + 0.1
         return known
-
-    def _size(self) -> int:
-        # At least 200 articles are assumed, so that the first stories of a fresh database are not judged by noise.
-        return max(len(self._entries), 200)
 
 
 def _insert(lists: dict[Key, list[int]], key: Key, article_id: int) -> None:
@@ -202,6 +218,10 @@ def _discard(lists: dict[Key, list[int]], key: Key, article_id: int) -> None:
         del lists[key]
 
 
+def _differ(ones: frozenset[str], others: frozenset[str]) -> float:
+    return float(bool(ones) and bool(others) and ones.isdisjoint(others))
+
+
 def _norm(words: Mapping[str, float], rarity: Mapping[str, float]) -> float:
     return math.sqrt(sum((weight * rarity[word]) ** 2 for word, weight in words.items()))
 
@@ -214,6 +234,11 @@ def story_words(title: str, lead: str) -> dict[str, float]:
     for word in _stems(lead):
         counts[word] = max(counts[word], 1.0)  # type: ignore[assignment]
     return dict(counts)
+
+
+def numbers_in(text: str) -> frozenset[str]:
+    """The figures of a text as they are written."""
+    return frozenset(_NUMBER.findall(text))
 
 
 def _stems(text: str) -> list[str]:

@@ -1,0 +1,65 @@
+"""What two articles share in, how sure that both tell of one event out: a logistic regression.
+
+Its weights were fitted on pairs of articles of the labelled weeks' tuning half; `python -m benchmarks clustering --fit`
+prints them. One set is for pairs of which the encoder has read both articles, the other for the rest.
+"""
+
+import math
+from dataclasses import dataclass
+from operator import mul
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Vector = NDArray[np.float32]
+
+MOST_NUMBERS = 2
+
+
+class Shared(NamedTuple):
+    """What a pair of articles has in common; every field is 0 where it tells nothing.
+
+    `words`: square root of the cosine of their rarity-weighted words, 0-1. `event`: cosine of their event vectors, -1
+    to 1. `both`: the product of these. `parties`: 1 when a party is named in both. `other_parties`: 1 when both name
+    parties, and none of them is in both. `other_kinds`: 1 when both report signals, and none of them is in both.
+    `numbers`: how many figures stand in both, at most 2. `hours`: the time between them.
+    """
+
+    words: float = 0.0
+    event: float = 0.0
+    both: float = 0.0
+    parties: float = 0.0
+    other_parties: float = 0.0
+    other_kinds: float = 0.0
+    numbers: float = 0.0
+    hours: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """Log-odds that two articles tell of one event: `start`, and what each unit of a field adds."""
+
+    start: float
+    shared: Shared
+
+    def log_odds(self, shared: Shared) -> float:
+        """0 where it is as likely as not."""
+        return sum(map(mul, self.shared, shared), self.start)
+
+
+WITH_VECTORS = Weights(-3.26, Shared(3.95, 6.47, 2.08, 1.54, -1.45, -0.74, 0.36, -0.12))
+WITHOUT_VECTORS = Weights(-1.55, Shared(7.45, 0.0, 0.0, 2.17, -1.42, -1.19, 0.21, -0.13))
+
+
+def probability(log_odds: float) -> float:
+    """Log-odds -> probability, 0-1."""
+    return 1.0 / (1.0 + math.exp(-log_odds))
+
+
+def vector_of(stored: bytes | None) -> Vector | None:
+    """A reading's event vector at length 1; None where none was stored."""
+    if not stored:
+        return None
+    values = np.frombuffer(stored, dtype=np.int8).astype(np.float32)
+    return np.asarray(values / max(float(np.linalg.norm(values)), 1e-9), dtype=np.float32)
