@@ -20,7 +20,7 @@ from config.load import load_settings
 from config.schema import Stories
 
 DESCRIPTION = "how well stories match the events of the bundled month"
-SWEEP = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
+SWEEP = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,11 @@ class Direction(StrEnum):
     ESCALATION = "escalation"
     DEESCALATION = "deescalation"
 
+    @property
+    def word(self) -> str:
+        """As messages name it."""
+        return "easing" if self is Direction.DEESCALATION else "escalation"
+
 
 class Level(IntEnum):
     """How loud: the order is the meaning."""

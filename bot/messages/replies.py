@@ -12,7 +12,7 @@ from config.schema import Alerts
 from models import Alert, AlertKind, Direction, Level
 
 #: As people say it, and type it.
-DIRECTION_WORDS: Mapping[Direction, str] = {Direction.ESCALATION: "escalation", Direction.DEESCALATION: "easing"}
+DIRECTION_WORDS: Mapping[Direction, str] = {direction: direction.word for direction in Direction}
 COMMANDS = {
     "start": "subscribe this chat",
     "stop": "stop everything sent here",

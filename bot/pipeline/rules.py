@@ -106,7 +106,7 @@ def _rise(
         return Silence(direction, level, score, SuppressionReason.UNCONFIRMED)
     entered = threshold(level, settings.levels_for(direction))
     kind = _kind_of_rise(story, direction)
-    rule = f"{direction} {score:.0f} reached {level.word} ({entered:g})"
+    rule = f"{direction.word} {score:.0f} reached {level.word} ({entered:g})"
     return Telling(kind, direction, level, score, rule)
 
 
