@@ -131,9 +131,9 @@ def _counted_from(now: datetime, command: Sequence[str]) -> list[str]:
 
 
 def _told(shown: Sequence[Shown]) -> list[Picture]:
-    """What came by itself: an alert, a dispute with both sides, one disputed until confirmed, one taken back."""
+    """What came by itself: an alert, a dispute with both sides, one that was confirmed later, one taken back."""
     alert = _first(shown, lambda one: "CRITICAL" in one.html and "DISPUTED" not in one.html)
-    confirmed = _first(shown, lambda one: "CONFIRMED" in one.html and "DISPUTED" in _sent(shown, one.id).html)
+    confirmed = _first(shown, lambda one: "CONFIRMED" in one.html and "CONFIRMED" not in _sent(shown, one.id).html)
     disputed = _first(shown, lambda one: "EASING" in one.html and one.html.count("⚖") > 1)
     retracted = _first(shown, lambda one: "RETRACTED" in one.html and one.answers is not None)
     taken_back = _sent(shown, retracted.answers or 0)
@@ -141,7 +141,7 @@ def _told(shown: Sequence[Shown]) -> list[Picture]:
     return [
         Picture("alert", "An alert", (_bubble(alert),)),
         Picture("disputed", "An alert that is disputed", (_bubble(disputed),)),
-        Picture("confirmed", "An alert that was disputed, once it is confirmed", (_bubble(confirmed),)),
+        Picture("confirmed", "An alert, once it is confirmed", (_bubble(confirmed),)),
         Picture("retracted", "An alert that is taken back", (_bubble(taken_back), _bubble(retracted, quote))),
     ]
 
@@ -193,7 +193,12 @@ def _bubble(shown: Shown, quote: str = "") -> Bubble:
 
 
 def _first(shown: Sequence[Shown], fits: Callable[[Shown], bool]) -> Shown:
-    return next(one for one in shown if fits(one))
+    found = next((one for one in shown if fits(one)), None)
+    if found is None:
+        raise LookupError(
+            "the month told no message of a kind that is to be drawn: look at what ./run.sh demo tells now"
+        )
+    return found
 
 
 def _sent(shown: Sequence[Shown], message_id: int) -> Shown:
