@@ -56,6 +56,9 @@ class Checkout:
         return "|".join([*args, str(self.folder), f"{self.folder}{path}"])
 
 
+IN_PARALLEL = ("--numprocesses", "auto", "--maxprocesses", "4", "--dist", "loadfile")
+
+
 @pytest.fixture
 def checkout(tmp_path: Path) -> Checkout:
     made = Checkout(tmp_path / "a checkout (with 'odd' name)", tmp_path / "bin")
@@ -172,7 +175,10 @@ def test_help_needs_no_python(checkout: Checkout, word: str) -> None:
     [
         (("once", "--config", "a b"), ("-m", "bot", "once", "--config", "a b")),
         (("feeds", "add", "https://a.example/?x=1&y=*"), ("-m", "bot", "feeds", "add", "https://a.example/?x=1&y=*")),
-        (("test", "tests/test_x.py", "-k", "a and b"), ("-m", "pytest", "tests/test_x.py", "-k", "a and b")),
+        (
+            ("test", "tests/test_x.py", "-k", "a and b"),
+            ("-m", "pytest", *IN_PARALLEL, "tests/test_x.py", "-k", "a and b"),
+        ),
         (("bench", ""), ("-m", "benchmarks", "")),
         (("send-test", "--", "-100"), ("-m", "bot", "send-test", "--", "-100")),
     ],
