@@ -4,6 +4,7 @@ An article joins by its address (the same page in two feeds), as an edit of an a
 shares enough with the articles of a story that had news within the window. Text that bears on nothing opens no story.
 """
 
+from dataclasses import replace
 from datetime import timedelta
 
 from sqlmodel import Session, col, func, select
@@ -43,15 +44,16 @@ def gather_stories(session: Session, index: StoryIndex, settings: Stories, limit
         reading.gathered = True
         if max(reading.escalation, reading.deescalation) < WORTH_A_STORY:
             continue
+        entry = entry_of(reading)
         story = (
             _story_of_earlier_version(session, reading)
             or _story_of_same_page(session, reading, article, settings)
-            or _similar_story(session, index, reading, settings)
+            or _similar_story(session, index, entry, settings)
         )
         if story is None:
             story = _open_story(session, reading, feed)
         _join(story, reading, feed)
-        index.add(reading.article_id, entry_of(reading))
+        index.add(reading.article_id, replace(entry, story_id=story.id))
     if rows:
         index.forget_before(rows[-1][0].news_at - _kept_for(settings))
     return len(rows)
@@ -93,8 +95,8 @@ def _story_of_same_page(session: Session, reading: Reading, article: Article, se
     return session.get(Story, story_id) if story_id is not None else None
 
 
-def _similar_story(session: Session, index: StoryIndex, reading: Reading, settings: Stories) -> Story | None:
-    match = index.best_match(entry_of(reading), timedelta(hours=settings.window_hours))
+def _similar_story(session: Session, index: StoryIndex, entry: Entry, settings: Stories) -> Story | None:
+    match = index.best_match(entry, timedelta(hours=settings.window_hours))
     if match is None or match.sure < settings.same_event:
         return None
     return session.get(Story, match.story_id)

@@ -124,7 +124,7 @@ class StoryIndex:
         word. `new.story_id` is not looked at."""
         self.work.lookups += 1
         rarity = {word: self._rarity(word) for word in new.words}
-        norm = _norm(new.words, rarity)
+        norm = self._norm(new.words)
         matches = [self._match(story_id, new, window, norm) for story_id in self._candidates(rarity)]
         # The lower id wins a tie, so that the same articles in the same order always give the same stories.
         return max(matches, key=lambda match: (match.sure, -match.story_id), default=None)
@@ -167,7 +167,7 @@ class StoryIndex:
     def shared(self, new: Entry, window: timedelta) -> dict[int, Shared]:
         """What `new` has in common with each indexed article within `window`, by the article's id; weights are fitted
         on it."""
-        norm = _norm(new.words, {word: self._rarity(word) for word in new.words})
+        norm = self._norm(new.words)
         return {
             article_id: self._shared(new, member, norm)
             for article_id, member in self._entries.items()
@@ -193,7 +193,10 @@ class StoryIndex:
         if not shared:
             return 0.0
         dot = sum(new[word] * member[word] * self._rarity(word) ** 2 for word in shared)
-        return dot / (norm * _norm(member, {word: self._rarity(word) for word in member}))
+        return dot / (norm * self._norm(member))
+
+    def _norm(self, words: Mapping[str, float]) -> float:
+        return math.sqrt(sum((weight * self._rarity(word)) ** 2 for word, weight in words.items()))
 
     def _rarity(self, word: str) -> float:
         held = len(self._holders.get(word, ())), self._usual.holders.get(word, 0)
@@ -220,10 +223,6 @@ def _discard(lists: dict[Key, list[int]], key: Key, article_id: int) -> None:
 
 def _differ(ones: frozenset[str], others: frozenset[str]) -> float:
     return float(bool(ones) and bool(others) and ones.isdisjoint(others))
-
-
-def _norm(words: Mapping[str, float], rarity: Mapping[str, float]) -> float:
-    return math.sqrt(sum((weight * rarity[word]) ** 2 for word, weight in words.items()))
 
 
 def story_words(title: str, lead: str) -> dict[str, float]:
