@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -11,13 +12,15 @@ from rich.table import Table
 from benchmarks.agreement import b_cubed
 from bot.demo.newsroom import SAMPLE
 from bot.model_shelf import extra_actors
-from bot.pipeline.cluster import PROBABLE, WORTH_A_STORY
-from bot.pipeline.likeness import vector_of
-from bot.pipeline.story_index import Entry, StoryIndex, numbers_in, story_words
+from bot.pipeline.classify import LEAD_CHARS, OPENING_CHARS
+from bot.pipeline.cluster import WORTH_A_STORY
+from bot.pipeline.cluster import entry_of as indexed
+from bot.pipeline.story_index import Entry, StoryIndex, story_words
 from classifiers.classifier import load_classifier
 from classifiers.judgement import Document, Judgement
 from config.load import load_settings
 from config.schema import Stories
+from models import Reading
 
 DESCRIPTION = "how well stories match the events of the bundled month"
 SWEEP = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
@@ -74,16 +77,16 @@ def read_month() -> list[Told]:
 
 def entry_of(one: Told) -> Entry:
     """As bot.pipeline.cluster indexes a reading."""
-    words = f"{one.summary[:400]} {one.text[:300]}"
-    return Entry(
-        0,
-        one.at,
-        story_words(one.title, words),
-        frozenset(actor.code for actor in one.judged.actors),
-        frozenset(signal for signal, probability in one.judged.signals.items() if probability >= PROBABLE),
-        numbers_in(f"{one.title} {words}"),
-        vector_of(one.judged.event),
-    )
+    compared: dict[str, Any] = {
+        "title": one.title,
+        "lead": one.summary[:LEAD_CHARS],
+        "opening": one.text[:OPENING_CHARS],
+        "actors": one.judged.to_dict()["actors"],
+        "signals": one.judged.signals,
+        "event": one.judged.event,
+        "news_at": one.at,
+    }
+    return indexed(Reading(**compared))
 
 
 def bare(one: Told) -> Entry:
