@@ -37,6 +37,11 @@ class Priority(IntEnum):
     DIGEST = 3
     BROADCAST = 4
 
+    @property
+    def kind(self) -> str:
+        """As config spells it."""
+        return self.name.lower()
+
 
 class Delivery(SQLModel, table=True):
     """One message to one subscriber. `message` is `bot.messages.message.Message` as JSON; `key` makes it unique.

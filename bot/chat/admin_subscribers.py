@@ -9,7 +9,6 @@ from bot.chat.access import answer_request, levels_of
 from bot.chat.admin_call import Call, Reply, number, page, turner
 from bot.messages import replies
 from bot.messages.message import Button
-from bot.messages.replies import DIRECTION_WORDS
 from config.errors import ConfigError
 from config.load import load_file
 from models import Outlet, Subscriber, SubscriberState
@@ -78,7 +77,7 @@ async def _one(call: Call) -> Reply:
 
 
 def _details(row: Subscriber) -> Reply:
-    levels = ", ".join(f"{DIRECTION_WORDS[way]} from {level.word}" for way, level in levels_of(row).items())
+    levels = ", ".join(f"{way.word} from {level.word}" for way, level in levels_of(row).items())
     text = [
         _name(row),
         f"{MARKS[row.state]} {row.state.value} since {row.changed_at:%d %b %Y}; known since {row.created_at:%d %b %Y}",

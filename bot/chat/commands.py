@@ -62,9 +62,7 @@ def show_missed(session: Session, visitor: Visitor, now: datetime) -> Message:
     if isinstance(known, Message):
         return known
     kept = loudest_silences(session, now - timedelta(days=7), (0, known.id), most=200)[:MISSED]
-    return replies.missed(
-        [(row.score, replies.DIRECTION_WORDS[row.direction], row.reason.value, story.title) for row, story in kept]
-    )
+    return replies.missed([(row.score, row.direction.word, row.reason.value, story.title) for row, story in kept])
 
 
 def ask_forget(session: Session, visitor: Visitor) -> Message:

@@ -14,18 +14,11 @@ from itertools import count
 from math import inf
 from typing import NamedTuple
 
-from config.schema import FREE_PER_SECOND, MessageKind, Rate
+from config.schema import FREE_PER_SECOND, Rate
 from models.delivery import Priority
 
 GLOBAL, FREE = "every chat", "every chat, without a fee"
 PAID_KINDS = (Priority.ALERT, Priority.BROADCAST)
-KIND_OF: dict[Priority, MessageKind] = {
-    Priority.REPLY: "reply",
-    Priority.ALERT: "alert",
-    Priority.NOTICE: "notice",
-    Priority.DIGEST: "digest",
-    Priority.BROADCAST: "broadcast",
-}
 #: Messages reach Telegram earlier or later than they were sent; so they are spread over the second, a little slower
 #: than is allowed. Of bursts, one that was slow and the next that was quick would meet in one second there.
 SLOWER = 0.96
@@ -178,7 +171,7 @@ class Limiter:
         self, chat_id: int, priority: Priority = Priority.ALERT, patience_s: float = inf, paid: bool = False
     ) -> bool:
         """Return True when it is this message's turn, which is then taken; False when that took too long."""
-        place = self._rate().order.index(KIND_OF[priority])
+        place = self._rate().order.index(priority.kind)
         wish = _Wish(place, next(self._number), chat_id, paid, asyncio.get_running_loop().create_future())
         insort(self._wishes, wish)
         self.give_turns()

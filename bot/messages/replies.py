@@ -12,7 +12,6 @@ from config.schema import Alerts
 from models import Alert, AlertKind, Direction, Level
 
 #: As people say it, and type it.
-DIRECTION_WORDS: Mapping[Direction, str] = {direction: direction.word for direction in Direction}
 COMMANDS = {
     "start": "subscribe this chat",
     "stop": "stop everything sent here",
@@ -46,7 +45,7 @@ def one_line(text: str, limit: int = 80) -> str:
 
 def welcome(levels: Mapping[Direction, Level]) -> Message:
     """For a chat that is subscribed from now on."""
-    chosen = ", ".join(f"{DIRECTION_WORDS[direction]} from {level.word}" for direction, level in levels.items())
+    chosen = ", ".join(f"{direction.word} from {level.word}" for direction, level in levels.items())
     return notice(
         f"You are subscribed: a story is told once it reaches your levels ({chosen}), and a digest comes every week.\n"
         "/threshold changes the levels, /latest shows the last alerts, /stop ends it, /help says more."
@@ -323,7 +322,7 @@ def _alert_lines(alert: Alert) -> tuple[str, str]:
 def thresholds(levels: Mapping[Direction, Level], alerts: Alerts, changed: bool = False) -> Message:
     """The levels a chat has, with their scores, and how to change them."""
     lines = [
-        f"{DIRECTION_WORDS[way]}: {level.word} (score {threshold(level, alerts.levels_for(way)):g})"
+        f"{way.word}: {level.word} (score {threshold(level, alerts.levels_for(way)):g})"
         for way, level in levels.items()
     ]
     head = (

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from bot.messages.alert import headline_of, signal_name
 from bot.messages.message import TEXT_LIMIT, Message, clip, units
-from bot.messages.replies import DIRECTION_WORDS, one_line
+from bot.messages.replies import one_line
 from models import Alert, Direction, Level, Story
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def story_message(story: Story, reports: "Sequence[ReadingWithSource]", alerts: 
 
 def _standing(story: Story) -> list[str]:
     told = [
-        f"{DIRECTION_WORDS[way]} {story.score(way):.0f} now"
+        f"{way.word} {story.score(way):.0f} now"
         + (f" ({story.level(way).word})" if story.level(way) is not Level.NONE else "")
         + f", {story.peak(way):.0f} at its peak"
         for way in Direction
