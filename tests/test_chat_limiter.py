@@ -48,6 +48,19 @@ def test_no_window_holds_more_messages_than_telegram_allows(rate: Rate, steps: l
             assert most_in_a_window(times, max(60, 60 / rate.group_per_minute)) <= max(1, rate.group_per_minute)
 
 
+@given(st.lists(st.floats(0, 3), min_size=31, max_size=120), st.booleans())
+@settings(max_examples=200)
+def test_requests_that_were_held_up_after_their_turn_do_not_come_in_a_bunch(held_up: list[float], paid: bool) -> None:
+    rate, allowance, now = Rate(per_second=60.0, paid_broadcast=True), Allowance(), 1000.0
+    ready = list[float]()
+    for chat_id, seconds in enumerate(held_up, 1):
+        now += allowance.delay(chat_id, rate, now, paid)
+        allowance.add(chat_id, rate, now, paid)
+        ready.append(now + seconds)
+    made = [at + allowance.space(rate, at, paid) for at in sorted(ready)]
+    assert most_in_a_window(made, 1) <= (60 if paid else 30)
+
+
 def test_twenty_messages_reach_a_group_within_a_minute_and_the_next_one_waits() -> None:
     sent = [t - 1000 for _, t in send_as_fast_as_allowed(Rate(), [(GROUP, 0.0)] * 21)]
     assert sent[19] == pytest.approx(19, abs=0.01)
@@ -174,6 +187,18 @@ async def test_a_cancelled_wish_leaves_its_turn_to_the_next() -> None:
     assert await second
     with pytest.raises(asyncio.CancelledError):
         await first
+
+
+async def test_requests_after_a_stall_are_spread_again_on_the_real_clock() -> None:
+    limiter, loop = Limiter(lambda: Rate(per_second=200.0, paid_broadcast=True)), asyncio.get_running_loop()
+    made = list[float]()
+
+    async def request() -> None:
+        await limiter.space(paid=True)
+        made.append(loop.time())
+
+    await asyncio.gather(*(request() for _ in range(10)))
+    assert made[-1] - made[0] >= 9 / 200
 
 
 async def test_turns_come_by_themselves_on_the_real_clock() -> None:

@@ -136,6 +136,7 @@ class TelegramSender:
         where = f"chat {chat_id}"
         await self._await_turn(envelope, where, paid)
         await envelope.begin()
+        await self._limiter.space(paid)
         try:
             return await call()
         except RetryAfter as error:
