@@ -1,11 +1,11 @@
 """A decision to tell people something about a story, and the decisions not to."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, UniqueConstraint
+from sqlalchemy import JSON, UniqueConstraint, insert
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from models.columns import text_enum
@@ -100,21 +100,27 @@ def loudest_silences(
     return list(best.values())
 
 
-def note_silence(session: Session, alert: Alert, reason: SuppressionReason, subscriber_id: int, now: datetime) -> None:
-    """Record that one subscriber is not told of an alert."""
-    suppress(
-        session,
-        Suppression(
-            story_id=alert.story_id,
-            subscriber_id=subscriber_id,
-            direction=alert.direction,
-            level=alert.level,
-            reason=reason,
-            score=alert.score,
-            first_at=now,
-            last_at=now,
-        ),
+def note_silences(session: Session, alert: Alert, reasons: Mapping[int, SuppressionReason], now: datetime) -> None:
+    """Record that subscribers (ids) are not told of an alert, and why; see `suppress`."""
+    if not reasons:
+        return
+    same = select(Suppression).where(
+        Suppression.story_id == alert.story_id,
+        Suppression.direction == alert.direction,
+        Suppression.level == alert.level,
+        Suppression.subscriber_id != 0,
     )
+    known = {(row.subscriber_id, row.reason): row for row in session.exec(same)}
+    fresh = []
+    for subscriber_id, reason in reasons.items():
+        row = known.get((subscriber_id, reason))
+        if row is None:
+            fresh.append({"subscriber_id": subscriber_id, "reason": reason})
+        else:
+            _count_again(row, 1, alert.score, now)
+    shared = {"story_id": alert.story_id, "direction": alert.direction, "level": alert.level, "score": alert.score}
+    if fresh:
+        session.execute(insert(Suppression), [shared | {"first_at": now, "last_at": now} | row for row in fresh])
 
 
 def suppress(session: Session, row: Suppression) -> None:
@@ -130,6 +136,10 @@ def suppress(session: Session, row: Suppression) -> None:
     if known is None:
         session.add(row)
         return
-    known.times += row.times
-    known.score = max(known.score, row.score)
-    known.last_at = row.last_at
+    _count_again(known, row.times, row.score, row.last_at)
+
+
+def _count_again(row: Suppression, times: int, score: float, at: datetime) -> None:
+    row.times += times
+    row.score = max(row.score, score)
+    row.last_at = at

@@ -6,7 +6,9 @@ One waiting delivery, held back until quiet hours are over, or the reason why th
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
+from sqlalchemy import insert
 from sqlmodel import Session, col, select
 
 from bot.calendar import end_of_quiet_hours
@@ -24,7 +26,7 @@ from models import (
     Subscriber,
     SuppressionReason,
 )
-from models.alert import note_silence
+from models.alert import note_silences
 from models.delivery import alerts_sent_since, given_up
 
 BUDGET_WINDOW = timedelta(hours=24)
@@ -102,15 +104,18 @@ def address_alert(
         return
     occasion = Occasion.of(session.get_one(Story, alert.story_id))
     spent = alerts_sent_since(session, now - BUDGET_WINDOW, alert.level)
+    shared, rows = _shared(alert, message, now), list[dict[str, Any]]()
+    silences = dict[int, SuppressionReason]()
     for subscriber in subscribers:
         reason = withheld(alert, occasion, subscriber, spent.get(subscriber.id, 0), settings)
-        if reason is None:
-            row = _delivery(alert, message, subscriber, when_to_tell(alert, subscriber, timezone, now), now)
-            row.replies_to_id = told[subscriber.id][0] if subscriber.id in told else None
-            session.add(row)
-        else:
-            note_silence(session, alert, reason, subscriber.id, now)
-    session.flush()  # so that the next alert of this round counts them against the budget
+        if reason is not None:
+            silences[subscriber.id] = reason
+            continue
+        first, _ = told.get(subscriber.id, (None, None))
+        at = when_to_tell(alert, subscriber, timezone, now)
+        rows.append(shared | {"subscriber_id": subscriber.id, "send_after": at, "replies_to_id": first})
+    _write(session, rows)
+    note_silences(session, alert, silences, now)
 
 
 def _correct(
@@ -123,16 +128,18 @@ def _correct(
 ) -> None:
     """Whoever heard of the story hears this too, whatever their budget: a confirmation in the message they have, a
     retraction as an answer to it."""
+    shared, rows = _shared(alert, message, now), list[dict[str, Any]]()
     for subscriber in subscribers:
         first, last = told[subscriber.id]
         waiting = session.get_one(Delivery, last)
         # Held by quiet hours or a retry: it must not arrive after its correction.
         if waiting.state is DeliveryState.WAITING and _correct_unsent(waiting, alert, message):
             continue
-        row = _delivery(alert, message, subscriber, now, now)
-        row.edits_id, row.replies_to_id = (last, None) if alert.kind is AlertKind.CONFIRMED else (None, first)
-        session.add(row)
+        edits, replies_to = (last, None) if alert.kind is AlertKind.CONFIRMED else (None, first)
+        about = {"subscriber_id": subscriber.id, "edits_id": edits, "replies_to_id": replies_to}
+        rows.append(shared | about | {"send_after": now})
     session.flush()
+    _write(session, rows)
 
 
 def _correct_unsent(waiting: Delivery, alert: Alert, message: Message) -> bool:
@@ -145,18 +152,23 @@ def _correct_unsent(waiting: Delivery, alert: Alert, message: Message) -> bool:
     return waiting.state is DeliveryState.FAILED
 
 
-def _delivery(alert: Alert, message: Message, subscriber: Subscriber, at: datetime, now: datetime) -> Delivery:
-    """A new alert has a new id, so nobody can have been given its key before."""
-    return Delivery(
-        subscriber_id=subscriber.id,
-        key=f"alert:{alert.id}",
-        alert_id=alert.id,
-        priority=Priority.ALERT,
-        urgency=alert.level,
-        message=message.to_json(),
-        send_after=at,
-        created_at=now,
-    )
+def _shared(alert: Alert, message: Message, now: datetime) -> dict[str, Any]:
+    """What the deliveries of an alert have in common. A new alert has a new id, so nobody was given its key before."""
+    return {
+        "key": f"alert:{alert.id}",
+        "alert_id": alert.id,
+        "priority": Priority.ALERT,
+        "urgency": alert.level,
+        "message": message.to_json(),
+        "created_at": now,
+    }
+
+
+def _write(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
+    """All in one statement: other writers wait meanwhile, and there may be a hundred thousand. At once, so that the
+    next alert of this round counts them against the budget."""
+    if rows:
+        session.execute(insert(Delivery), rows)
 
 
 def _tellings(session: Session, alert: Alert) -> Mapping[int, tuple[int, int]]:
