@@ -5,8 +5,9 @@ base is all-MiniLM-L6-v2 with its word embeddings kept as they are: words that o
 those it has. The mean of the token vectors goes to linear heads, one column a target, as `heads.COLUMNS` stacks them.
 """
 
+import copy
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,11 @@ def untuned() -> Tuned:
     return Tuned(encoder, tokenizer, none, none[0], _unmoved(encoder.width))
 
 
+def in_half_precision(tuned: Tuned) -> Tuned:
+    """A copy whose weights are rounded to 16 bits; it computes in 32, as processors without half precision do."""
+    return replace(tuned, encoder=copy.deepcopy(tuned.encoder).half().float())
+
+
 def fine_tune(
     texts: Sequence[str],
     targets: NDArray[np.int64],
@@ -95,9 +101,8 @@ def fine_tune(
     seed: int,
     epochs: int = EPOCHS,
     tell: Callable[[int, int], None] = lambda done, total: None,
-    each_epoch: Callable[[int, Tuned], None] = lambda epoch, tuned: None,
 ) -> Tuned:
-    """Fine-tune the base on 0/1 targets in stacked order; `tell` counts batches, `each_epoch` may look in.
+    """Fine-tune the base on 0/1 targets in stacked order; `tell` counts batches.
 
     `kept` are the untuned vectors of the texts. The tuned ones must still tell them through one linear map: telling
     signals apart would otherwise cost the sense of which event is which, and stories are told apart by that.
@@ -116,7 +121,7 @@ def fine_tune(
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _pace(step / steps))
     shuffle = np.random.default_rng(seed)
     done = 0
-    for epoch in range(1, epochs + 1):
+    for _ in range(epochs):
         encoder.train()
         for rows in _batches([len(each) for each in ids], shuffle):
             with _precision():
@@ -131,7 +136,6 @@ def fine_tune(
             schedule.step()
             done += 1
             tell(done, steps)
-        each_epoch(epoch, _tuned(encoder, tokenizer, head, events))
     return _tuned(encoder, tokenizer, head, events)
 
 
