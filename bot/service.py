@@ -22,7 +22,7 @@ from bot.app import VERSION, App, Clock, Summary, open_app, utc_now
 from bot.chat.api import open_bot
 from bot.chat.desk import AdminTools, ChatParts
 from bot.chat.limiter import Limiter
-from bot.chat.poller import run_poller
+from bot.chat.receiver import receive_updates
 from bot.chat.sender import TelegramSender
 from bot.errands import Errands
 from bot.jobs import start_timetable
@@ -72,12 +72,12 @@ async def run_service(place: Place, console: Console, clock: Clock = utc_now) ->
     async with _opened(place, console, clock) as (app, limiter), _only_one(app.database, clock, stop.set):
         _greet(app, place, console)
         scheduler = start_timetable(app)
-        poller = asyncio.create_task(_answer_people(place, app, limiter)) if limiter else None
+        receiver = asyncio.create_task(_answer_people(place, app, limiter)) if limiter else None
         await stop.wait()
         console.print("Stopping; the next start goes on from here.")
         app.stop()
         scheduler.pause()  # its shutdown would cut off the rounds under way, and log each as a failure
-        await _finish(poller)
+        await _finish(receiver)
         scheduler.shutdown(wait=False)
 
 
@@ -116,13 +116,13 @@ def _sent_lately(database: Database, now: datetime) -> list[tuple[int, float]]:
 async def _answer_people(place: Place, app: App, limiter: Limiter) -> None:
     tools = AdminTools(app.folder, app.reload, app.preview, Errands(place.config, place.database_url).run)
     parts = ChatParts(app.database, lambda: app.settings, app.clock, limiter, tools)
-    await run_poller(place.token or "", place.base_url, parts)
+    await receive_updates(place.token or "", place.base_url, parts)
 
 
-async def _finish(poller: "asyncio.Task[None] | None") -> None:
+async def _finish(receiver: "asyncio.Task[None] | None") -> None:
     """Give what is under way a few seconds; what is cut off is claimed by nobody and done by the next start."""
-    if poller is not None:
-        poller.cancel()
+    if receiver is not None:
+        receiver.cancel()
     ours = asyncio.current_task()
     rest = [task for task in asyncio.all_tasks() if task is not ours and task.get_name() != RENEWING]
     _done, late = await asyncio.wait(rest, timeout=STOP_S) if rest else (set(), set())

@@ -15,7 +15,8 @@ from sqlmodel import select
 
 from bot.chat.desk import ChatParts
 from bot.chat.limiter import Limiter
-from bot.chat.poller import Pace, run_poller
+from bot.chat.receiver import receive_updates
+from bot.chat.serving import Pace
 from bot.messages.replies import COMMANDS
 from config.errors import ConfigError
 from config.schema import Rate, Settings, Telegram
@@ -55,7 +56,7 @@ async def poller(
     settings = Settings(telegram=Telegram(admins=(1001,)))
     limiter = Limiter(lambda: UNLIMITED)
     parts = ChatParts(database, lambda: settings, clock, limiter)
-    task = asyncio.create_task(run_poller(TOKEN, fake.base_url, parts, pace))
+    task = asyncio.create_task(receive_updates(TOKEN, fake.base_url, parts, pace))
     try:
         yield task
     finally:
@@ -277,4 +278,4 @@ async def test_it_stops_within_its_time_though_a_handler_hangs(fake: FakeBotApi,
 async def test_a_base_url_that_is_no_address_is_refused_at_once(database: Database) -> None:
     parts = ChatParts(database, Settings, lambda: NOW, Limiter(Rate))
     with pytest.raises(ConfigError):
-        await run_poller(TOKEN, "nowhere", parts)
+        await receive_updates(TOKEN, "nowhere", parts)
