@@ -29,7 +29,7 @@ from bot.jobs import start_timetable
 from bot.outlet import Sender
 from bot.terminal import TerminalSender
 from config.errors import TocsinError
-from config.secrets import TELEGRAM_BASE_URL, TELEGRAM_TOKEN, read_secret
+from config.secrets import TELEGRAM_BASE_URL, TELEGRAM_TOKEN, read_secret, read_webhook_secret
 from models import Lease, Outlet
 from models.database import Database
 from models.delivery import recent_sends
@@ -50,18 +50,23 @@ NOT_CONNECTED = (
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a command works: its config folder, its database, and the Telegram token if there is one."""
+    """Where a command works: its config folder, its database, and the Telegram token if there is one.
+
+    Without `webhook_secret` a webhook gets one that is made at the start.
+    """
 
     config: Path
     database_url: str
     token: str | None
     base_url: str | None
     pictures: Path
+    webhook_secret: str | None = None
 
 
 def place_of(config: Path, database_url: str) -> Place:
     """A place with its secrets read from the environment. Raises ConfigError."""
-    return Place(config, database_url, read_secret(TELEGRAM_TOKEN), read_secret(TELEGRAM_BASE_URL), Path("var/charts"))
+    token, base_url = read_secret(TELEGRAM_TOKEN), read_secret(TELEGRAM_BASE_URL)
+    return Place(config, database_url, token, base_url, Path("var/charts"), read_webhook_secret())
 
 
 async def run_service(place: Place, console: Console, clock: Clock = utc_now) -> None:
@@ -116,7 +121,7 @@ def _sent_lately(database: Database, now: datetime) -> list[tuple[int, float]]:
 async def _answer_people(place: Place, app: App, limiter: Limiter) -> None:
     tools = AdminTools(app.folder, app.reload, app.preview, Errands(place.config, place.database_url).run)
     parts = ChatParts(app.database, lambda: app.settings, app.clock, limiter, tools)
-    await receive_updates(place.token or "", place.base_url, parts)
+    await receive_updates(place.token or "", place.base_url, parts, webhook_secret=place.webhook_secret)
 
 
 async def _finish(receiver: "asyncio.Task[None] | None") -> None:

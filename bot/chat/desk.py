@@ -20,7 +20,7 @@ from bot.chat.sender import TelegramSender
 from bot.errands import Done
 from bot.feeds.types import ParsedFeed
 from bot.messages.message import Message, notice
-from bot.notices import tell_admins
+from bot.notices import tell_admins, tell_change
 from bot.outlet import Chat, Envelope, SendFailure
 from config.errors import TocsinError
 from config.schema import Settings
@@ -103,6 +103,10 @@ class Desk:
         """Queue a notice for every admin, at most once a day per `subject`; whoever calls this logs the trouble too."""
         with suppress(TocsinError):
             await self.decide(lambda s, cfg, now: tell_admins(s, cfg, f"{subject}:{now:%Y-%m-%d}", notice(text), now))
+
+    async def tell_change(self, subject: str, message: Message) -> None:
+        """Queue a message for every admin; called once per change of state. Raises DatabaseError."""
+        await self.decide(lambda s, cfg, now: tell_change(s, cfg, subject, message, now))
 
     async def _send(self, chat: Chat, message: Message, photo: bytes | None) -> None:
         """Once more after flood control, which the limiter then waits out."""

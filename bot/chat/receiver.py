@@ -7,6 +7,7 @@ failure wait longer.
 
 import asyncio
 import logging
+from secrets import token_urlsafe
 from typing import NoReturn, Protocol
 
 from telegram.error import Conflict, RetryAfter, TelegramError
@@ -18,6 +19,8 @@ from bot.chat.failures import as_failure, retry_after_s
 from bot.chat.poller import Poller
 from bot.chat.serving import DEFAULT_PACE, Pace, Serving
 from bot.chat.token_lease import TokenLease
+from bot.chat.webhook import Webhook
+from config import schema
 from config.errors import TocsinError
 
 log = logging.getLogger(__name__)
@@ -39,14 +42,19 @@ class Way(Protocol):
 class Receiver:
     """Receives the updates of one token for one process; others on the same database wait for their turn."""
 
-    def __init__(self, token: str, base_url: str | None, parts: ChatParts, pace: Pace) -> None:
+    def __init__(
+        self, token: str, base_url: str | None, parts: ChatParts, pace: Pace, webhook_secret: str | None
+    ) -> None:
         self._application = build_application(token, base_url, parts)
         self._redact = TokenFilter(token).redact
         self._pace = pace
-        desk = Desk(parts, self._application.bot)
-        self._lease = TokenLease(token, desk, pace.lease_s)
+        self._desk = Desk(parts, self._application.bot)
+        self._lease = TokenLease(token, self._desk, pace.lease_s)
         self._serving = Serving(self._application, pace.serve_s)
-        self._way: Way = Poller(desk, self._serving, self._lease, pace.poll_s)
+        # A new one at each start needs no keeping, and what another process set is not taken for ours.
+        self._secret = webhook_secret or token_urlsafe(32)
+        self._wanted = parts.settings().telegram.webhook
+        self._way = self._way_to(self._wanted)
         self._failures = 0
         self._trouble = ""
 
@@ -67,6 +75,7 @@ class Receiver:
                 return self._pace.lease_s / 6
             if not self._application.running:
                 await say_hello(self._application)
+            await self._follow_settings()
             pause = await self._way.step()
         except TelegramError as error:
             return self._pause_after(error)
@@ -79,6 +88,23 @@ class Receiver:
             log.info("%s_recovered failures=%s", self._way.name, self._failures)
         self._failures, self._trouble = 0, ""
         return pause
+
+    async def _follow_settings(self) -> None:
+        """Polling or webhook, as an admin has it now; nothing is lost or answered twice between the two."""
+        wanted = self._desk.parts.settings().telegram.webhook
+        if wanted == self._wanted:
+            return
+        try:
+            async with asyncio.timeout(self._pace.stop_s):
+                await self._way.stop()
+        except (TimeoutError, TelegramError) as error:
+            log.warning("%s_closed_early error=%r", self._way.name, error)
+        self._wanted, self._way = wanted, self._way_to(wanted)
+
+    def _way_to(self, wanted: schema.Webhook) -> Way:
+        if not wanted.url:
+            return Poller(self._desk, self._serving, self._lease, self._pace.poll_s)
+        return Webhook(self._desk, self._serving, self._lease, self._pace, wanted, self._secret)
 
     def _pause_after(self, error: TelegramError) -> float:
         if isinstance(error, RetryAfter):
@@ -112,9 +138,16 @@ class Receiver:
         await self._lease.drop()
 
 
-async def receive_updates(token: str, base_url: str | None, parts: ChatParts, pace: Pace = DEFAULT_PACE) -> NoReturn:
+async def receive_updates(
+    token: str,
+    base_url: str | None,
+    parts: ChatParts,
+    pace: Pace = DEFAULT_PACE,
+    webhook_secret: str | None = None,
+) -> NoReturn:
     """Answer people until the task is cancelled. Telegram may be away, now or later: it is tried again, for ever.
 
-    Raises ConfigError at once when `base_url` is no address.
+    `webhook_secret` as `config.secrets.read_webhook_secret` gives it. Raises ConfigError at once when `base_url` is no
+    address.
     """
-    await Receiver(token, base_url, parts, pace).run()
+    await Receiver(token, base_url, parts, pace, webhook_secret).run()
