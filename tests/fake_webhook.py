@@ -90,7 +90,8 @@ class FakeWebhook:
     async def _deliver_to(self, chat: int) -> None:
         try:
             while waiting := [update for update in self._updates if _chat_of(update) == chat]:
-                if self._allowed & waiting[0].keys() and not await self._post(waiting[0]):
+                wanted = not self._allowed or self._allowed & waiting[0].keys()
+                if wanted and not await self._post(waiting[0]):
                     await asyncio.sleep(AGAIN_S)
                     continue
                 with suppress(ValueError):  # dropped meanwhile

@@ -169,6 +169,22 @@ async def test_a_second_program_on_the_token_is_told_to_the_admins_once(fake: Fa
     assert "409 Conflict" in notice.message["plain"]
 
 
+async def test_a_webhook_that_another_program_sets_is_deleted_told_once_and_costs_no_update(
+    fake: FakeBotApi, database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with poller(fake, database):
+        for times in (1, 2):
+            await answered(fake)
+            await fake.webhook.set({"url": "https://elsewhere.example/bot"})
+            await fake.called("deleteWebhook", 1 + times)
+            await answered(fake)
+    assert all(not call.params.get("drop_pending_updates") for call in fake.calls_of("deleteWebhook"))
+    with database.read() as session:
+        (notice,) = session.exec(select(Delivery)).all()
+    assert "set a webhook" in notice.message["plain"]
+    assert "webhook_deleted" in caplog.text
+
+
 async def test_a_program_that_breaks_off_on_an_unforeseen_error_goes_on(
     fake: FakeBotApi, database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -224,6 +240,24 @@ async def test_a_lost_lease_ends_polling_until_it_is_free_again(
         assert caplog.text.count("poller_lost_lease") == 1
         clock.now += timedelta(hours=2)
         await fake.until(lambda: len(fake.calls_of("getUpdates")) > polls)
+
+
+async def test_the_webhook_of_a_program_that_had_the_lease_is_deleted_without_a_word(
+    fake: FakeBotApi, database: Database
+) -> None:
+    clock = Clock()
+    async with poller(fake, database, clock):
+        await answered(fake)
+        with database.write() as session:
+            lease = session.exec(select(Lease)).one()
+            lease.holder, lease.until = "somebody else", NOW + timedelta(hours=1)
+        with pytest.raises(TimeoutError):
+            await fake.until(lambda: len(fake.messages) > 1, timeout_s=1.5)  # a poll ends within a second
+        await fake.webhook.set({"url": "https://elsewhere.example/bot"})
+        clock.now += timedelta(hours=2)
+        await answered(fake)
+    with database.read() as session:
+        assert session.exec(select(Delivery)).all() == []
 
 
 async def test_the_lease_does_not_hold_the_token(fake: FakeBotApi, database: Database) -> None:

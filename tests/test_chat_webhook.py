@@ -243,13 +243,23 @@ async def test_an_update_sent_again_is_answered_once(site: Site) -> None:
     assert len(site.fake.messages) == 2
 
 
-async def test_an_update_sent_again_while_it_is_under_way_is_handled_once(site: Site) -> None:
-    site.fake.fail(fakes.hanging(), "sendMessage", times=1)
-    async with site.running(Pace(poll_s=1, lease_s=0.3, serve_s=0.2, stop_s=0.1)):
+async def test_an_update_sent_again_while_it_is_under_way_is_answered_once(site: Site) -> None:
+    site.fake.fail(fakes.flood(1), "sendMessage", times=1)  # the answer waits for a second
+    async with site.running():
         await site.ready()
         assert await asyncio.gather(site.post(update()), site.post(update())) == [200, 200]
-        assert await site.post(update()) == 200
-    assert len(site.fake.calls_of("sendMessage")) == 1
+        await site.answered(43)
+    assert [message.chat_id for message in site.fake.messages] == [42, 43]
+
+
+async def test_an_update_that_takes_very_long_holds_up_neither_telegram_nor_others(site: Site) -> None:
+    site.fake.fail(fakes.hanging(), "sendMessage", chat_id=42)
+    async with site.running(Pace(poll_s=1, lease_s=0.3, serve_s=0.1, stop_s=0.1)):
+        await site.ready()
+        number = await site.fake.push(updates.private("/help", 42))
+        await site.fake.until(lambda: site.statuses(number) == [200])
+        await site.answered(43)
+    assert len(site.fake.calls_of("sendMessage")) == 2
 
 
 async def test_an_update_is_confirmed_only_when_it_was_answered(site: Site) -> None:
@@ -444,6 +454,7 @@ async def test_a_webhook_that_telegram_refuses_is_told_once_and_tried_again(site
     async with site.running():
         await site.ready()
         await site.answered()
+        await site.until(lambda: len(site.told()) > 1)
     down, up = site.told()
     assert "setWebhook: Bad webhook: failed to resolve host" in down
     assert "works again" in up

@@ -134,6 +134,7 @@ class Receiver:
                     await application.stop()
         except (TimeoutError, TelegramError) as error:
             log.warning("%s_closed_early error=%r", self._way.name, error)
+        await self._serving.cut_off()  # else it would fail for want of a connection, and count as handled
         await application.bot.shutdown()
         await self._lease.drop()
 

@@ -43,19 +43,27 @@ class Serving:
         """As many updates are under way as may be."""
         return len(self._under_way) >= MOST_UNDER_WAY
 
-    async def serve(self, updates: Sequence[Update]) -> None:
+    async def serve(self, updates: Sequence[Update]) -> bool:
         """Handle updates before Telegram hears that they arrived: what a killed process left, it sends again.
 
         One that takes very long (its chat has had its share of answers) holds up nobody else: it goes on by itself.
+        False when one was cut off.
         """
         serving = [self._begin(update) for update in updates if update.update_id not in self._handled]
         if serving:
             await asyncio.wait(serving, timeout=self._longest_s)
+        return not any(task.cancelled() for task in serving)
 
     async def finish(self) -> None:
         """Wait for everything under way."""
         if self._under_way:
             await asyncio.wait(list(self._under_way.values()))
+
+    async def cut_off(self) -> None:
+        """End everything under way, as if it had never come."""
+        for task in (under_way := list(self._under_way.values())):
+            task.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
 
     def _begin(self, update: Update) -> asyncio.Task[None]:
         """The task that handles `update`, be it one that began when the update was sent before."""

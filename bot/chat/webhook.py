@@ -3,7 +3,9 @@
 It stays set when Tocsin stops: Telegram keeps what happens meanwhile, for a day, and sends it to the next start.
 """
 
+import asyncio
 import logging
+from contextlib import suppress
 from datetime import datetime
 
 from aiohttp import web
@@ -44,8 +46,8 @@ class Webhook:
         self._secret = secret
         self._route = webhook_route.WebhookRoute(secret, desk.bot, serving, lease)
         self._watch = StageWatch(desk.tell_change)
-        self._stop_s = pace.stop_s / 3  # waiting, then cancelling, then closing
-        self._pause_s = pace.lease_s / 6
+        self._serving = serving
+        self._pace = pace
         self._runner: web.AppRunner | None = None
         self._set_at: datetime | None = None
         self._trouble = ""
@@ -57,7 +59,7 @@ class Webhook:
         """
         try:
             if self._runner is None:
-                self._runner = await webhook_route.listen(self._wanted, self._route, self._stop_s)
+                self._runner = await webhook_route.listen(self._wanted, self._route, self._pace.stop_s / 10)
             if self._set_at is None:
                 await self._set()
             trouble = await self._look()
@@ -65,14 +67,20 @@ class Webhook:
             await self._watch.failed(self.name, error)
             raise
         await self._note(trouble)
-        return self._pause_s
+        return self._pace.lease_s / 6
 
     async def stop(self) -> None:
         """Listen no more; requests under way get a moment to be answered."""
         self._set_at = None
         runner, self._runner = self._runner, None
-        if runner is not None:
-            await runner.cleanup()
+        if runner is None:
+            return
+        for site in runner.sites:
+            await site.stop()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._pace.stop_s / 2):
+                await self._serving.finish()
+        await runner.cleanup()
 
     async def _set(self) -> None:
         url, bot = self._wanted.url, self._desk.bot

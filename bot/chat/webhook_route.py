@@ -44,7 +44,8 @@ class WebhookRoute:
         self._check_state()
         _check_body(request)
         update = self._parse(await _read(request))
-        await self._serving.serve([update])
+        if not await self._serving.serve([update]):
+            raise web.HTTPServiceUnavailable(headers=LATER)
         return web.Response()
 
     def _check_sender(self, request: web.Request) -> None:
@@ -99,14 +100,14 @@ async def _read(request: web.Request) -> bytes:
         raise web.HTTPRequestTimeout from None
 
 
-async def listen(wanted: Webhook, route: WebhookRoute, stop_s: float) -> web.AppRunner:
-    """Serve the path of `wanted.url`, until the runner's `cleanup`, which waits `stop_s` for requests under way.
+async def listen(wanted: Webhook, route: WebhookRoute, last_words_s: float) -> web.AppRunner:
+    """Serve the path of `wanted.url` until the runner's `cleanup`, which gives answers `last_words_s` to get out.
 
     Raises ConfigError when the address is not free.
     """
     app = web.Application(client_max_size=LARGEST_BODY)
     app.router.add_post(urlsplit(wanted.url).path or "/", route.post)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=stop_s, lingering_time=LINGER_S)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=last_words_s, lingering_time=LINGER_S)
     await runner.setup()
     try:
         await web.TCPSite(runner, wanted.listen_host, wanted.listen_port).start()
