@@ -100,6 +100,7 @@ class Receiver:
         except (TimeoutError, TelegramError) as error:
             log.warning("%s_closed_early error=%r", self._way.name, error)
         self._wanted, self._way = wanted, self._way_to(wanted)
+        log.info("%s_begins; the settings changed", self._way.name)
 
     def _way_to(self, wanted: schema.Webhook) -> Way:
         if not wanted.url:
