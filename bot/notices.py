@@ -19,6 +19,11 @@ def tell_admins(session: Session, settings: Settings, key: str, message: Message
         enqueue(session, admin, key, message, now)
 
 
+def tell_change(session: Session, settings: Settings, subject: str, message: Message, now: datetime) -> None:
+    """Queue a message about a change of state, whatever was told of `subject` before; called once per change."""
+    tell_admins(session, settings, f"{subject[:40]}:{now:%Y%m%d%H%M%S%f}", message, now)
+
+
 def admins(session: Session, settings: Settings, now: datetime) -> list[Subscriber]:
     """The terminal where it is the outlet, else admins' chats (a user id is also the id of the private chat)."""
     terminal = find_subscriber(session, TERMINAL_CHAT, outlet=Outlet.TERMINAL)

@@ -16,7 +16,8 @@ from sqlmodel import SQLModel, select
 
 from bot.chat.desk import AdminTools, ChatParts
 from bot.chat.limiter import Limiter
-from bot.chat.poller import Pace, run_poller
+from bot.chat.receiver import receive_updates
+from bot.chat.serving import Pace
 from bot.errands import Done
 from bot.feeds.opml import read_opml
 from bot.feeds.types import FetchError, FetchFailure, ParsedEntry, ParsedFeed
@@ -155,7 +156,7 @@ async def bench(database: Database, folder: Path) -> AsyncIterator[Bench]:
         limiter = Limiter(lambda: UNLIMITED)
         tools = AdminTools(folder, bench.reload, bench.look, bench.run)
         parts = ChatParts(database, lambda: bench.settings, lambda: bench.now, limiter, tools)
-        task = asyncio.create_task(run_poller(TOKEN, fake.base_url, parts, Pace(poll_s=1, stop_s=0.2)))
+        task = asyncio.create_task(receive_updates(TOKEN, fake.base_url, parts, Pace(poll_s=1, stop_s=0.2)))
         yield bench
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
