@@ -15,6 +15,7 @@ from bot.changes import Who, record
 from bot.chat.limiter import Limit, Window
 from bot.messages import replies
 from bot.messages.language import ENGLISH
+from bot.messages.lines import one_line
 from bot.messages.message import Message
 from bot.notices import enqueue, tell_admins
 from bot.outlet import Chat
@@ -68,7 +69,7 @@ def join(
     """/start: let the chat in, pass its request on, or say what is missing. None: no answer at all."""
     known = find_subscriber(session, visitor.chat.chat_id, visitor.chat.thread_id)
     if known is not None:
-        known.name = replies.one_line(visitor.name)
+        known.name = one_line(visitor.name)
     if visitor.user_id in settings.telegram.admins:
         return _let_in(session, settings, known or _new_subscriber(session, settings, visitor, now), now)
     if known is not None and known.state != SubscriberState.PENDING:
@@ -146,7 +147,7 @@ def _new_subscriber(session: Session, settings: Settings, visitor: Visitor, now:
         chat_id=visitor.chat.chat_id,
         thread_id=visitor.chat.thread_id,
         kind=visitor.chat.kind,
-        name=replies.one_line(visitor.name),
+        name=one_line(visitor.name),
         language=visitor.language,
         created_at=now,
         changed_at=now,

@@ -12,8 +12,8 @@ from bot.chat.admin_call import OUT_OF_DATE, Call, Reply, number, page, turner
 from bot.feeds.opml import MAX_BYTES, OpmlFeed, read_opml, write_opml
 from bot.feeds.types import ParsedFeed
 from bot.feeds.urls import safe_url
+from bot.messages.lines import one_line
 from bot.messages.message import Button
-from bot.messages.replies import one_line
 from config.errors import ConfigError, FeedError
 from config.load import load_file
 from config.schema import FeedEntry

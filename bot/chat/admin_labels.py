@@ -5,8 +5,8 @@ import re
 from sqlmodel import Session
 
 from bot.chat.admin_call import Call, Reply, number, page
+from bot.messages.lines import one_line
 from bot.messages.message import Button
-from bot.messages.replies import one_line
 from bot.pipeline.label_queue import Doubt, label, next_doubt
 from models import Reading, Verdict, VerdictKind
 

@@ -9,8 +9,8 @@ from sqlmodel import Session, insert, select
 
 from bot import changes
 from bot.chat.admin_call import OUT_OF_DATE, Call, Reply, outcome, page
+from bot.messages.lines import one_line
 from bot.messages.message import Button, Message, clip, notice
-from bot.messages.replies import one_line
 from bot.messages.stats import stats_chart, stats_text
 from bot.model_shelf import shelf
 from bot.notices import admin_chat, enqueue

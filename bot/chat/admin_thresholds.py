@@ -15,8 +15,8 @@ from sqlmodel import Session
 from bot import changes
 from bot.chat.admin_call import OUT_OF_DATE, Call, Reply, outcome, page
 from bot.forecast import LOUD, forecast
+from bot.messages.lines import one_line
 from bot.messages.message import Button
-from bot.messages.replies import one_line
 from config.edit_value import try_value, value_of
 from config.errors import ConfigError
 from config.load import load_file, overridden_by

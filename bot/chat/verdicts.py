@@ -8,7 +8,7 @@ from sqlmodel import Session, col, select
 
 from bot.chat.access import Visitor, subscriber_or_reply
 from bot.messages import replies
-from bot.messages.message import Message, notice
+from bot.messages.message import Message, clip, notice
 from bot.messages.why import why_message
 from bot.notices import tell_admins
 from config.schema import Settings
@@ -81,7 +81,8 @@ def _mute(session: Session, subscriber: Subscriber, alert: Alert) -> str:
         return "This story names no pair that could be muted."
     if dyad not in subscriber.muted_dyads:
         subscriber.muted_dyads = [*subscriber.muted_dyads, dyad]
-    return f"{dyad} is muted here. /unmute {dyad} brings it back."
+    pair = clip(" – ".join(alert.facts["dyad"]) or dyad, 100)  # Telegram shows 200 characters
+    return f"{pair} is muted here. /unmute {dyad} brings it back."
 
 
 def _judge(session: Session, subscriber: Subscriber, alert: Alert, kind: VerdictKind, now: datetime) -> None:

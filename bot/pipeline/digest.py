@@ -12,8 +12,9 @@ from sqlmodel import Session, col, func, select
 from bot.calendar import digest_for, next_digest
 from bot.messages.alert import signal_name
 from bot.messages.chart import Day, week_chart
-from bot.messages.digest import PairLine, StoryLine, WeekFacts, digest_message
+from bot.messages.digest import PairLine, StoryLine, WeekFacts, digest_message, week_words
 from bot.messages.message import Message
+from bot.messages.names import Names, pair_name, party_names
 from bot.notices import enqueue
 from bot.pipeline.index import loudness
 from config import schema as config_schema
@@ -68,7 +69,7 @@ def compose_digest(session: Session, settings: Settings, until: datetime) -> tup
     """Message and chart (PNG) of the week before `until`; stores nothing."""
     since = until - WEEK
     facts = week_facts(session, settings, since, until)
-    title = f"Tension, {since:%d %b} to {until - timedelta(seconds=1):%d %b %Y}"
+    title = f"Tension, {week_words(since, until)}"
     chart = week_chart(daily_tension(session, since, until), daily_tension(session, since - WEEK, since), title)
     return digest_message(facts), chart
 
@@ -88,7 +89,7 @@ def week_facts(session: Session, settings: Settings, since: datetime, until: dat
         contested=tuple(_line(s, Direction.ESCALATION) for s in _contested(session, since, until, top)),
         near_misses=_near_misses(session, since, until, top),
         withheld=_withheld(session, since, until),
-        pairs=_pairs(session, since, until, top),
+        pairs=_pairs(session, party_names(settings.actors), since, until, top),
     )
 
 
@@ -173,14 +174,15 @@ def _withheld(session: Session, since: datetime, until: datetime) -> dict[str, i
     return dict(sorted((str(reason), count) for reason, count in session.exec(counts)))
 
 
-def _pairs(session: Session, since: datetime, until: datetime, limit: int) -> tuple[PairLine, ...]:
+def _pairs(session: Session, names: Names, since: datetime, until: datetime, limit: int) -> tuple[PairLine, ...]:
     now, before = _pair_peaks(session, since, until), _pair_peaks(session, since - WEEK, since)
     loudest = sorted(now, key=lambda pair: (-max(now[pair]), pair))[:limit]
-    return tuple(
-        PairLine(pair, now[pair][0], before.get(pair, (0.0, 0.0))[0], now[pair][1], before.get(pair, (0.0, 0.0))[1])
-        for pair in loudest
-        if max(now[pair]) > 0
-    )
+    lines = []
+    for pair in loudest:
+        (up, down), (up_before, down_before) = now[pair], before.get(pair, (0.0, 0.0))
+        if max(up, down) > 0:
+            lines.append(PairLine(pair_name(pair, names), up, up_before, down, down_before))
+    return tuple(lines)
 
 
 def _pair_peaks(session: Session, since: datetime, until: datetime) -> dict[str, tuple[float, float]]:
