@@ -7,7 +7,7 @@ from hashlib import sha256
 from sqlmodel import Session, col, select
 
 from bot.chat.access import Visitor, subscriber_or_reply
-from bot.messages import replies
+from bot.messages import replies, to_admins
 from bot.messages.message import Message, clip, notice
 from bot.messages.why import why_message
 from bot.notices import tell_admins
@@ -60,8 +60,8 @@ def _pass_on(session: Session, settings: Settings, known: Subscriber, text: str,
     key = prefix + sha256(text.encode(errors="replace")).hexdigest()[:16]
     if key in keys or len(keys) >= FEEDBACK_A_DAY:
         return replies.feedback_taken(is_new=False)
-    who = replies.describe(known.name, known.kind, known.chat_id, known.thread_id)
-    tell_admins(session, settings, key, replies.feedback(who, text), now)
+    who = to_admins.describe(known.name, known.kind, known.chat_id, known.thread_id)
+    tell_admins(session, settings, key, to_admins.feedback(who, text), now)
     return replies.feedback_taken(is_new=True)
 
 
