@@ -79,7 +79,7 @@ async def _test(call: Call) -> Reply:
 
 
 async def _write(call: Call) -> Reply:
-    return call.ask("ops", "text", "Send me the text for everybody. You see it once more before it goes.")
+    return await call.ask("ops", "text", "Send me the text for everybody. You see it once more before it goes.")
 
 
 async def _ask_broadcast(call: Call) -> Reply:
@@ -87,13 +87,13 @@ async def _ask_broadcast(call: Call) -> Reply:
     if not text:
         raise ConfigError("a broadcast needs a text")
     many = await call.desk.decide(lambda s, _cfg, _now: len(_hearers(s)))
-    token = call.hold(Broadcast(text))
+    token = await call.hold(Broadcast(text))
     rows = ([Button(f"Send to {many} chats", f"adm:ops:send:{token}"), Button("Cancel", "adm:menu")],)
     return page(f"This goes to {many} chats, after everything more urgent:\n\n{text}", rows)
 
 
 async def _broadcast(call: Call) -> Reply:
-    wanted = call.take(Broadcast)
+    wanted = await call.take(Broadcast)
     if wanted is None:
         return page(OUT_OF_DATE, back="menu")
     many = await call.desk.decide(lambda s, _cfg, _now: _send_to_all(s, call, wanted.text))

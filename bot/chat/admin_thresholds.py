@@ -169,7 +169,7 @@ def _range(schema: type[BaseModel], key: str) -> str:
 
 async def _type(call: Call) -> Reply:
     name, key = _located(call, call.arg)
-    return call.ask(
+    return await call.ask(
         "set", "value", f"Send me: {name}.{key} VALUE, for example {name}.{key} {_shown(_values(call, name)[key])}"
     )
 
@@ -213,11 +213,11 @@ async def _put_to_admin(call: Call, name: str, file: str, keys: tuple[str, ...],
     if file == "alerts":
         lines += ["", *await call.desk.decide(lambda s, _cfg, _now: _outlook(s, call, held, keys))]
     can_be_tried = file == "alerts" and edit.after is not None
-    return _question(call, Planned(name, file, keys, edit.before, edit.after), "\n".join(lines), can_be_tried)
+    return await _question(call, Planned(name, file, keys, edit.before, edit.after), "\n".join(lines), can_be_tried)
 
 
-def _question(call: Call, planned: Planned, text: str, can_be_tried: bool) -> Reply:
-    token = call.hold(planned)
+async def _question(call: Call, planned: Planned, text: str, can_be_tried: bool) -> Reply:
+    token = await call.hold(planned)
     rows = [[Button("Change it", f"adm:set:yes:{token}"), Button("Cancel", f"adm:set:sec:{planned.section}")]]
     if can_be_tried:
         rows.append([Button(f"Backtest {TRIED} first", f"adm:set:try:{token}")])
@@ -226,7 +226,7 @@ def _question(call: Call, planned: Planned, text: str, can_be_tried: bool) -> Re
 
 async def _backtest(call: Call) -> Reply:
     """Live through stored articles with the value planned; the page of plots comes with the question put again."""
-    planned = call.take(Planned)
+    planned = await call.take(Planned)
     if planned is None:
         return page(OUT_OF_DATE, back="set:list")
     call.later(call.user_id, _tried(call, planned))
@@ -241,7 +241,7 @@ async def _tried(call: Call, planned: Planned) -> Reply:
         reply = await outcome(call, command, "set:list")
         document = ("backtest.html", await asyncio.to_thread(report.read_bytes)) if report.exists() else None
     said = "\n".join(line for line in reply.message.plain.splitlines() if scratch not in line)  # the page comes along
-    asked = _question(call, planned, f"{name} = {_shown(planned.value)}\n\n{said}", can_be_tried=False)
+    asked = await _question(call, planned, f"{name} = {_shown(planned.value)}\n\n{said}", can_be_tried=False)
     return Reply(asked.message, document=document)
 
 
@@ -268,7 +268,7 @@ def _outlook(session: Session, call: Call, alerts: Alerts, keys: Sequence[str]) 
 
 
 async def _change(call: Call) -> Reply:
-    planned, folder = call.take(Planned), call.tools.folder
+    planned, folder = await call.take(Planned), call.tools.folder
     if planned is None:
         return page(OUT_OF_DATE, back="set:list")
     if value_of(load_file(folder, planned.file), planned.keys) != planned.before:
