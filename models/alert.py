@@ -1,6 +1,6 @@
 """A decision to tell people something about a story, and the decisions not to."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -105,21 +105,20 @@ def loudest_silences(
     return list(best.values())
 
 
-def note_silence(session: Session, alert: Alert, reason: SuppressionReason, subscriber_id: int, now: datetime) -> None:
-    """Record that one subscriber is not told of an alert."""
-    suppress(
-        session,
-        Suppression(
-            story_id=alert.story_id,
-            subscriber_id=subscriber_id,
-            direction=alert.direction,
-            level=alert.level,
-            reason=reason,
-            score=alert.score,
-            first_at=now,
-            last_at=now,
-        ),
+def note_silences(session: Session, alert: Alert, reasons: Mapping[int, SuppressionReason], now: datetime) -> None:
+    """Record why subscribers (by id) are not told of an alert; with one look at what is recorded already."""
+    facts: dict[str, Any] = {"story_id": alert.story_id, "direction": alert.direction, "level": alert.level}
+    same = select(Suppression).where(
+        Suppression.story_id == alert.story_id,
+        Suppression.direction == alert.direction,
+        Suppression.level == alert.level,
     )
+    known = {(row.subscriber_id, row.reason): row for row in session.exec(same)} if reasons else {}
+    for subscriber_id, reason in reasons.items():
+        row = Suppression(
+            **facts, subscriber_id=subscriber_id, reason=reason, score=alert.score, first_at=now, last_at=now
+        )
+        _add_or_count(session, row, known.get((subscriber_id, reason)))
 
 
 def suppress(session: Session, row: Suppression) -> None:
@@ -131,7 +130,10 @@ def suppress(session: Session, row: Suppression) -> None:
         Suppression.reason == row.reason,
         Suppression.subscriber_id == row.subscriber_id,
     )
-    known = session.exec(same).first()
+    _add_or_count(session, row, session.exec(same).first())
+
+
+def _add_or_count(session: Session, row: Suppression, known: Suppression | None) -> None:
     if known is None:
         session.add(row)
         return

@@ -6,12 +6,14 @@ import pytest
 from sqlmodel import select
 
 from bot.messages.chart import Day, week_chart
+from bot.messages.message import Message
+from bot.notices import enqueue_all
 from bot.pipeline.digest import compose_digest, daily_tension, send_due_digests, week_facts
 from config.schema import ActorEntry, Actors, Settings
 from models import Alert, Article, Delivery, Digest, Direction, Priority, Story, Subscriber, SubscriberState
 from models.database import Database
 from models.story import StoryStatus
-from tests.rows import add_feed, add_reading, add_subscriber
+from tests.rows import add_feed, add_reading, add_subscriber, statements
 
 SETTINGS = Settings()
 MONDAY = datetime.fromisoformat("2026-03-16T08:00:00+00:00")
@@ -64,12 +66,23 @@ def test_subscribers_share_one_digest_and_those_who_left_get_none(database: Data
     assert len({row.digest_id for row in queued(database)}) == 1
 
 
+def test_many_get_their_digest_with_few_questions_to_the_database(database: Database) -> None:
+    people = []
+    with database.write() as session:
+        people = [add_subscriber(session, MONDAY) for _ in range(1200)]
+        asked = statements(session)
+        made = enqueue_all(session, people, "digest:1", Message("w", "w"), MONDAY)
+        again = enqueue_all(session, [*people, add_subscriber(session, MONDAY)], "digest:1", Message("w", "w"), MONDAY)
+        assert (len(made), len(again)) == (1200, 1)
+        assert sum(text.startswith("SELECT") for text in asked) <= 6
+
+
 def test_a_digest_whose_row_is_lost_with_a_crash_is_made_at_the_next_round(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     subscribe(database)
     with monkeypatch.context() as patched:
-        patched.setattr("bot.pipeline.digest.enqueue", lambda *_: 1 / 0)
+        patched.setattr("bot.pipeline.digest.enqueue_all", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             send_due_digests(database, SETTINGS, MONDAY)
     assert send_due_digests(database, SETTINGS, MONDAY) == 1

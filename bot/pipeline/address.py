@@ -24,7 +24,7 @@ from models import (
     Subscriber,
     SuppressionReason,
 )
-from models.alert import note_silence
+from models.alert import note_silences
 from models.delivery import alerts_sent_since, given_up
 
 BUDGET_WINDOW = timedelta(hours=24)
@@ -102,6 +102,7 @@ def address_alert(
         return
     occasion = Occasion.of(session.get_one(Story, alert.story_id))
     spent = alerts_sent_since(session, now - BUDGET_WINDOW, alert.level)
+    silences: dict[int, SuppressionReason] = {}
     for subscriber in subscribers:
         reason = withheld(alert, occasion, subscriber, spent.get(subscriber.id, 0), settings)
         if reason is None:
@@ -109,7 +110,8 @@ def address_alert(
             row.replies_to_id = told[subscriber.id][0] if subscriber.id in told else None
             session.add(row)
         else:
-            note_silence(session, alert, reason, subscriber.id, now)
+            silences[subscriber.id] = reason
+    note_silences(session, alert, silences, now)
     session.flush()  # so that the next alert of this round counts them against the budget
 
 
@@ -123,16 +125,23 @@ def _correct(
 ) -> None:
     """Whoever heard of the story hears this too, whatever their budget: a confirmation in the message they have, a
     retraction as an answer to it."""
+    unsent = _unsent(session, alert)
     for subscriber in subscribers:
         first, last = told[subscriber.id]
-        waiting = session.get_one(Delivery, last)
         # Held by quiet hours or a retry: it must not arrive after its correction.
-        if waiting.state is DeliveryState.WAITING and _correct_unsent(waiting, alert, message):
+        if last in unsent and _correct_unsent(unsent[last], alert, message):
             continue
         row = _delivery(alert, message, subscriber, now, now)
         row.edits_id, row.replies_to_id = (last, None) if alert.kind is AlertKind.CONFIRMED else (None, first)
         session.add(row)
     session.flush()
+
+
+def _unsent(session: Session, alert: Alert) -> dict[int, Delivery]:
+    """What waits to be told of the alert's story, by id."""
+    waiting = select(Delivery).join(Alert, col(Alert.id) == col(Delivery.alert_id))
+    of_story = (Alert.story_id == alert.story_id, Delivery.state == DeliveryState.WAITING)
+    return {row.id: row for row in session.exec(waiting.where(*of_story))}
 
 
 def _correct_unsent(waiting: Delivery, alert: Alert, message: Message) -> bool:

@@ -15,11 +15,22 @@ from bot.messages.chart import Day, week_chart
 from bot.messages.digest import PairLine, StoryLine, WeekFacts, digest_message, week_words
 from bot.messages.message import Message
 from bot.messages.names import Names, pair_name, party_names
-from bot.notices import enqueue
+from bot.notices import enqueue_all
 from bot.pipeline.index import loudness
 from config import schema as config_schema
 from config.schema import Settings
-from models import Article, Digest, Direction, Level, Priority, Reading, Story, Suppression, SuppressionReason
+from models import (
+    Article,
+    Digest,
+    Direction,
+    Level,
+    Priority,
+    Reading,
+    Story,
+    Subscriber,
+    Suppression,
+    SuppressionReason,
+)
 from models.alert import alerts_between
 from models.database import Database
 from models.story import StoryStatus, loudest_stories
@@ -32,16 +43,17 @@ def send_due_digests(database: Database, settings: Settings, now: datetime) -> i
     """Queue the digest for everybody whose time has come; returns for how many."""
     with database.write() as session:
         due = digest_due(session, now)
+        by_week: dict[datetime, list[Subscriber]] = defaultdict(list)
         for subscriber in due:
             assert subscriber.digest_due_at is not None  # noqa: S101 - the query asked for it
             wanted = digest_for(subscriber, settings.digest)
-            until = latest_due(subscriber.digest_due_at, wanted, now)
-            digest = make_digest(session, settings, until, now)
-            key = f"digest:{until:%Y%m%dT%H%M}"
-            row = enqueue(session, subscriber, key, Message.from_json(digest.message), now, Priority.DIGEST)
-            if row is not None:
-                row.digest_id = digest.id
+            by_week[latest_due(subscriber.digest_due_at, wanted, now)].append(subscriber)
             subscriber.digest_due_at = next_digest(wanted, now)
+        for until, subscribers in by_week.items():
+            digest = make_digest(session, settings, until, now)
+            key, message = f"digest:{until:%Y%m%dT%H%M}", Message.from_json(digest.message)
+            for row in enqueue_all(session, subscribers, key, message, now, Priority.DIGEST):
+                row.digest_id = digest.id
         return len(due)
 
 
