@@ -426,6 +426,13 @@ async def test_a_threshold_changes_after_a_yes_with_its_outlook_and_is_taken_bac
     assert bench.text("alerts") == before
 
 
+async def test_pages_and_record_write_a_value_alike(bench: Bench) -> None:
+    assert "watch = 40\n" in (await bench.press("adm:set:sec:levels")).text
+    done = await bench.follow(await bench.press("adm:set:ask:levels.watch:45"), "Change it")
+    assert "watch = 45\n" in done.text
+    assert "levels.watch: 40 → 45" in (await bench.press("adm:log:list")).text
+
+
 async def test_a_value_can_be_typed(bench: Bench) -> None:
     for typed in ("levels.watch 42.5", "digest.timezone Europe/Kyiv", "digest.at 07:15", "telling.default_level watch"):
         await bench.press("adm:set:type:levels.watch")
