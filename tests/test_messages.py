@@ -121,6 +121,12 @@ def test_why_is_a_screen_of_rule_sentences_sides_and_linked_sources() -> None:
     assert '• <a href="https://a.example/1">Meridian</a>, 12 Mar 09:30 UTC' in message.html
 
 
+def test_why_says_by_how_much_also_where_no_threshold_was_crossed() -> None:
+    made = alert(kind=AlertKind.CONFIRMED)
+    made.rule = "disputed before, now 2 independent sources"
+    assert "Rule: disputed before, now 2 independent sources (escalation 70), on 12 Mar" in why_message(made).plain
+
+
 @pytest.mark.parametrize(
     "url", ["javascript:alert(1)", "tg://user?id=1", "ftp://a.example/", "", "https://" + "x" * 2000]
 )

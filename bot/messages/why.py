@@ -6,9 +6,10 @@ from typing import Any
 from bot.messages.alert import MAX_CLAIMS, MAX_EVIDENCE, MAX_SOURCES, NAME_LIMIT, headline_of, signal_name
 from bot.messages.lines import Line, fitting, heading, is_linkable, joined, line, linked, one_line
 from bot.messages.message import Message
-from models import Alert
+from models import Alert, AlertKind
 
 _TITLE_LIMIT, _SENTENCE_LIMIT = 200, 240
+_RING_FOR_MORE_THAN_A_SCORE = (AlertKind.CONFIRMED, AlertKind.CONTESTED, AlertKind.TEMPO)
 
 
 def why_message(alert: Alert) -> Message:
@@ -31,7 +32,9 @@ def why_message(alert: Alert) -> Message:
 
 
 def _rule(alert: Alert) -> str:
-    return f"Rule: {one_line(alert.rule, 300)}, on {alert.created_at:%d %b at %H:%M} UTC."
+    """The rule names the score where the score is what rang."""
+    score = f" ({alert.direction.word} {alert.score:.0f})" if alert.kind in _RING_FOR_MORE_THAN_A_SCORE else ""
+    return f"Rule: {one_line(alert.rule, 300)}{score}, on {alert.created_at:%d %b at %H:%M} UTC."
 
 
 def _section(title: str, lines: list[Line]) -> list[Line]:
