@@ -23,6 +23,11 @@ class AlertKind(StrEnum):
     TEMPO = "tempo"  #: a pair's share of escalatory coverage is far above its usual one
     EASED = "eased"  #: a story told as escalation now reads as easing
 
+    @property
+    def word(self) -> str:
+        """As messages name it."""
+        return "disputed" if self is AlertKind.CONTESTED else self.value
+
 
 class Alert(SQLModel, table=True):
     """Told once per story, kind, direction and level. `facts` is what the message is made of, as it stood then."""

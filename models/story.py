@@ -44,6 +44,11 @@ class StoryStatus(StrEnum):
     CONTESTED = "contested"  #: parties contradict each other about it
     RETRACTED = "retracted"  #: the reports it was told for were rewritten and no longer say so
 
+    @property
+    def word(self) -> str:
+        """As messages name it."""
+        return "disputed" if self is StoryStatus.CONTESTED else self.value
+
 
 class Story(SQLModel, table=True):
     """One event. Levels are those held now; `told_*` the highest ever told: each level rings once.

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -128,6 +129,14 @@ def test_the_page_stands_alone_and_quotes_safely() -> None:
     assert "<script>" not in page and "&lt;b&gt;" in page
     assert "http" not in page.replace("http-equiv", "")
     assert 'name="viewport"' in page and "data:image/png;base64," in page
+
+
+def test_the_page_says_disputed_and_names_pairs() -> None:
+    seen = lived(prepared((0, "A", "Tanks cross the river Isk 95")))
+    disputed = [replace(alert, kind="contested", pair="Kestria – Varnia") for alert in seen.alerts]
+    page = html_report(replace(seen, alerts=disputed), replace(seen, alerts=[]), [])
+    assert "kind disputed" in page and "· disputed ·" in page and "pair Kestria – Varnia" in page
+    assert "contested" not in page
 
 
 # The archive ----------------------------------------------------------------------------------------------------------

@@ -216,7 +216,7 @@ def _show_alerts(title: str, alerts: "list[Rang]", out: Console) -> None:
     table = Table("when", "kind", "score", "pair", "title", title=title, title_justify="left")
     for alert in alerts[:SHOWN]:
         way = "easing" if alert.direction == "deescalation" else alert.kind
-        table.add_row(f"{alert.at:%d %b %H:%M}", way, f"{alert.score:.0f}", alert.dyad or "", Text(alert.title))
+        table.add_row(f"{alert.at:%d %b %H:%M}", way, f"{alert.score:.0f}", alert.pair, Text(alert.title))
     if alerts:
         out.print(table)
     if len(alerts) > SHOWN:

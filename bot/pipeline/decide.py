@@ -61,6 +61,7 @@ def _past(session: Session, story: Story, weight: Weight, settings: Alerts, now:
         told_as=StoryStatus(told[-1].facts["status"]) if told else None,
         pair=_pair_told(session, story, weight, settings, now),
         superseded=_superseded(session, story, settings, now),
+        rang_at={alert.direction: alert.score for alert in reversed(told) if alert.kind is not AlertKind.TEMPO},
     )
 
 

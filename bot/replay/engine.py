@@ -40,7 +40,8 @@ Entries = Mapping[str, tuple[ArchiveArticle, ParsedEntry]]
 
 @dataclass(frozen=True, slots=True)
 class Rang:
-    """One alert of a replay. `told`: a chat with the default level and budget got it; `labels` are its story's."""
+    """One alert of a replay. `told`: a chat with the default level and budget got it; `pair` names the parties, or is
+    empty; `labels` are its story's."""
 
     at: datetime
     kind: str
@@ -48,7 +49,7 @@ class Rang:
     level: int
     score: float
     title: str
-    dyad: str | None
+    pair: str
     rule: str
     told: bool
     labels: tuple[tuple[str | None, int | None], ...] = ()
@@ -242,7 +243,7 @@ def _look_back(database: Database, prepared: Prepared, first: datetime, last: da
                 level=alert.level,
                 score=alert.score,
                 title=str(alert.facts.get("title", "")),
-                dyad=stories[alert.story_id].dyad,
+                pair=" – ".join(alert.facts["dyad"]),
                 rule=alert.rule,
                 told=alert.id in told,
                 labels=tuple(labels.get(alert.story_id, ())),
