@@ -100,36 +100,43 @@ def loudest_silences(
     return list(best.values())
 
 
-def note_silence(session: Session, alert: Alert, reason: SuppressionReason, subscriber_id: int, now: datetime) -> None:
-    """Record that one subscriber is not told of an alert."""
-    suppress(
-        session,
-        Suppression(
-            story_id=alert.story_id,
-            subscriber_id=subscriber_id,
-            direction=alert.direction,
-            level=alert.level,
-            reason=reason,
-            score=alert.score,
-            first_at=now,
-            last_at=now,
-        ),
+def not_told(alert: Alert, reason: SuppressionReason, subscriber_id: int, now: datetime) -> Suppression:
+    """That one subscriber is not told of an alert."""
+    return Suppression(
+        story_id=alert.story_id,
+        subscriber_id=subscriber_id,
+        direction=alert.direction,
+        level=alert.level,
+        reason=reason,
+        score=alert.score,
+        first_at=now,
+        last_at=now,
     )
 
 
-def suppress(session: Session, row: Suppression) -> None:
-    """Record a decision not to tell; the same one again adds to its count and keeps the highest score."""
-    same = select(Suppression).where(
-        Suppression.story_id == row.story_id,
-        Suppression.direction == row.direction,
-        Suppression.level == row.level,
-        Suppression.reason == row.reason,
-        Suppression.subscriber_id == row.subscriber_id,
-    )
-    known = session.exec(same).first()
-    if known is None:
-        session.add(row)
+def suppress(session: Session, *rows: Suppression) -> None:
+    """Record decisions not to tell; the same one again adds to its count and keeps the highest score."""
+    for start in range(0, len(rows), 500):
+        _suppress(session, rows[start : start + 500])
+
+
+def _suppress(session: Session, rows: Sequence[Suppression]) -> None:
+    if not rows:
         return
-    known.times += row.times
-    known.score = max(known.score, row.score)
-    known.last_at = row.last_at
+    of_these = (
+        col(Suppression.story_id).in_({row.story_id for row in rows}),
+        col(Suppression.subscriber_id).in_({row.subscriber_id for row in rows}),
+    )
+    known = {_same(row): row for row in session.exec(select(Suppression).where(*of_these))}
+    for row in rows:
+        before = known.setdefault(_same(row), row)
+        if before is row:
+            session.add(row)
+            continue
+        before.times += row.times
+        before.score = max(before.score, row.score)
+        before.last_at = row.last_at
+
+
+def _same(row: Suppression) -> tuple[int, int, Direction, int, SuppressionReason]:
+    return row.story_id, row.subscriber_id, row.direction, row.level, row.reason

@@ -24,7 +24,7 @@ from models import (
     Subscriber,
     SuppressionReason,
 )
-from models.alert import note_silence
+from models.alert import not_told, suppress
 from models.delivery import alerts_sent_since, given_up
 
 BUDGET_WINDOW = timedelta(hours=24)
@@ -102,6 +102,7 @@ def address_alert(
         return
     occasion = Occasion.of(session.get_one(Story, alert.story_id))
     spent = alerts_sent_since(session, now - BUDGET_WINDOW, alert.level)
+    silences = []
     for subscriber in subscribers:
         reason = withheld(alert, occasion, subscriber, spent.get(subscriber.id, 0), settings)
         if reason is None:
@@ -109,7 +110,8 @@ def address_alert(
             row.replies_to_id = told[subscriber.id][0] if subscriber.id in told else None
             session.add(row)
         else:
-            note_silence(session, alert, reason, subscriber.id, now)
+            silences.append(not_told(alert, reason, subscriber.id, now))
+    suppress(session, *silences)
     session.flush()  # so that the next alert of this round counts them against the budget
 
 

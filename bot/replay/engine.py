@@ -16,10 +16,10 @@ from sqlmodel import Session, col, select
 
 from bot.feeds.entries import parsed_entries
 from bot.feeds.types import ParsedEntry
-from bot.pipeline.classify import Judge, read_new_articles
+from bot.pipeline.classify import Judge, document_of, store_readings
 from bot.pipeline.cluster import gather_stories
 from bot.pipeline.decide import raise_alerts
-from bot.pipeline.store import store_entries
+from bot.pipeline.store import store_found
 from bot.pipeline.story_index import StoryIndex
 from bot.pipeline.tempo import raise_tempo
 from bot.replay.archive import Archive, ArchiveArticle
@@ -27,11 +27,12 @@ from bot.subscribers import level_named
 from classifiers.judgement import Document, Judgement
 from config.schema import Settings
 from models import Alert, Delivery, Feed, Reading, Story, Subscriber, SubscriberState
+from models.article import unread_articles
 from models.database import Database, open_database
-from models.story import stories_to_judge
 
 STEP = timedelta(minutes=30)
 BATCH, GATHERED = 200, 500  # fewer than asked for means that none is left: the question need not be put again
+TOGETHER = 48  # steps written in one transaction, since nobody else reads or writes meanwhile
 TEMPO_HOURS = 6
 FOLLOWED = timedelta(days=60)  # long enough for a feed to be of the panel from the first day on
 Tell = Callable[[str, int, int], None]
@@ -147,10 +148,13 @@ def _replay(prepared: Prepared, settings: Settings, tell: Tell, database_url: st
             feeds = _add_feeds(session, {article.source for article, _ in ordered}, first)
             _add_chat(session, settings, first)
         steps, index = _steps(ordered), StoryIndex()
-        for number, (now, group) in enumerate(steps, 1):
-            _step(database, prepared.judge, settings, index, feeds, group, now)
-            tell("living through", number, len(steps))
-        _fade(database, settings, last + STEP)
+        for start in range(0, len(steps), TOGETHER):
+            with database.write() as session:
+                for now, group in steps[start : start + TOGETHER]:
+                    _step(session, prepared.judge, settings, index, feeds, group, now)
+            tell("living through", min(start + TOGETHER, len(steps)), len(steps))
+        with database.write() as session:
+            _fade(session, settings, last + STEP)
         return _look_back(database, prepared, first, last)
     finally:
         database.close()
@@ -170,55 +174,50 @@ def _end_of_step(moment: datetime) -> datetime:
 
 
 def _step(
-    database: Database,
+    session: Session,
     judge: Judge,
     settings: Settings,
     index: StoryIndex,
-    feeds: Mapping[str, int],
+    feeds: Mapping[str, Feed],
     group: Iterable[tuple[ArchiveArticle, ParsedEntry]],
     now: datetime,
 ) -> None:
     """What is due by time alone is judged first, at its own moment; then the articles of this step come in."""
-    _fade(database, settings, now - STEP)
-    with database.write() as session:
-        for article, entry in group:
-            feed = session.get_one(Feed, feeds[article.source])
-            store_entries(session, feed, [entry], settings.service.articles, now)
-    while read_new_articles(database, judge, now, BATCH) == BATCH:
+    _fade(session, settings, now - STEP)
+    found = [(feeds[article.source], entry) for article, entry in group]
+    store_found(session, found, settings.service.articles, now)
+    while _read(session, judge, now) == BATCH:
         pass
-    stories = settings.alerts.stories
-    with database.write() as session:
-        while gather_stories(session, index, stories, GATHERED) == GATHERED:
-            pass
-        raise_alerts(session, settings.alerts, now, timezone=settings.digest.timezone)
+    while gather_stories(session, index, settings.alerts.stories, GATHERED) == GATHERED:
+        pass
+    raise_alerts(session, settings.alerts, now, timezone=settings.digest.timezone)
     if now.hour % TEMPO_HOURS == 0:
-        with database.write() as session:
-            raise_tempo(session, settings.alerts, now, settings.digest.timezone)
+        raise_tempo(session, settings.alerts, now, settings.digest.timezone)
 
 
-def _fade(database: Database, settings: Settings, until: datetime) -> None:
+def _read(session: Session, judge: Judge, now: datetime) -> int:
+    """As `read_new_articles` does, in the transaction of the step: what is known beforehand need not be waited for."""
+    waiting = unread_articles(session, BATCH)
+    store_readings(session, waiting, judge.judge([document_of(*row) for row in waiting]), now)
+    return len(waiting)
+
+
+def _fade(session: Session, settings: Settings, until: datetime) -> None:
     """Judge stories whose time comes before `until`, each when it comes."""
-    while True:
-        with database.read() as session:
-            waiting = select(Story.judge_again_at).where(
-                col(Story.judge_again_at).is_not(None), col(Story.judge_again_at) <= until
-            )
-            moment = session.exec(waiting.order_by(col(Story.judge_again_at)).limit(1)).first()
-            if moment is None or not stories_to_judge(session, moment, 1):
-                return
-        with database.write() as session:
-            raise_alerts(session, settings.alerts, moment, timezone=settings.digest.timezone)
+    waiting = select(Story.judge_again_at).where(col(Story.judge_again_at) <= until)
+    first = waiting.order_by(col(Story.judge_again_at)).limit(1)
+    while (moment := session.exec(first).first()) is not None:
+        raise_alerts(session, settings.alerts, moment, timezone=settings.digest.timezone)
 
 
-def _add_feeds(session: Session, sources: Iterable[str], first: datetime) -> dict[str, int]:
+def _add_feeds(session: Session, sources: Iterable[str], first: datetime) -> dict[str, Feed]:
     """One feed a source, which was followed before, so that nothing is backlog."""
     found = {}
     for name in sorted(sources):
         feed = Feed(url=f"archive:{name}", publisher=name, next_fetch_at=first, first_read_at=first - FOLLOWED)
         feed.last_read_at = first
-        session.add(feed)
-        session.flush()
-        found[name] = feed.id
+        found[name] = feed
+    session.add_all(found.values())
     return found
 
 
