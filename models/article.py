@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Index
+from sqlalchemy import Index, text
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from models.feed import Feed
@@ -18,7 +18,15 @@ class Article(SQLModel, table=True):
     is read.
     """
 
-    __table_args__ = (Index("ix_article_page", "canonical_url", "news_at", "feed_id"),)
+    __table_args__ = (
+        Index("ix_article_page", "canonical_url", "news_at", "feed_id"),
+        Index(
+            "ix_article_unread",
+            "news_at",
+            sqlite_where=text("unread_revision IS NOT NULL"),
+            postgresql_where=text("unread_revision IS NOT NULL"),
+        ),
+    )
 
     id: int = Field(default=None, primary_key=True)
     feed_id: int = Field(foreign_key="feed.id", index=True)
@@ -33,7 +41,7 @@ class Article(SQLModel, table=True):
     news_at: datetime = Field(index=True)
     seen_at: datetime
     backlog: bool = False
-    unread_revision: int | None = Field(default=0, index=True)
+    unread_revision: int | None = 0
 
 
 class Revision(SQLModel, table=True):

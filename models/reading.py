@@ -80,7 +80,7 @@ def readings_of_stories(session: Session, story_ids: Collection[int]) -> dict[in
 
 
 def superseded_scores(session: Session, story_ids: Collection[int], since: datetime) -> dict[int, tuple[float, float]]:
-    """The highest escalation and de-escalation among each story's readings that an edit replaced, of news since then."""
+    """The highest escalation and de-escalation among each story's readings of later news that an edit replaced."""
     replaced = (
         select(Reading.story_id, func.max(Reading.escalation), func.max(Reading.deescalation))
         .where(col(Reading.story_id).in_(story_ids), col(Reading.latest).is_(False), col(Reading.news_at) > since)

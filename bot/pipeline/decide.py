@@ -25,6 +25,7 @@ TOGETHER = 50  # stories whose articles are held at a time
 _CROSSINGS = (AlertKind.NEW, AlertKind.RAISED, AlertKind.EASED)
 _UP_AND_DOWN = (Direction.ESCALATION, Direction.DEESCALATION)
 
+
 def raise_alerts(session: Session, settings: Alerts, now: datetime, limit: int = 500, timezone: str = "UTC") -> int:
     """Judge stories that changed or whose time has come; returns how many alerts were raised.
 

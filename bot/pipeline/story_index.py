@@ -83,7 +83,7 @@ class Work:
 
 
 class _Commonness(dict[str, float]):
-    """Word -> how common it is: 1, the articles in the index that hold it, and a share of the texts counted for good."""
+    """Word -> how common it is: 1, the indexed articles that hold it, and a share of the texts counted for good."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -6,12 +6,14 @@ Nothing is sent: one subscriber with the default choices shows what a chat would
 
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import groupby
 from pathlib import Path
 
+from sqlalchemy import event
 from sqlmodel import Session, col, select
 
 from bot.feeds.entries import parsed_entries
@@ -32,11 +34,12 @@ from models.database import Database, open_database
 
 STEP = timedelta(minutes=30)
 BATCH, GATHERED = 200, 500  # fewer than asked for means that none is left: the question need not be put again
-TOGETHER = 48  # steps written in one transaction, since nobody else reads or writes meanwhile
+TOGETHER = 200  # articles lived through in one transaction, since nobody else reads or writes meanwhile
 TEMPO_HOURS = 6
 FOLLOWED = timedelta(days=60)  # long enough for a feed to be of the panel from the first day on
 Tell = Callable[[str, int, int], None]
 Entries = Mapping[str, tuple[ArchiveArticle, ParsedEntry]]
+Step = tuple[datetime, list[tuple[ArchiveArticle, ParsedEntry]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,12 +150,13 @@ def _replay(prepared: Prepared, settings: Settings, tell: Tell, database_url: st
         with database.write() as session:
             feeds = _add_feeds(session, {article.source for article, _ in ordered}, first)
             _add_chat(session, settings, first)
-        steps, index = _steps(ordered), StoryIndex()
-        for start in range(0, len(steps), TOGETHER):
-            with database.write() as session:
-                for now, group in steps[start : start + TOGETHER]:
+        steps, index, done = _steps(ordered), StoryIndex(), 0
+        for part in _parts(steps):
+            with database.write() as session, _held(session):
+                for now, group in part:
                     _step(session, prepared.judge, settings, index, feeds, group, now)
-            tell("living through", min(start + TOGETHER, len(steps)), len(steps))
+            done += len(part)
+            tell("living through", done, len(steps))
         with database.write() as session:
             _fade(session, settings, last + STEP)
         return _look_back(database, prepared, first, last)
@@ -160,12 +164,33 @@ def _replay(prepared: Prepared, settings: Settings, tell: Tell, database_url: st
         database.close()
 
 
-def _steps(
-    ordered: Sequence[tuple[ArchiveArticle, ParsedEntry]],
-) -> list[tuple[datetime, list[tuple[ArchiveArticle, ParsedEntry]]]]:
+def _steps(ordered: Sequence[tuple[ArchiveArticle, ParsedEntry]]) -> list[Step]:
     """Articles by the end of the half hour they were published in."""
     by_end = groupby(ordered, key=lambda pair: _end_of_step(pair[0].published))
     return [(end, list(group)) for end, group in by_end]
+
+
+def _parts(steps: Sequence[Step]) -> Iterator[list[Step]]:
+    """Steps in their order, so many together that they bring in about TOGETHER articles."""
+    part: list[Step] = []
+    articles = 0
+    for step in steps:
+        part.append(step)
+        articles += len(step[1])
+        if articles >= TOGETHER:
+            yield part
+            part, articles = [], 0
+    if part:
+        yield part
+
+
+@contextmanager
+def _held(session: Session) -> Iterator[None]:
+    """Every row that is read or written stays in memory, so that none is made an object, and parsed, twice."""
+    held: list[object] = []
+    for name in ("loaded_as_persistent", "pending_to_persistent"):
+        event.listen(session, name, lambda _session, row: held.append(row))
+    yield
 
 
 def _end_of_step(moment: datetime) -> datetime:
