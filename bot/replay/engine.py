@@ -1,14 +1,14 @@
 """archive -> alerts: articles are stored, gathered and decided by the service's stages, in steps of simulated time.
 
-Reading is the slow part and does not depend on the time, so it is done first, once for however many settings are tried.
+Reading is the slow part and does not depend on the time, so it is done ahead, once for however many settings are tried.
 Nothing is sent: one subscriber with the default choices shows what a chat would have got.
 """
 
 import tempfile
-import time
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
 from pathlib import Path
@@ -71,23 +71,44 @@ class Replayed:
 
 
 class ReadAhead:
-    """A `Judge` that knows every document beforehand."""
+    """A `Judge` that reads every document once, in a thread of its own, ahead of those who ask.
+
+    The classifier mostly computes where Python is not needed, so the stages work meanwhile on what was read before.
+    """
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, str, str], Judgement] = {}
+        self._failed: Exception | None = None
+        self._more = threading.Condition()
 
     def learn(self, judge: Judge, documents: Sequence[Document], tell: Tell) -> None:
-        """Read all documents in batches; the stages then find each by its words."""
-        fresh = [document for document in dict.fromkeys(documents) if _key(document) not in self._known]
-        for start in range(0, len(fresh), BATCH):
-            part = fresh[start : start + BATCH]
-            for document, judgement in zip(part, judge.judge(part), strict=True):
-                self._known[_key(document)] = judgement
-            tell("reading", start + len(part), len(fresh))
+        """Begin to read all documents in batches, in order; the stages then find each by its words."""
+        fresh = list(dict.fromkeys(documents))
+        # Nobody has to wait for it when the program is interrupted.
+        threading.Thread(target=self._learn, args=(judge, fresh, tell), daemon=True).start()
+
+    def _learn(self, judge: Judge, documents: Sequence[Document], tell: Tell) -> None:
+        try:
+            for start in range(0, len(documents), BATCH):
+                part = documents[start : start + BATCH]
+                read = dict(zip(map(_key, part), judge.judge(part), strict=True))
+                with self._more:
+                    self._known |= read
+                    self._more.notify_all()
+                tell("reading", start + len(part), len(documents))
+        except Exception as error:  # noqa: BLE001 - whoever asks is told
+            with self._more:
+                self._failed = error
+                self._more.notify_all()
 
     def judge(self, documents: Sequence[Document]) -> list[Judgement]:
-        """What was learned of each."""
-        return [self._known[_key(document)] for document in documents]
+        """What was read of each; waits for what is not read yet. Raises what the reading raised."""
+        keys = [_key(document) for document in documents]
+        with self._more:
+            self._more.wait_for(lambda: self._failed or all(key in self._known for key in keys))
+            if self._failed is not None:
+                raise self._failed
+            return [self._known[key] for key in keys]
 
 
 def _key(document: Document) -> tuple[str, str, str]:
@@ -96,17 +117,15 @@ def _key(document: Document) -> tuple[str, str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """An archive whose articles were cleaned as feeds' are, and read."""
+    """An archive whose articles were cleaned as feeds' are, and are read or being read."""
 
     archive: Archive
     entries: Entries
     judge: ReadAhead
-    took_s: float = field(compare=False, default=0.0)
 
 
 def prepare(archive: Archive, judge: Judge, tell: Tell) -> Prepared:
-    """Clean and read every article of an archive."""
-    start = time.perf_counter()
+    """Clean every article of an archive, and begin to read them."""
     ahead, entries = ReadAhead(), {}
     for article in archive.articles:
         made = parsed_entries([_raw(article)], article.published + STEP)
@@ -114,7 +133,7 @@ def prepare(archive: Archive, judge: Judge, tell: Tell) -> Prepared:
             entries[made[0].entry_key] = (article, made[0])
     documents = [Document(entry.title, entry.summary, entry.text) for _, entry in entries.values()]
     ahead.learn(judge, documents, tell)
-    return Prepared(archive, entries, ahead, time.perf_counter() - start)
+    return Prepared(archive, entries, ahead)
 
 
 def _raw(article: ArchiveArticle) -> dict[str, object]:
