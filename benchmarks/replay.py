@@ -7,8 +7,8 @@ stored, gathered and decided on in steps of half an hour, on SQLite. An article 
 sentences of the project's own texts; two thirds are about everyday matters, the rest tell of events in one to four
 articles each, by different outlets within a day. Some link the page that another outlet links, some the one page of a
 running report. Only the rate is wall time. CPU time is that of the process: `stories` and `decisions` are what the
-stage's functions take in the thread that lives through the archive, `rest` what else that thread does (storing, commits),
-`reading` all the remainder: the file, cleaning, the classifier in its threads, and storing what it read.
+stage's functions take in the thread that lives through the archive, `rest` what else that thread does (storing,
+commits), `reading` all the remainder: the file, cleaning, the classifier in its threads, and storing what it read.
 """
 
 import argparse
