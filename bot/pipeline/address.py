@@ -24,9 +24,10 @@ from models import (
     Priority,
     Story,
     Subscriber,
+    Suppression,
     SuppressionReason,
 )
-from models.alert import note_silences
+from models.alert import not_told, suppress
 from models.delivery import alerts_sent_since, given_up
 
 BUDGET_WINDOW = timedelta(hours=24)
@@ -105,17 +106,17 @@ def address_alert(
     occasion = Occasion.of(session.get_one(Story, alert.story_id))
     spent = alerts_sent_since(session, now - BUDGET_WINDOW, alert.level)
     shared, rows = _shared(alert, message, now), list[dict[str, Any]]()
-    silences = dict[int, SuppressionReason]()
+    silences = list[Suppression]()
     for subscriber in subscribers:
         reason = withheld(alert, occasion, subscriber, spent.get(subscriber.id, 0), settings)
         if reason is not None:
-            silences[subscriber.id] = reason
+            silences.append(not_told(alert, reason, subscriber.id, now))
             continue
         first, _ = told.get(subscriber.id, (None, None))
         at = when_to_tell(alert, subscriber, timezone, now)
         rows.append(shared | {"subscriber_id": subscriber.id, "send_after": at, "replies_to_id": first})
     _write(session, rows)
-    note_silences(session, alert, silences, now)
+    suppress(session, *silences)
 
 
 def _correct(
