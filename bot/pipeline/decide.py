@@ -87,7 +87,7 @@ def _pasts(session: Session, stories: Sequence[Story], settings: Alerts, now: da
     kinds: dict[int, set[AlertKind]] = {}
     told_as: dict[int, StoryStatus] = {}
     for story_id, kind, facts in session.exec(told.order_by(col(Alert.id))):
-        kinds.setdefault(story_id, set()).add(kind)
+        kinds.setdefault(story_id, set()).add(AlertKind(kind))
         told_as[story_id] = StoryStatus(facts["status"])
     fresh = now - timedelta(hours=settings.stories.memory_hours)
     rang = [story.id for story in stories if any(story.told(direction) for direction in Direction)]  # others: no matter
