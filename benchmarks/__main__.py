@@ -35,6 +35,7 @@ BENCHMARKS = (
     Benchmark("events", "how well stories match the events of the bundled month (docs/decisions/0002-stories.md)"),
     Benchmark("clustering", "how well stories match labelled events of many crises, beside simpler rules"),
     Benchmark("stories", "time to find an article's story, as the window fills and as the archive grows"),
+    Benchmark("replay", "articles/s, statements and CPU of living through an archive, from the file to the alerts"),
     Benchmark("http_clients", "requests/s of aiohttp and httpx, paired (docs/decisions/0001-http-client.md)"),
     Benchmark("headlines", "a file of labelled headlines lived through: what rang, what did not, and why", True),
 )

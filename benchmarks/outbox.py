@@ -15,7 +15,7 @@ from datetime import datetime
 from rich.table import Table
 from sqlmodel import Session
 
-from benchmarks.measure import START, Collector, console, machine, progress, scratch_app
+from benchmarks.measure import START, Collector, console, machine, peak_mb, progress, scratch_app
 from bot.app import App
 from bot.demo.play import SimulatedClock
 from bot.pipeline.decide import raise_alerts
@@ -25,11 +25,12 @@ from models import Article, Feed, Outlet, Reading, Story, Subscriber, Subscriber
 
 @dataclass(frozen=True, slots=True)
 class Drained:
-    """Seconds to write and to send one alert to `chats` chats."""
+    """Seconds to write and to send one alert to `chats` chats, and the most memory the process held so far."""
 
     chats: int
     write_s: float
     send_s: float
+    peak_mb: float
 
 
 async def drain(chats: int) -> Drained:
@@ -45,7 +46,7 @@ async def drain(chats: int) -> Drained:
         end = time.perf_counter()
     if (alerts, sent, collector.sent) != (1, chats, chats):
         raise RuntimeError(f"expected one alert and {chats} messages, got {alerts} and {sent}")
-    return Drained(chats, raised - start, end - raised)
+    return Drained(chats, raised - start, end - raised, peak_mb())
 
 
 def prepare(app: App, chats: int) -> None:
@@ -94,24 +95,32 @@ def add_loud_story(session: Session, at: datetime, name: str = "1") -> None:
 def show(results: list[Drained]) -> Table:
     """One row per size, and how the time for one message grew."""
     table = Table(title=f"One alert to many chats; {machine()}", title_justify="left")
-    for heading in ("chats", "write, s", "send, s", "written/s", "sent/s", "time a message, against the first"):
+    for heading in (
+        "chats",
+        "write, s",
+        "send, s",
+        "written/s",
+        "sent/s",
+        "time a message, against the first",
+        "peak MB",
+    ):
         table.add_column(heading, justify="right")
     first = results[0].send_s / results[0].chats
     for one in results:
         rates = (f"{one.chats / one.write_s:,.0f}", f"{one.chats / one.send_s:,.0f}")
         growth = f"{one.send_s / one.chats / first:.2f}"
-        table.add_row(f"{one.chats:,}", f"{one.write_s:.2f}", f"{one.send_s:.2f}", *rates, growth)
+        table.add_row(f"{one.chats:,}", f"{one.write_s:.2f}", f"{one.send_s:.2f}", *rates, growth, f"{one.peak_mb:.0f}")
     return table
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--chats", type=int, nargs="+", default=[1000, 5000], help="each 1 to 50000")
+    parser.add_argument("--chats", type=int, nargs="+", default=[1000, 5000], help="1 to 100000, the smallest first")
     given = parser.parse_args()
     results = []
     with progress("chats", sum(given.chats)) as advance:
         for chats in given.chats:
-            results.append(asyncio.run(drain(min(chats, 50_000))))
+            results.append(asyncio.run(drain(min(chats, 100_000))))
             advance(chats)
     console().print(show(results))
 

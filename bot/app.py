@@ -19,7 +19,7 @@ from bot.feeds.parser import ParsePool
 from bot.feeds.types import FetchLimits, FetchRequest, ParsedFeed
 from bot.messages.message import Message, notice
 from bot.model_shelf import classifier_in, shelf
-from bot.notices import tell_admins
+from bot.notices import tell_change
 from bot.outlet import Sender
 from bot.pipeline.classify import read_new_articles
 from bot.pipeline.cluster import gather_stories, load_index
@@ -242,7 +242,7 @@ class App:
     def _tell(self, subject: str, message: Message) -> None:
         now = self.clock()
         with self.database.write() as session:
-            tell_admins(session, self.settings, f"{subject[:40]}:{now:%Y%m%d%H%M%S%f}", message, now)
+            tell_change(session, self.settings, subject, message, now)
 
     async def preview(self, url: str) -> ParsedFeed:
         """What a feed brings at this moment; stores nothing. Raises FetchError."""

@@ -182,7 +182,7 @@ def _dumped(entry: FeedEntry) -> dict[str, Any]:
 
 
 def said(value: Any, limit: int = 200) -> str:
-    """A value of the record as people read it."""
+    """A value of the settings as people read and type it: 40 for 40.0, true for True."""
     if value is None:
         return "nothing"
     if isinstance(value, float):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from config.errors import TocsinError
-from config.secrets import CONFIG_FOLDER, DATABASE_URL, TELEGRAM_TOKEN
+from config.secrets import CONFIG_FOLDER, DATABASE_URL, TELEGRAM_TOKEN, TELEGRAM_WEBHOOK_SECRET
 
 LONGEST_S = 3600.0
 
@@ -63,6 +63,7 @@ class Errands:
 
     def _environment(self) -> dict[str, str]:
         """Ours, with the database's address where no list of processes shows it, and without the bot's token."""
-        left_out = {TELEGRAM_TOKEN, f"{TELEGRAM_TOKEN}_FILE", f"{DATABASE_URL}_FILE"}
+        secrets = (TELEGRAM_TOKEN, TELEGRAM_WEBHOOK_SECRET)
+        left_out = {*secrets, *(f"{name}_FILE" for name in secrets), f"{DATABASE_URL}_FILE"}
         kept = {name: value for name, value in os.environ.items() if name not in left_out}
         return kept | {DATABASE_URL: self._database_url, CONFIG_FOLDER: str(self._folder)}

@@ -3,20 +3,28 @@
 Without Telegram the terminal is the admin.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from bot.messages.message import Message
 from config.schema import Settings
 from models import Delivery, Outlet, Priority, Subscriber, SubscriberState
 from models.subscriber import TERMINAL_CHAT, find_subscriber
 
+_AT_ONCE = 500  # ids in one statement
+
 
 def tell_admins(session: Session, settings: Settings, key: str, message: Message, now: datetime) -> None:
     """Queue `message` for every admin who has not been told `key` yet."""
-    for admin in admins(session, settings, now):
-        enqueue(session, admin, key, message, now)
+    enqueue_all(session, admins(session, settings, now), key, message, now)
+
+
+def tell_change(session: Session, settings: Settings, subject: str, message: Message, now: datetime) -> None:
+    """Queue a message about a change of state, whatever was told of `subject` before; called once per change."""
+    tell_admins(session, settings, f"{subject[:40]}:{now:%Y%m%d%H%M%S%f}", message, now)
 
 
 def admins(session: Session, settings: Settings, now: datetime) -> list[Subscriber]:
@@ -36,13 +44,33 @@ def enqueue(
     priority: Priority = Priority.NOTICE,
 ) -> Delivery | None:
     """Put a message into the outbox; None when this subscriber was given `key` (at most 80 characters) before."""
-    same = select(Delivery.id).where(Delivery.subscriber_id == subscriber.id, Delivery.key == key)
-    if session.exec(same).first() is not None:
-        return None
-    row = Delivery(subscriber_id=subscriber.id, key=key, priority=priority, send_after=now, created_at=now)
-    row.message = message.to_json()
-    session.add(row)
-    return row
+    return next(iter(enqueue_all(session, [subscriber], key, message, now, priority)), None)
+
+
+def enqueue_all(
+    session: Session,
+    subscribers: Sequence[Subscriber],
+    key: str,
+    message: Message,
+    now: datetime,
+    priority: Priority = Priority.NOTICE,
+) -> list[Delivery]:
+    """The same for many at once: the rows of those who were not given `key` before."""
+    ids = [subscriber.id for subscriber in subscribers]
+    given: set[int] = set()
+    for start in range(0, len(ids), _AT_ONCE):
+        some = col(Delivery.subscriber_id).in_(ids[start : start + _AT_ONCE])
+        given.update(session.exec(select(Delivery.subscriber_id).where(some, Delivery.key == key)))
+    common: dict[str, Any] = {
+        "key": key,
+        "priority": priority,
+        "message": message.to_json(),
+        "send_after": now,
+        "created_at": now,
+    }
+    rows = [Delivery(subscriber_id=each, **common) for each in dict.fromkeys(ids) if each not in given]
+    session.add_all(rows)
+    return rows
 
 
 def admin_chat(session: Session, user_id: int, now: datetime) -> Subscriber:

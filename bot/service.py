@@ -22,14 +22,14 @@ from bot.app import VERSION, App, Clock, Summary, open_app, utc_now
 from bot.chat.api import open_bot
 from bot.chat.desk import AdminTools, ChatParts
 from bot.chat.limiter import Limiter
-from bot.chat.poller import run_poller
+from bot.chat.receiver import receive_updates
 from bot.chat.sender import TelegramSender
 from bot.errands import Errands
 from bot.jobs import start_timetable
 from bot.outlet import Sender
 from bot.terminal import TerminalSender
 from config.errors import TocsinError
-from config.secrets import TELEGRAM_BASE_URL, TELEGRAM_TOKEN, read_secret
+from config.secrets import TELEGRAM_BASE_URL, TELEGRAM_TOKEN, read_secret, read_webhook_secret
 from models import Lease, Outlet
 from models.database import Database
 from models.delivery import recent_sends
@@ -50,18 +50,23 @@ NOT_CONNECTED = (
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a command works: its config folder, its database, and the Telegram token if there is one."""
+    """Where a command works: its config folder, its database, and the Telegram token if there is one.
+
+    Without `webhook_secret` a webhook gets one that is made at the start.
+    """
 
     config: Path
     database_url: str
     token: str | None
     base_url: str | None
     pictures: Path
+    webhook_secret: str | None = None
 
 
 def place_of(config: Path, database_url: str) -> Place:
     """A place with its secrets read from the environment. Raises ConfigError."""
-    return Place(config, database_url, read_secret(TELEGRAM_TOKEN), read_secret(TELEGRAM_BASE_URL), Path("var/charts"))
+    token, base_url = read_secret(TELEGRAM_TOKEN), read_secret(TELEGRAM_BASE_URL)
+    return Place(config, database_url, token, base_url, Path("var/charts"), read_webhook_secret())
 
 
 async def run_service(place: Place, console: Console, clock: Clock = utc_now) -> None:
@@ -72,12 +77,12 @@ async def run_service(place: Place, console: Console, clock: Clock = utc_now) ->
     async with _opened(place, console, clock) as (app, limiter), _only_one(app.database, clock, stop.set):
         _greet(app, place, console)
         scheduler = start_timetable(app)
-        poller = asyncio.create_task(_answer_people(place, app, limiter)) if limiter else None
+        receiver = asyncio.create_task(_answer_people(place, app, limiter)) if limiter else None
         await stop.wait()
         console.print("Stopping; the next start goes on from here.")
         app.stop()
         scheduler.pause()  # its shutdown would cut off the rounds under way, and log each as a failure
-        await _finish(poller)
+        await _finish(receiver)
         scheduler.shutdown(wait=False)
 
 
@@ -116,13 +121,13 @@ def _sent_lately(database: Database, now: datetime) -> list[tuple[int, float]]:
 async def _answer_people(place: Place, app: App, limiter: Limiter) -> None:
     tools = AdminTools(app.folder, app.reload, app.preview, Errands(place.config, place.database_url).run)
     parts = ChatParts(app.database, lambda: app.settings, app.clock, limiter, tools)
-    await run_poller(place.token or "", place.base_url, parts)
+    await receive_updates(place.token or "", place.base_url, parts, webhook_secret=place.webhook_secret)
 
 
-async def _finish(poller: "asyncio.Task[None] | None") -> None:
+async def _finish(receiver: "asyncio.Task[None] | None") -> None:
     """Give what is under way a few seconds; what is cut off is claimed by nobody and done by the next start."""
-    if poller is not None:
-        poller.cancel()
+    if receiver is not None:
+        receiver.cancel()
     ours = asyncio.current_task()
     rest = [task for task in asyncio.all_tasks() if task is not ours and task.get_name() != RENEWING]
     _done, late = await asyncio.wait(rest, timeout=STOP_S) if rest else (set(), set())

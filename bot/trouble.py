@@ -16,6 +16,7 @@ WORDS = {
     "reload": "Taking up settings",
     "digest": "Making digests",
     "tidy": "Forgetting old articles",
+    "webhook": "Receiving commands by webhook",
 }
 Tell = Callable[[str, Message], Awaitable[None]]
 
@@ -35,21 +36,23 @@ class StageWatch:
             try:
                 done = await job()
             except Exception as error:
-                await self._failed(stage, error)
+                await self.failed(stage, error)
                 raise
-            await self._worked(stage)
+            await self.worked(stage)
             return done
 
         return run
 
-    async def _failed(self, stage: str, error: Exception) -> None:
+    async def failed(self, stage: str, error: Exception) -> None:
+        """One more round of `stage` came to nothing."""
         self._failures[stage] = self._failures.get(stage, 0) + 1
         if self._failures[stage] >= PATIENCE and stage not in self._told:
             why = str(error) if isinstance(error, TocsinError) else f"{type(error).__name__}; the log says more"
             if await self._said(f"{stage}:down", f"{_what(stage)} does not work: {why}\nIt is tried again by itself."):
                 self._told.add(stage)
 
-    async def _worked(self, stage: str) -> None:
+    async def worked(self, stage: str) -> None:
+        """A round of `stage` did what it should."""
         self._failures.pop(stage, None)
         if stage in self._told and await self._said(f"{stage}:up", f"{_what(stage)} works again."):
             self._told.discard(stage)

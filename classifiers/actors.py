@@ -84,6 +84,7 @@ class Gazetteer:
         self._exact: dict[str, list[tuple[str, Actor]]] = {}
         self._folded: dict[str, list[tuple[str, Actor]]] = {}
         self.kinds: dict[str, str] = {}
+        self.names: dict[str, str] = {}
         for entry in (*extra, *_listed_entries(listed), *_country_entries(listed["states"])):
             self._add(entry)
         for index in (self._exact, self._folded):
@@ -92,6 +93,7 @@ class Gazetteer:
 
     def _add(self, entry: ActorEntry) -> None:
         self.kinds.setdefault(entry.code, entry.kind)
+        self.names.setdefault(entry.code, entry.name)
         actor = Actor(entry.code, entry.name)
         for name in dict.fromkeys((entry.name, *entry.aliases)):
             first = _WORD.search(name)

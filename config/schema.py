@@ -4,8 +4,9 @@ One class per table, one top-level class per file. The TOML files in this folder
 test holds the two together. `config.load` reads the files and turns violations into `ConfigError`.
 """
 
+import re
 from datetime import time
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -69,6 +70,14 @@ def _web_address(text: str) -> str:
     return text
 
 
+def _host(text: str) -> str:
+    try:
+        ip_address(text)
+    except ValueError:
+        raise ValueError('must be an address of this machine such as "127.0.0.1", or "0.0.0.0" for all') from None
+    return text
+
+
 def _local(moment: time) -> time:
     if moment.tzinfo is not None:
         raise ValueError('must be a local time such as "08:00", without an offset; the zone has its own key')
@@ -76,6 +85,7 @@ def _local(moment: time) -> time:
 
 
 TimeZone = Annotated[str, AfterValidator(_known_zone)]
+Host = Annotated[str, AfterValidator(_host)]
 Network = Annotated[str, AfterValidator(_network)]
 LocalTime = Annotated[time, AfterValidator(_local)]
 UserId = Annotated[int, Field(ge=1, lt=2**52)]  # Telegram: "at most 52 significant bits"
@@ -242,6 +252,46 @@ class Rate(Table):
         return self
 
 
+#: Ports to which Telegram sends, https://core.telegram.org/bots/webhooks
+WEBHOOK_PORTS = (443, 80, 88, 8443)
+
+
+class Webhook(Table):
+    """Where Telegram sends updates, https://core.telegram.org/bots/api#setwebhook; without `url` it is asked for them.
+
+    `url` is what Telegram calls, `listen_host` and `listen_port` where Tocsin hears what a reverse proxy passes on.
+    """
+
+    url: str = Field(default="", max_length=500)
+    listen_host: Host = "127.0.0.1"
+    listen_port: int = Field(default=8080, ge=1, le=65535)
+    max_connections: int = Field(default=40, ge=1, le=100)
+
+    @model_validator(mode="after")
+    def telegram_can_call_it(self) -> Self:
+        """The message never repeats the address: some put a token into it."""
+        if self.url and (reason := _not_callable(self.url)):
+            raise ValueError(f'url: must be an address such as "https://bot.example.org/telegram", {reason}')
+        return self
+
+
+def _not_callable(url: str) -> str:
+    """Why Telegram cannot call `url`; "" when it can."""
+    try:
+        parsed = _HTTP_URL.validate_python(url)
+    except ValueError:
+        return "and this is none"
+    if parsed.scheme != "https":
+        return "with https"
+    if parsed.port not in WEBHOOK_PORTS:
+        return f"on port {', '.join(map(str, WEBHOOK_PORTS))}, the only ones that Telegram calls"
+    if parsed.username is not None or parsed.password is not None or parsed.query or parsed.fragment:
+        return "with a host and a path only"
+    if not re.fullmatch(r"/[A-Za-z0-9/_.~-]*", parsed.path or "/"):
+        return "its path of letters, digits and / _ . ~ - only; the bot's token does not belong into it"
+    return ""
+
+
 class Telegram(Table):
     """config/telegram.toml"""
 
@@ -249,6 +299,7 @@ class Telegram(Table):
     access: Literal["approval", "invite"] = "approval"
     invite_code: str = Field(default="", max_length=64, pattern=r"^[A-Za-z0-9_-]*$")
     rate: Rate = Rate()
+    webhook: Webhook = Webhook()
 
     @model_validator(mode="after")
     def invite_needs_code(self) -> Self:

@@ -10,6 +10,7 @@ from models.delivery import Delivery, DeliveryState, Priority
 from models.digest import Digest
 from models.feed import Feed, FeedHealth
 from models.lease import Lease
+from models.question import Question
 from models.reading import Reading
 from models.story import Direction, Level, Story, StoryStatus
 from models.subscriber import Outlet, Subscriber, SubscriberState
@@ -30,6 +31,7 @@ __all__ = [
     "Level",
     "Outlet",
     "Priority",
+    "Question",
     "Reading",
     "Revision",
     "Seen",

@@ -1,11 +1,11 @@
 """A decision to tell people something about a story, and the decisions not to."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, UniqueConstraint, insert
+from sqlalchemy import JSON, UniqueConstraint
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from models.columns import text_enum
@@ -22,6 +22,11 @@ class AlertKind(StrEnum):
     RETRACTED = "retracted"  #: the reports a story was told for were rewritten and no longer say so
     TEMPO = "tempo"  #: a pair's share of escalatory coverage is far above its usual one
     EASED = "eased"  #: a story told as escalation now reads as easing
+
+    @property
+    def word(self) -> str:
+        """As messages name it."""
+        return "disputed" if self is AlertKind.CONTESTED else self.value
 
 
 class Alert(SQLModel, table=True):
@@ -100,46 +105,43 @@ def loudest_silences(
     return list(best.values())
 
 
-def note_silences(session: Session, alert: Alert, reasons: Mapping[int, SuppressionReason], now: datetime) -> None:
-    """Record that subscribers (ids) are not told of an alert, and why; see `suppress`."""
-    if not reasons:
-        return
-    same = select(Suppression).where(
-        Suppression.story_id == alert.story_id,
-        Suppression.direction == alert.direction,
-        Suppression.level == alert.level,
-        Suppression.subscriber_id != 0,
+def not_told(alert: Alert, reason: SuppressionReason, subscriber_id: int, now: datetime) -> Suppression:
+    """That one subscriber is not told of an alert."""
+    return Suppression(
+        story_id=alert.story_id,
+        subscriber_id=subscriber_id,
+        direction=alert.direction,
+        level=alert.level,
+        reason=reason,
+        score=alert.score,
+        first_at=now,
+        last_at=now,
     )
-    known = {(row.subscriber_id, row.reason): row for row in session.exec(same)}
-    fresh = []
-    for subscriber_id, reason in reasons.items():
-        row = known.get((subscriber_id, reason))
-        if row is None:
-            fresh.append({"subscriber_id": subscriber_id, "reason": reason})
-        else:
-            _count_again(row, 1, alert.score, now)
-    shared = {"story_id": alert.story_id, "direction": alert.direction, "level": alert.level, "score": alert.score}
-    if fresh:
-        session.execute(insert(Suppression), [shared | {"first_at": now, "last_at": now} | row for row in fresh])
 
 
-def suppress(session: Session, row: Suppression) -> None:
-    """Record a decision not to tell; the same one again adds to its count and keeps the highest score."""
-    same = select(Suppression).where(
-        Suppression.story_id == row.story_id,
-        Suppression.direction == row.direction,
-        Suppression.level == row.level,
-        Suppression.reason == row.reason,
-        Suppression.subscriber_id == row.subscriber_id,
-    )
-    known = session.exec(same).first()
-    if known is None:
-        session.add(row)
+def suppress(session: Session, *rows: Suppression) -> None:
+    """Record decisions not to tell; the same one again adds to its count and keeps the highest score."""
+    for start in range(0, len(rows), 500):
+        _suppress(session, rows[start : start + 500])
+
+
+def _suppress(session: Session, rows: Sequence[Suppression]) -> None:
+    if not rows:
         return
-    _count_again(known, row.times, row.score, row.last_at)
+    of_these = (
+        col(Suppression.story_id).in_({row.story_id for row in rows}),
+        col(Suppression.subscriber_id).in_({row.subscriber_id for row in rows}),
+    )
+    known = {_same(row): row for row in session.exec(select(Suppression).where(*of_these))}
+    for row in rows:
+        before = known.setdefault(_same(row), row)
+        if before is row:
+            session.add(row)
+            continue
+        before.times += row.times
+        before.score = max(before.score, row.score)
+        before.last_at = row.last_at
 
 
-def _count_again(row: Suppression, times: int, score: float, at: datetime) -> None:
-    row.times += times
-    row.score = max(row.score, score)
-    row.last_at = at
+def _same(row: Suppression) -> tuple[int, int, Direction, int, SuppressionReason]:
+    return row.story_id, row.subscriber_id, row.direction, row.level, row.reason

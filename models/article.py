@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from sqlalchemy import Index, text
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from models.feed import Feed
@@ -17,11 +18,21 @@ class Article(SQLModel, table=True):
     is read.
     """
 
+    __table_args__ = (
+        Index("ix_article_page", "canonical_url", "news_at", "feed_id"),
+        Index(
+            "ix_article_unread",
+            "news_at",
+            sqlite_where=text("unread_revision IS NOT NULL"),
+            postgresql_where=text("unread_revision IS NOT NULL"),
+        ),
+    )
+
     id: int = Field(default=None, primary_key=True)
     feed_id: int = Field(foreign_key="feed.id", index=True)
     entry_key: str = Field(max_length=64)
     url: str = ""
-    canonical_url: str = Field(default="", index=True)
+    canonical_url: str = ""
     title: str
     summary: str = ""
     text: str = ""
@@ -30,7 +41,7 @@ class Article(SQLModel, table=True):
     news_at: datetime = Field(index=True)
     seen_at: datetime
     backlog: bool = False
-    unread_revision: int | None = Field(default=0, index=True)
+    unread_revision: int | None = 0
 
 
 class Revision(SQLModel, table=True):
@@ -55,13 +66,14 @@ class Seen(SQLModel, table=True):
     seen_at: datetime
 
 
-def seen_entries(session: Session, feed_id: int, keys: Sequence[str]) -> dict[str, Seen]:
-    """What is remembered of `keys` in one feed."""
-    found: dict[str, Seen] = {}
-    for start in range(0, len(keys), 500):  # SQLite allows 32,766 parameters; PostgreSQL plans long lists slowly
-        part = keys[start : start + 500]
-        rows = session.exec(select(Seen).where(Seen.feed_id == feed_id, col(Seen.entry_key).in_(part)))
-        found.update({row.entry_key: row for row in rows})
+def seen_entries(session: Session, entries: Sequence[tuple[int, str]]) -> dict[tuple[int, str], Seen]:
+    """What is remembered of entries, named by feed and key."""
+    found: dict[tuple[int, str], Seen] = {}
+    for start in range(0, len(entries), 500):  # SQLite allows 32,766 parameters; PostgreSQL plans long lists slowly
+        part = entries[start : start + 500]
+        feeds, keys = {feed_id for feed_id, _ in part}, [key for _, key in part]
+        rows = session.exec(select(Seen).where(col(Seen.feed_id).in_(feeds), col(Seen.entry_key).in_(keys)))
+        found.update({(row.feed_id, row.entry_key): row for row in rows})
     return found
 
 

@@ -1,11 +1,11 @@
 """What one version of the classifier made of one version of an article."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import JSON, UniqueConstraint
-from sqlmodel import Field, Session, SQLModel, col, select
+from sqlmodel import Field, Session, SQLModel, col, func, select
 from sqlmodel.sql.expression import Select
 
 from models.article import Article
@@ -67,6 +67,27 @@ def readings_of_story(session: Session, story_id: int) -> Sequence[ReadingWithSo
     """The latest reading of each of a story's articles, oldest news first."""
     members = _with_source().where(col(Reading.story_id) == story_id, col(Reading.latest))
     return session.exec(members.order_by(col(Reading.news_at), col(Reading.id))).all()
+
+
+def readings_of_stories(session: Session, story_ids: Collection[int]) -> dict[int, list[ReadingWithSource]]:
+    """The same for several stories at once."""
+    members = _with_source().where(col(Reading.story_id).in_(story_ids), col(Reading.latest))
+    found: dict[int, list[ReadingWithSource]] = {story_id: [] for story_id in story_ids}
+    for reading, article, feed in session.exec(members.order_by(col(Reading.news_at), col(Reading.id))):
+        if reading.story_id is not None:
+            found[reading.story_id].append((reading, article, feed))
+    return found
+
+
+def superseded_scores(session: Session, story_ids: Collection[int], since: datetime) -> dict[int, tuple[float, float]]:
+    """The highest escalation and de-escalation among each story's readings of later news that an edit replaced."""
+    replaced = (
+        select(Reading.story_id, func.max(Reading.escalation), func.max(Reading.deescalation))
+        .where(col(Reading.story_id).in_(story_ids), col(Reading.latest).is_(False), col(Reading.news_at) > since)
+        .group_by(col(Reading.story_id))
+    )
+    found = session.exec(replaced) if story_ids else ()
+    return {story_id: (up, down) for story_id, up, down in found if story_id is not None}
 
 
 def _with_source() -> Select[Reading, Article, Feed]:

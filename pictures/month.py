@@ -16,9 +16,9 @@ from rich.console import Console
 from telegram import Update
 
 from bot.app import App, utc_now
+from bot.chat.application import AnyApplication, build_application
 from bot.chat.desk import AdminTools, ChatParts
 from bot.chat.limiter import Limiter
-from bot.chat.poller import AnyApplication, build_application
 from bot.chat.sender import TelegramSender
 from bot.demo.play import START, SimulatedClock, Stage, demo_app, live_through
 from bot.errands import Done, Errands

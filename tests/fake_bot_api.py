@@ -15,6 +15,7 @@ from typing import Any, Self
 
 from aiohttp import web
 from fake_bot_text import complaint
+from fake_webhook import FakeWebhook, complaint_about_webhook
 
 TOKEN = "123456789:AAF-fake_token_for_tests_0123456789ab"
 BOT: dict[str, Any] = {"id": 123456789, "is_bot": True, "first_name": "Tocsin", "username": "tocsin_test_bot"}
@@ -128,6 +129,7 @@ class FakeBotApi:
         self._poll = 0
         self._scripts: list[_Script] = []
         self._changed = asyncio.Condition()
+        self.webhook = FakeWebhook(self._updates, self._notify)
         self._runner: web.AppRunner | None = None
 
     @property
@@ -152,8 +154,11 @@ class FakeBotApi:
         site = web.TCPSite(self._runner, "127.0.0.1", port or self.port)
         await site.start()
         self.port = self._runner.addresses[0][1]
+        if self.webhook.url:
+            self.webhook.resume()
 
     async def stop(self) -> None:
+        await self.webhook.halt()
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
@@ -174,6 +179,7 @@ class FakeBotApi:
         """Something happened in a chat; returns the update's id."""
         self._next_update += 1
         self._updates.append({"update_id": self._next_update, **update})
+        self.webhook.deliver()
         await self._notify()
         return self._next_update
 
@@ -238,6 +244,9 @@ class FakeBotApi:
         handlers: dict[str, Callable[[Call], Awaitable[Any]]] = {
             "getMe": self._get_me,
             "getUpdates": self._get_updates,
+            "setWebhook": self._set_webhook,
+            "deleteWebhook": self._delete_webhook,
+            "getWebhookInfo": self._get_webhook_info,
             "sendMessage": self._send,
             "sendPhoto": self._send,
             "sendDocument": self._send,
@@ -246,7 +255,7 @@ class FakeBotApi:
             "editMessageReplyMarkup": self._edit,
             "getChatMember": self._get_chat_member,
         }
-        if call.method in ("answerCallbackQuery", "setMyCommands", "deleteWebhook"):
+        if call.method in ("answerCallbackQuery", "setMyCommands"):
             return True
         if call.method not in handlers:
             raise Refusal(404, "Not Found")
@@ -256,11 +265,19 @@ class FakeBotApi:
         return BOT
 
     async def _get_updates(self, call: Call) -> list[Json]:
+        if self.webhook.url:
+            raise Refusal(
+                409,
+                "Conflict: can't use getUpdates method while webhook is active; "
+                "use deleteWebhook to delete the webhook first",
+            )
         self._poll += 1
         poll, offset = self._poll, int(call.params.get("offset", 0))
         allowed = call.params.get("allowed_updates")
         self.confirmed = max(self.confirmed, offset - 1)
-        self._updates = [u for u in self._updates if u["update_id"] >= offset and (not allowed or allowed & u.keys())]
+        self._updates[:] = [
+            u for u in self._updates if u["update_id"] >= offset and (not allowed or allowed & u.keys())
+        ]
         await self._notify()
         try:
             async with asyncio.timeout(float(call.params.get("timeout", 0))), self._changed:
@@ -270,6 +287,24 @@ class FakeBotApi:
         if self._poll != poll:
             raise Refusal(409, "Conflict: terminated by other getUpdates request")
         return self._updates[:100]
+
+    async def _set_webhook(self, call: Call) -> bool:
+        if (reason := complaint_about_webhook(call.params)) is not None:
+            raise Refusal(400, f"Bad Request: {reason}")
+        if call.params.get("drop_pending_updates"):
+            self._updates.clear()
+        self._poll += 1  # ends a poll that is under way
+        await self.webhook.set(call.params)
+        return True
+
+    async def _delete_webhook(self, call: Call) -> bool:
+        if call.params.get("drop_pending_updates"):
+            self._updates.clear()
+        await self.webhook.delete()
+        return True
+
+    async def _get_webhook_info(self, _call: Call) -> Json:
+        return self.webhook.info()
 
     async def _send(self, call: Call) -> Json:
         _check(call)
@@ -327,7 +362,7 @@ def _check(call: Call) -> None:
 
 
 def _parsed(name: str, value: str) -> Any:
-    if name in ("text", "caption", "parse_mode", "callback_query_id"):
+    if name in ("text", "caption", "parse_mode", "callback_query_id", "url", "secret_token"):
         return value
     try:
         return json.loads(value)

@@ -20,6 +20,7 @@ from models import (
     Lease,
     Outlet,
     Priority,
+    Question,
     Reading,
     Revision,
     Seen,
@@ -143,6 +144,7 @@ def _people(now: datetime) -> list[SQLModel]:
         Subscriber(id=2, chat_id=GROUP, thread_id=9, kind="group", name=ODD, state=SubscriberState.ACTIVE, **kept),
         Subscriber(id=11, outlet=Outlet.TERMINAL, chat_id=0, digest=False, digest_due_at=now, daily_budget=1, **kept),
         Lease(name="service", holder="host:1", until=now),
+        Question(token="abc", admin_id=-GROUP, kind="Broadcast", payload=ODD, until=now),
     ]
 
 

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy.event import listen
 from sqlmodel import Session
 
 from config.schema import Rate
@@ -88,3 +89,11 @@ def add_subscriber(session: Session, now: datetime, **values: Any) -> Subscriber
     session.add(subscriber)
     session.flush()
     return subscriber
+
+
+def statements(session: Session) -> list[str]:
+    """Every statement that the session executes from now on."""
+    seen: list[str] = []
+    connection = session.connection()
+    listen(connection, "before_cursor_execute", lambda _c, _cursor, text, *_rest: seen.append(text))
+    return seen

@@ -13,7 +13,7 @@ from bot.pipeline.decide import raise_alerts
 from config.schema import Alerts, Stories
 from models import Alert, AlertKind, Delivery, DeliveryState, Level, Reading, Story, Suppression, SuppressionReason
 from models.database import Database
-from tests.rows import add_feed, add_reading, add_subscriber
+from tests.rows import add_feed, add_reading, add_subscriber, statements
 
 SETTINGS = Alerts(stories=Stories(single_source_factor=1.0))
 HOUR = timedelta(hours=1)
@@ -54,6 +54,26 @@ def sent(database: Database) -> None:
 def reasons(database: Database, subscriber_id: int) -> list[SuppressionReason]:
     with database.read() as session:
         return [row.reason for row in session.exec(select(Suppression)) if row.subscriber_id == subscriber_id]
+
+
+@pytest.mark.parametrize("level", [1, 3], ids=["told", "kept back"])
+def test_an_alert_asks_the_database_as_often_for_many_subscribers_as_for_few(
+    database: Database, now: datetime, level: int
+) -> None:
+    counts = []
+    for many in (2, 40):
+        for _ in range(many):
+            subscribe(database, now, level_escalation=level)
+        with database.write() as session:
+            at = now + many * HOUR
+            story = Story(title="s", first_seen_at=at, last_seen_at=at, changed=True)
+            session.add(story)
+            session.flush()
+            add_reading(session, add_feed(session, at), at, "Troops", 70.0, story_id=story.id, gathered=True)
+            asked = statements(session)
+            raise_alerts(session, SETTINGS, at)
+            counts.append(sum(text.startswith("SELECT") for text in asked))
+    assert counts[0] == counts[1]
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,9 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
 
+import fake_updates as updates
 import pytest
-from fake_bot_api import TOKEN, FakeBotApi
+from fake_bot_api import TOKEN, FakeBotApi, hanging
 from rich.console import Console
 from sqlmodel import select
 
@@ -444,6 +445,35 @@ async def test_after_a_sigkill_the_next_start_goes_on_at_once_and_the_chat_reads
     assert count(path, SENT) == 1
     assert 1 <= len(calls) <= 2
     assert {call.chat_id for call in calls} == {555}
+
+
+async def test_after_a_sigkill_telegram_sends_the_command_again_by_webhook_and_it_is_answered_once(
+    tmp_path: Path,
+) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    webhook = f'admins = [5]\n[webhook]\nurl = "https://bot.example.org/telegram"\nlisten_port = {port}\n'
+    config, url = write_config(tmp_path / "config", telegram=webhook), f"sqlite:///{tmp_path}/tocsin.db"
+    async with FakeBotApi() as telegram:
+        telegram.webhook.proxy = f"http://127.0.0.1:{port}"
+        telegram.fail(hanging(), "sendMessage")
+        environment = {"TOCSIN_TELEGRAM_TOKEN": TOKEN, "TOCSIN_TELEGRAM_BASE_URL": telegram.base_url}
+        killed = await start(config, url, **environment)
+        await telegram.push(updates.private("/help", 42))
+        await telegram.called("sendMessage")
+        killed.kill()
+        await killed.communicate()
+        assert 200 not in dict(telegram.webhook.answers).values()
+        telegram.heal()
+        next_start = await start(config, url, **environment)
+        await telegram.sent(1)
+        await telegram.until(lambda: telegram.webhook.answers[-1][1] == 200)
+        next_start.terminate()
+        output = (await next_start.communicate())[0].decode()
+    assert next_start.returncode == 0, output
+    assert [message.chat_id for message in telegram.messages] == [42]
+    assert telegram.webhook.secret not in output
 
 
 async def test_once_on_no_network_says_what_failed_and_exits_well(server: FeedServer, tmp_path: Path) -> None:

@@ -16,7 +16,8 @@ from sqlmodel import SQLModel, select
 
 from bot.chat.desk import AdminTools, ChatParts
 from bot.chat.limiter import Limiter
-from bot.chat.poller import Pace, run_poller
+from bot.chat.receiver import receive_updates
+from bot.chat.serving import Pace
 from bot.errands import Done
 from bot.feeds.opml import read_opml
 from bot.feeds.types import FetchError, FetchFailure, ParsedEntry, ParsedFeed
@@ -33,6 +34,7 @@ from models import (
     Feed,
     FeedHealth,
     Priority,
+    Question,
     Reading,
     Story,
     StoryStatus,
@@ -65,6 +67,24 @@ class Bench:
     outcome: Done | TocsinError = field(
         default_factory=lambda: Done(0, "┏━━━┳━━━┓\n┃ told ┃ 3 ┃\n└───┴───┘\nall went well <b>")
     )
+
+    poller: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        limiter = Limiter(lambda: UNLIMITED)
+        tools = AdminTools(self.folder, self.reload, self.look, self.run)
+        parts = ChatParts(self.database, lambda: self.settings, lambda: self.now, limiter, tools)
+        pace = Pace(poll_s=1, stop_s=0.2)
+        self.poller = asyncio.create_task(receive_updates(TOKEN, self.fake.base_url, parts, pace))
+
+    async def stop(self) -> None:
+        assert self.poller is not None
+        self.poller.cancel()
+        await asyncio.gather(self.poller, return_exceptions=True)
+
+    async def restart(self) -> None:
+        await self.stop()
+        await self.start()
 
     async def reload(self) -> bool:
         former, self.settings = self.settings, load_settings(self.folder, {})
@@ -109,6 +129,10 @@ class Bench:
         with self.database.read() as session:
             return list(session.exec(select(table).order_by(table.id)))
 
+    def rows_of(self, table: Any) -> list[Any]:
+        with self.database.read() as session:
+            return list(session.exec(select(table)))
+
     def text(self, name: str) -> str:
         return (self.folder / f"{name}.toml").read_text(encoding="utf-8")
 
@@ -152,13 +176,9 @@ async def bench(database: Database, folder: Path) -> AsyncIterator[Bench]:
     entries = (entry("Older", NOW - timedelta(days=1)), entry(f"Newest {HOSTILE}", NOW), entry("Undated", None))
     async with FakeBotApi() as fake:
         bench = Bench(fake, database, folder, load_settings(folder, {}), ParsedFeed(HOSTILE, None, entries, 0, None))
-        limiter = Limiter(lambda: UNLIMITED)
-        tools = AdminTools(folder, bench.reload, bench.look, bench.run)
-        parts = ChatParts(database, lambda: bench.settings, lambda: bench.now, limiter, tools)
-        task = asyncio.create_task(run_poller(TOKEN, fake.base_url, parts, Pace(poll_s=1, stop_s=0.2)))
+        await bench.start()
         yield bench
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await bench.stop()
 
 
 # Who may --------------------------------------------------------------------------------------------------------------
@@ -287,6 +307,43 @@ async def test_a_question_runs_out_and_another_admin_does_not_answer_it(bench: B
     assert "out of date" in (await bench.say("https://c.example/rss")).text
 
 
+async def test_a_typed_answer_is_understood_after_a_restart(bench: Bench) -> None:
+    await bench.press("adm:feeds:add")
+    await bench.restart()
+    page = await bench.say("https://c.example/rss")
+    assert "Newest" in page.text
+    await bench.restart()
+    assert "Added" in (await bench.follow(page, "Add it")).text
+    assert [row.token for row in bench.rows_of(Question)] == []
+    assert "no command" in (await bench.say("https://d.example/rss")).text
+
+
+async def test_a_button_does_what_it_says_after_a_restart_and_only_once(bench: Bench) -> None:
+    page = await bench.press("adm:set:ask:levels.watch:45")
+    await bench.restart()
+    assert "out of date" in (await bench.press(button(page, "Change it"), SECOND)).text
+    assert "Done." in (await bench.follow(page, "Change it")).text
+    assert bench.settings.alerts.levels.watch == 45
+    assert "out of date" in (await bench.follow(page, "Change it")).text
+    written = await bench.say("/admin")
+    await bench.restart()
+    assert "feeds" in (await bench.follow(written, "Feeds")).text
+
+
+async def test_a_text_that_nobody_asked_for_after_a_restart_is_not_taken_for_an_answer(bench: Bench) -> None:
+    await bench.press("adm:ops:write")
+    bench.now += timedelta(hours=1)
+    await bench.restart()
+    assert "out of date" in (await bench.say("Hello everybody")).text
+    assert "no command" in (await bench.say("Hello everybody")).text
+
+
+async def test_a_question_of_another_version_is_out_of_date(bench: Bench) -> None:
+    until = NOW + timedelta(minutes=5)
+    bench.add(Question(token="t", admin_id=ADMIN, kind="Broadcast", payload='{"words": 1}', until=until))
+    assert "out of date" in (await bench.press("adm:ops:send:t")).text
+
+
 async def test_a_feed_is_paused_resumed_removed_and_brought_back(bench: Bench) -> None:
     one = await bench.follow(await bench.press("adm:feeds:list"), "1")
     paused = await bench.follow(one, "Pause")
@@ -368,6 +425,13 @@ async def test_a_threshold_changes_after_a_yes_with_its_outlook_and_is_taken_bac
     assert bench.changes() == [(ADMIN, "alerts", "levels.watch", 40.0, 45.0)]
     await bench.follow(await bench.follow(done, "Undo"), "Take it back")
     assert bench.text("alerts") == before
+
+
+async def test_pages_and_record_write_a_value_alike(bench: Bench) -> None:
+    assert "watch = 40\n" in (await bench.press("adm:set:sec:levels")).text
+    done = await bench.follow(await bench.press("adm:set:ask:levels.watch:45"), "Change it")
+    assert "watch = 45\n" in done.text
+    assert "levels.watch: 40 → 45" in (await bench.press("adm:log:list")).text
 
 
 async def test_a_value_can_be_typed(bench: Bench) -> None:

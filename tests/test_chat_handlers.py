@@ -15,7 +15,8 @@ from sqlmodel import col, select
 
 from bot.chat.desk import ChatParts
 from bot.chat.limiter import Limiter
-from bot.chat.poller import Pace, run_poller
+from bot.chat.receiver import receive_updates
+from bot.chat.serving import Pace
 from bot.messages.replies import COMMANDS
 from config.errors import DatabaseError
 from config.schema import Alerts, Levels, Settings, Telegram
@@ -85,7 +86,7 @@ async def bench(database: Database) -> AsyncIterator[Bench]:
         bench = Bench(fake, database)
         limiter = Limiter(lambda: UNLIMITED)
         parts = ChatParts(database, lambda: bench.settings, lambda: bench.now, limiter)
-        task = asyncio.create_task(run_poller(TOKEN, fake.base_url, parts, Pace(poll_s=1, stop_s=0.2)))
+        task = asyncio.create_task(receive_updates(TOKEN, fake.base_url, parts, Pace(poll_s=1, stop_s=0.2)))
         yield bench
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

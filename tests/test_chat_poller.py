@@ -15,7 +15,8 @@ from sqlmodel import select
 
 from bot.chat.desk import ChatParts
 from bot.chat.limiter import Limiter
-from bot.chat.poller import Pace, run_poller
+from bot.chat.receiver import receive_updates
+from bot.chat.serving import Pace
 from bot.messages.replies import COMMANDS
 from config.errors import ConfigError
 from config.schema import Rate, Settings, Telegram
@@ -55,7 +56,7 @@ async def poller(
     settings = Settings(telegram=Telegram(admins=(1001,)))
     limiter = Limiter(lambda: UNLIMITED)
     parts = ChatParts(database, lambda: settings, clock, limiter)
-    task = asyncio.create_task(run_poller(TOKEN, fake.base_url, parts, pace))
+    task = asyncio.create_task(receive_updates(TOKEN, fake.base_url, parts, pace))
     try:
         yield task
     finally:
@@ -168,6 +169,22 @@ async def test_a_second_program_on_the_token_is_told_to_the_admins_once(fake: Fa
     assert "409 Conflict" in notice.message["plain"]
 
 
+async def test_a_webhook_that_another_program_sets_is_deleted_told_once_and_costs_no_update(
+    fake: FakeBotApi, database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with poller(fake, database):
+        for times in (1, 2):
+            await answered(fake)
+            await fake.webhook.set({"url": "https://elsewhere.example/bot"})
+            await fake.called("deleteWebhook", 1 + times)
+            await answered(fake)
+    assert all(not call.params.get("drop_pending_updates") for call in fake.calls_of("deleteWebhook"))
+    with database.read() as session:
+        (notice,) = session.exec(select(Delivery)).all()
+    assert "set a webhook" in notice.message["plain"]
+    assert "webhook_deleted" in caplog.text
+
+
 async def test_a_program_that_breaks_off_on_an_unforeseen_error_goes_on(
     fake: FakeBotApi, database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -225,6 +242,24 @@ async def test_a_lost_lease_ends_polling_until_it_is_free_again(
         await fake.until(lambda: len(fake.calls_of("getUpdates")) > polls)
 
 
+async def test_the_webhook_of_a_program_that_had_the_lease_is_deleted_without_a_word(
+    fake: FakeBotApi, database: Database
+) -> None:
+    clock = Clock()
+    async with poller(fake, database, clock):
+        await answered(fake)
+        with database.write() as session:
+            lease = session.exec(select(Lease)).one()
+            lease.holder, lease.until = "somebody else", NOW + timedelta(hours=1)
+        with pytest.raises(TimeoutError):
+            await fake.until(lambda: len(fake.messages) > 1, timeout_s=1.5)  # a poll ends within a second
+        await fake.webhook.set({"url": "https://elsewhere.example/bot"})
+        clock.now += timedelta(hours=2)
+        await answered(fake)
+    with database.read() as session:
+        assert session.exec(select(Delivery)).all() == []
+
+
 async def test_the_lease_does_not_hold_the_token(fake: FakeBotApi, database: Database) -> None:
     async with poller(fake, database):
         await answered(fake)
@@ -277,4 +312,4 @@ async def test_it_stops_within_its_time_though_a_handler_hangs(fake: FakeBotApi,
 async def test_a_base_url_that_is_no_address_is_refused_at_once(database: Database) -> None:
     parts = ChatParts(database, Settings, lambda: NOW, Limiter(Rate))
     with pytest.raises(ConfigError):
-        await run_poller(TOKEN, "nowhere", parts)
+        await receive_updates(TOKEN, "nowhere", parts)

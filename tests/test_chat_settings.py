@@ -143,6 +143,18 @@ def test_every_button_of_every_page_fits_and_does_what_it_shows(page: str) -> No
     assert (page == "done") != any(True for _ in buttons(shown))
 
 
+def test_choices_are_shown_by_name_and_pressed_by_code() -> None:
+    chosen = fresh(regions=["middle-east"], dyads=["RU-UA"], muted_dyads=["IL-IR"], language="fr")
+    offer = Offer(chosen, Settings(), ["middle-east", "ukraine-russia"], ["RU-UA", "IL-KESTRIA"])
+    told = settings_page("main", offer).plain
+    assert "Moyen-Orient" in told and "Russia – Ukraine" in told and "Israel – Iran" in told
+    words = {button.text: button.data for row in settings_page("pairs", offer).buttons for button in row}
+    assert words["● Russia – Ukraine"] == "set:pairs:pairs:RU-UA"
+    assert words["Israel – KESTRIA"] == "set:pairs:pairs:IL-KESTRIA"  # a party that nobody named keeps its code
+    regions = {button.text: button.data for row in settings_page("regions", offer).buttons for button in row}
+    assert regions["Ukraine et Russie"] == "set:regions:regions:ukraine-russia"
+
+
 # In chats -------------------------------------------------------------------------------------------------------------
 
 
@@ -169,7 +181,7 @@ async def test_settings_shows_the_choices_and_buttons_change_them_in_place(bench
     assert "Escalation from: warning" in first.text
     await press(bench, "set:regions:regions:europe")
     (edit,) = await bench.fake.called("editMessageText")
-    assert "● europe" in str(edit.params["reply_markup"])
+    assert "● Europe" in str(edit.params["reply_markup"])
     await press(bench, "set:quiet:quiet:22:00 07:00")
     await press(bench, "set:levels:escalation:critical")
     found = bench.find()
@@ -217,8 +229,10 @@ async def test_a_reader_of_a_channel_cannot_change_it(bench: Bench) -> None:
 @pytest.mark.parametrize("words", ["RU UA", "ru-ua", "Russia Ukraine", "ukraine and russia"])
 async def test_a_pair_is_watched_and_muted_by_code_or_name(bench: Bench, words: str) -> None:
     bench.add(ACTIVE)
-    assert "RU-UA is watched" in await bench.ask(f"/watch {words}")
-    assert "RU-UA is muted" in await bench.ask(f"/mute {words}")
+    watched = await bench.ask(f"/watch {words}")
+    assert "Russia – Ukraine is watched here. Pairs chosen: Russia – Ukraine." in watched
+    assert "Russia – Ukraine is muted" in await bench.ask(f"/mute {words}")
+    assert "Still muted: Russia – Ukraine; /unmute RU-UA" in await bench.ask("/unmute")
     await bench.ask(f"/unwatch {words}")
     found = bench.find()
     assert found is not None and (found.dyads, found.muted_dyads) == ([], ["RU-UA"])
@@ -244,6 +258,7 @@ def alert_told(bench: Bench, subscriber_id: int) -> int:
     }  # fmt: skip
     with bench.database.write() as session:
         story = Story(title="Armour crosses", first_seen_at=NOW, last_seen_at=NOW, dyad="RU-UA")
+        story.actors = [{"code": "UA", "name": "Ukraine"}, {"code": "RU", "name": "Russia"}]
         session.add(story)
         session.flush()
         alert = Alert(
@@ -278,7 +293,7 @@ async def test_why_explains_the_alert_from_rule_to_sentence(bench: Bench) -> Non
 
 async def test_mute_under_an_alert_silences_its_pair(bench: Bench) -> None:
     alert = alert_told(bench, bench.add(ACTIVE))
-    assert "RU-UA is muted" in (await press(bench, f"alert:mute:{alert}"))["text"]
+    assert "Russia – Ukraine is muted here. /unmute RU-UA" in (await press(bench, f"alert:mute:{alert}"))["text"]
     found = bench.find()
     assert found is not None and found.muted_dyads == ["RU-UA"]
 
@@ -329,11 +344,12 @@ async def test_status_shows_choices_and_tension_with_a_chart(bench: Bench) -> No
         add_reading(session, feed, NOW - timedelta(hours=1), "t", 90.0, story_id=story.id, gathered=True)
     shown = await bench.say(updates.private("/status", ANNA))
     assert shown.method == "sendPhoto"
-    assert "RU-UA: escalation 18 (usually 0)" in shown.text and "Pairs: RU-UA" in shown.text
+    assert "Russia – Ukraine: escalation 18 (usually 0)" in shown.text
+    assert "Pairs: Russia – Ukraine" in shown.text and "RU-UA" not in shown.text
 
 
 @pytest.mark.parametrize(
-    ("age", "said"), [(timedelta(days=5), "RU-UA: escalation 18, easing 0"), (timedelta(0), "No pair")]
+    ("age", "said"), [(timedelta(days=5), "Russia – Ukraine: escalation 18, easing 0"), (timedelta(0), "No pair")]
 )
 async def test_status_shows_tension_before_the_bot_is_six_weeks_old(bench: Bench, age: timedelta, said: str) -> None:
     bench.add(ACTIVE, dyads=["RU-UA"])
@@ -366,7 +382,7 @@ async def test_story_tells_the_course_of_the_last_alerts_story_or_of_one_named(b
         feed = add_feed(session, NOW, publisher="<Wire>")
         add_reading(session, feed, NOW, "Armour <b>crosses", 60.0, story_id=session.exec(select(Story.id)).one())
     text = await bench.ask("/story")
-    assert "RU-UA, unconfirmed" in text and "Told 17 Feb 12:00: 🟠 WARNING" in text
+    assert "Russia – Ukraine, unconfirmed" in text and "Told 17 Feb 12:00: 🟠 WARNING" in text
     assert "&lt;Wire&gt;" in text and "Armour &lt;b&gt;crosses" in text
     assert await bench.ask("/story armour ru-ua") == text
     assert "No story" in await bench.ask("/story arm%r")

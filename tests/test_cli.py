@@ -1,5 +1,6 @@
 """The commands as people type them: what each says, writes and exits with, also when something is wrong."""
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -7,7 +8,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import fake_updates as updates
 import pytest
+from fake_bot_api import TOKEN, FakeBotApi
 
 from bot import cli
 from bot.app import utc_now
@@ -246,6 +249,45 @@ def test_check_says_what_to_do_about_a_problem_and_fails(bot: Bot, spoil: Callab
     done = bot("check")
     assert done.code == 1
     assert said in done.words
+
+
+WEBHOOK = 'admins = [5]\n[webhook]\nurl = "https://bot.example.org/telegram"\n'
+
+
+@pytest.mark.parametrize(
+    ("set_to", "failing", "said"),
+    [
+        ("", False, "127.0.0.1:8080, secret token made at each start; not set at Telegram → a running Tocsin sets it"),
+        ("https://bot.example.org/telegram", False, "ok webhook https://bot.example.org/telegram, heard on 127.0.0.1"),
+        ("https://bot.example.org/telegram", True, "updates that wait: 1; Telegram met: Wrong response from the webh"),
+    ],
+    ids=["not set", "set", "failing"],
+)
+async def test_check_says_how_the_webhook_does(
+    bot: Bot, monkeypatch: pytest.MonkeyPatch, set_to: str, failing: bool, said: str
+) -> None:
+    write("telegram", WEBHOOK)
+    monkeypatch.setenv("TOCSIN_TELEGRAM_TOKEN", TOKEN)
+    async with FakeBotApi() as fake:
+        monkeypatch.setenv("TOCSIN_TELEGRAM_BASE_URL", fake.base_url)
+        fake.webhook.proxy = f"http://127.0.0.1:{fake.port}"  # answers 404
+        if set_to:
+            await fake.webhook.set({"url": set_to, "allowed_updates": {"message"}})
+        if failing:
+            await fake.push(updates.private("/help", 42))
+            await fake.until(lambda: bool(fake.webhook.answers))
+        done = await asyncio.to_thread(bot, "check")
+    assert done.code == 0
+    assert said in done.words
+
+
+def test_check_refuses_a_webhook_secret_that_can_be_guessed(bot: Bot, monkeypatch: pytest.MonkeyPatch) -> None:
+    write("telegram", WEBHOOK)
+    monkeypatch.setenv("TOCSIN_TELEGRAM_WEBHOOK_SECRET", "guess-me")
+    done = bot("check")
+    assert done.code == 1
+    assert "failed webhook environment: TOCSIN_TELEGRAM_WEBHOOK_SECRET: must be 16 to 256 letters" in done.words
+    assert "guess-me" not in done.words
 
 
 def test_check_survives_a_strange_terminal(bot: Bot, monkeypatch: pytest.MonkeyPatch) -> None:

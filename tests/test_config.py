@@ -8,7 +8,7 @@ import pytest
 from config.errors import ConfigError
 from config.load import fingerprint, load_settings, read_overrides
 from config.schema import Settings
-from config.secrets import read_secret
+from config.secrets import read_secret, read_webhook_secret
 
 
 def load(folder: Path, environment: dict[str, str] | None = None, **files: str) -> Settings:
@@ -314,3 +314,61 @@ def test_a_secret_file_that_cannot_be_read_is_named_without_its_content(tmp_path
 def test_an_empty_secret_file_is_no_secret(tmp_path: Path) -> None:
     (tmp_path / "token").write_text("\n", encoding="utf-8")
     assert read_secret("T", {"T_FILE": str(tmp_path / "token")}) is None
+
+
+# The webhook ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "url", ["https://bot.example.org", "https://bot.example.org:8443/a/b_c.d~e-f", "https://192.0.2.7:88/", ""]
+)
+def test_an_address_that_telegram_can_call_is_taken(tmp_path: Path, url: str) -> None:
+    assert load(tmp_path, telegram=f'[webhook]\nurl = "{url}"').telegram.webhook.url == url
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("http://bot.example.org/x", "with https"),
+        ("https://bot.example.org:8080/x", "on port 443, 80, 88, 8443, the only ones that Telegram calls"),
+        ("bot.example.org", "and this is none"),
+        ("https://user:word@bot.example.org/x", "with a host and a path only"),
+        ("https://bot.example.org/x?key=word", "with a host and a path only"),
+        ("https://bot.example.org/123456:word", "the bot's token does not belong into it"),
+        ("https://bot.example.org/123456%3Aword", "the bot's token does not belong into it"),
+        ("https://bot.example.org/{word}", "letters, digits and / _ . ~ - only"),
+    ],
+    ids=["http", "port", "no address", "password", "query", "token", "hidden token", "pattern"],
+)
+def test_an_address_that_telegram_cannot_call_or_that_tells_too_much_is_refused_and_not_repeated(
+    tmp_path: Path, url: str, said: str
+) -> None:
+    message = refusal(tmp_path, telegram=f'[webhook]\nurl = "{url}"')
+    assert message.startswith("config/telegram.toml: webhook.url: must be an address such as ")
+    assert said in message
+    assert "word" not in message
+
+
+def test_a_webhook_listens_on_an_address_of_this_machine(tmp_path: Path) -> None:
+    message = refusal(tmp_path, telegram='[webhook]\nlisten_host = "bot.example.org"\nlisten_port = 0')
+    assert 'webhook.listen_host: must be an address of this machine such as "127.0.0.1"' in message.replace("value", "")
+    assert "webhook.listen_port: must be greater than or equal to 1, got 0" in message
+
+
+@pytest.mark.parametrize("secret", ["a" * 16, "Aa0_-" * 51 + "x"], ids=["16", "256"])
+def test_a_webhook_secret_that_telegram_takes_is_taken(tmp_path: Path, secret: str) -> None:
+    (tmp_path / "secret").write_text(f"{secret}\n", encoding="utf-8")
+    assert read_webhook_secret({"TOCSIN_TELEGRAM_WEBHOOK_SECRET": secret}) == secret
+    assert read_webhook_secret({"TOCSIN_TELEGRAM_WEBHOOK_SECRET_FILE": str(tmp_path / "secret")}) == secret
+    assert read_webhook_secret({}) is None
+
+
+@pytest.mark.parametrize(
+    "secret",
+    ["a" * 15, "a" * 257, "with a blank in it", "s\u00fc\u00df-and-long-enough", "two-lines-of-it\nlong-enough"],
+    ids=["short", "long", "blank", "letters", "lines"],
+)
+def test_a_webhook_secret_that_telegram_refuses_or_anybody_guesses_is_refused_and_not_repeated(secret: str) -> None:
+    with pytest.raises(ConfigError, match="TOCSIN_TELEGRAM_WEBHOOK_SECRET: must be 16 to 256 letters") as caught:
+        read_webhook_secret({"TOCSIN_TELEGRAM_WEBHOOK_SECRET": secret})
+    assert secret not in str(caught.value)

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlmodel import Session, select
 
+from bot.messages.alert import alert_message, headline_of
 from bot.pipeline.decide import raise_alerts, update_story
 from bot.pipeline.rules import Past, Silence, Telling, worth_telling
 from bot.pipeline.weigh import Weight
@@ -125,6 +126,20 @@ def test_a_told_story_that_becomes_contested_is_told_as_such_once(database: Data
         alerts = judge(database, later)
     assert [alert.kind for alert in alerts] == [AlertKind.NEW, AlertKind.CONTESTED]
     assert alerts[-1].facts["contested"] == ["troop_withdrawal"]
+
+
+def test_a_retraction_names_the_score_of_the_first_alert(database: Database, now: datetime) -> None:
+    story_id = tell(database, now, escalation=58.0)  # one source: it counts for less
+    (first,) = judge(database, now)
+    with database.write() as session:
+        before = session.exec(select(Reading)).one()
+        before.latest = False
+        session.add(Reading(**before.model_dump(exclude={"id"}) | {"escalation": 10.0, "latest": True, "model": "two"}))
+        session.get_one(Story, story_id).changed = True
+    alert = judge(database, now + timedelta(hours=1))[-1]
+    assert alert.kind is AlertKind.RETRACTED and first.score < 57
+    assert alert.rule == f"rewritten: rang at {first.score:.0f}, now {alert.facts['escalation']}"
+    assert headline_of(first).startswith("🟡") and f"escalation {first.score:.0f} " in alert_message(first).plain
 
 
 def test_a_subscriber_hears_from_the_level_they_chose_in_each_direction(database: Database, now: datetime) -> None:

@@ -6,12 +6,14 @@ import pytest
 from sqlmodel import select
 
 from bot.messages.chart import Day, week_chart
-from bot.pipeline.digest import daily_tension, send_due_digests, week_facts
-from config.schema import Settings
+from bot.messages.message import Message
+from bot.notices import enqueue_all
+from bot.pipeline.digest import compose_digest, daily_tension, send_due_digests, week_facts
+from config.schema import ActorEntry, Actors, Settings
 from models import Alert, Article, Delivery, Digest, Direction, Priority, Story, Subscriber, SubscriberState
 from models.database import Database
 from models.story import StoryStatus
-from tests.rows import add_feed, add_reading, add_subscriber
+from tests.rows import add_feed, add_reading, add_subscriber, statements
 
 SETTINGS = Settings()
 MONDAY = datetime.fromisoformat("2026-03-16T08:00:00+00:00")
@@ -64,12 +66,23 @@ def test_subscribers_share_one_digest_and_those_who_left_get_none(database: Data
     assert len({row.digest_id for row in queued(database)}) == 1
 
 
+def test_many_get_their_digest_with_few_questions_to_the_database(database: Database) -> None:
+    people = []
+    with database.write() as session:
+        people = [add_subscriber(session, MONDAY) for _ in range(1200)]
+        asked = statements(session)
+        made = enqueue_all(session, people, "digest:1", Message("w", "w"), MONDAY)
+        again = enqueue_all(session, [*people, add_subscriber(session, MONDAY)], "digest:1", Message("w", "w"), MONDAY)
+        assert (len(made), len(again)) == (1200, 1)
+        assert sum(text.startswith("SELECT") for text in asked) <= 6
+
+
 def test_a_digest_whose_row_is_lost_with_a_crash_is_made_at_the_next_round(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     subscribe(database)
     with monkeypatch.context() as patched:
-        patched.setattr("bot.pipeline.digest.enqueue", lambda *_: 1 / 0)
+        patched.setattr("bot.pipeline.digest.enqueue_all", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             send_due_digests(database, SETTINGS, MONDAY)
     assert send_due_digests(database, SETTINGS, MONDAY) == 1
@@ -124,6 +137,39 @@ def test_a_days_tension_is_the_mean_of_its_five_loudest_stories(database: Databa
     with database.read() as session:
         days = daily_tension(session, since, MONDAY)
     assert [round(day.escalation) for day in days] == [0, 30, 0, 0, 0, 0, 0]
+
+
+def test_pairs_are_named_as_in_alerts(database: Database) -> None:
+    at = MONDAY - timedelta(days=2)
+    settings = SETTINGS.model_copy(update={"actors": Actors(actors=(ActorEntry(code="KE", name="Kestria"),))})
+    with database.write() as session:
+        feed, story = add_feed(session, at), Story(title="s", first_seen_at=at, last_seen_at=at)
+        session.add(story)
+        session.flush()
+        for pair in ("RU-UA", "KE-RU"):
+            add_reading(session, feed, at, "t", 50.0, story_id=story.id, dyad=pair)
+    with database.read() as session:
+        message, _chart = compose_digest(session, settings, MONDAY)
+    assert "• Russia – Ukraine: escalation" in message.plain and "• Kestria – Russia: escalation" in message.plain
+    assert "RU-UA" not in message.plain
+
+
+@pytest.mark.parametrize("hour", [0, 8, 23], ids=["midnight", "morning", "night"])
+def test_heading_and_chart_name_the_same_days(database: Database, monkeypatch: pytest.MonkeyPatch, hour: int) -> None:
+    until, drawn = MONDAY.replace(hour=hour), list[tuple[list[Day], str]]()
+
+    def draw(week: list[Day], _before: list[Day], title: str) -> bytes:
+        drawn.append((week, title))
+        return b""
+
+    monkeypatch.setattr("bot.pipeline.digest.week_chart", draw)
+    with database.read() as session:
+        message, _chart = compose_digest(session, SETTINGS, until)
+    ((days, title),) = drawn
+    span = f"{days[0].day:%d %b} to {days[-1].day:%d %b %Y}"
+    assert span == "09 Mar to 15 Mar 2026"
+    assert message.plain.startswith(f"🗓 Week of {span}\n")
+    assert message.title.endswith(span) and title == f"Tension, {span}"
 
 
 def test_a_chart_is_a_picture_as_wide_as_a_phone() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from bot.app import utc_now
 from bot.feeds.urls import canonical_url
-from models import Alert, AlertKind, Direction, Story, Suppression, SuppressionReason
+from models import Alert, AlertKind, Direction, Story, StoryStatus, Suppression, SuppressionReason
 from models.database import open_database
 from tests.command_line import Bot, command_line
 from tests.rows import add_feed, add_reading
@@ -22,6 +22,8 @@ def bot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     opened = open_database("sqlite:///tocsin.db", now)
     with opened.write() as session:
         story = Story(title="Tanks cross the Isk", first_seen_at=now, last_seen_at=now, dyad="KE-VA", escalation=71.0)
+        story.actors = [{"code": "KE", "name": "Kestria"}, {"code": "VA", "name": "Varnia"}]
+        story.status = StoryStatus.CONTESTED
         quiet = Story(title="Envoy recalled", first_seen_at=now, last_seen_at=now)
         session.add_all([story, quiet])
         session.flush()
@@ -32,6 +34,8 @@ def bot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         )
         add_reading(session, feed, now, "Cup final", 3.0, url="https://news.example/cup")
         alert = {"kind": AlertKind.NEW, "direction": Direction.ESCALATION, "level": 2, "score": 71.0}
+        alert["facts"] = {"title": story.title, "status": "contested", "dyad": ["Kestria", "Varnia"], "independent": 1}
+        alert["facts"]["sources"] = [{"publisher": "Meridian", "title": "t", "url": URL, "at": now.isoformat()}]
         session.add(Alert(story_id=story.id, rule="escalation 71 reached warning (60)", created_at=now, **alert))
         for told, score, reason in (
             (story, 70.0, SuppressionReason.REPEAT),
@@ -57,7 +61,9 @@ def test_a_story_is_explained_from_evidence_to_rule(bot: Bot, what: str) -> None
     done = bot("why", what)
     assert done.code == 0, done.err
     assert "escalation 71 reached warning (60)" in done.words
-    assert "budget" in done.words and "KE-VA" in done.words
+    assert "budget" in done.words and "Kestria – Varnia (KE-VA)" in done.words
+    assert f"• Meridian, {utc_now():%d %b}" in done.words and URL in done.words
+    assert "disputed" in done.words and "contested" not in done.words
     assert ("Tanks crossed at dawn." in done.words) == what.startswith("http")
 
 

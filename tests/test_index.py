@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from sqlmodel import Session
 
 from bot.app import utc_now
+from bot.messages.names import chart_title, party_names
 from bot.pipeline.index import DAY, HOUR, LOUDEST, USUAL_STEPS, busiest_pairs, tension, told_by_panel
+from config.schema import Actors
 from models import Story
 from models.database import Database, open_database
 from tests.command_line import Bot, command_line
@@ -81,6 +83,12 @@ def test_the_command_prints_draws_and_names_other_pairs(
     opened.close()
     done = bot("index", "--dyad", "ua-ru", "--plot", "p.png")
     assert done.code == 0, done.err
-    assert "RU-UA" in done.out and "12" in done.words
+    assert "Russia – Ukraine, 30d" in done.out and "12" in done.words
     assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG")
     assert "pairs in the news: RU-UA" in bot("index", "--dyad", "XX-YY").err
+
+
+def test_a_charts_title_has_names_where_they_fit_and_codes_where_not() -> None:
+    names = party_names(Actors())
+    assert chart_title("RU-UA", names, " since 19 Oct") == "Russia – Ukraine since 19 Oct"
+    assert chart_title("AE-BA", names, " since 19 Oct") == "AE-BA since 19 Oct"  # United Arab Emirates, Bosnia and ...

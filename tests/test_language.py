@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 
 from bot.messages.alert import signal_name
 from bot.messages.language import ENGLISH, LANGUAGES, catalogue, in_language, language_of, read_po
+from bot.messages.names import region_name
 from bot.messages.replies import COMMANDS, help_text
 from bot.messages.settings import Offer, settings_page
+from config.load import load_file
 from config.schema import WEEKDAYS, Settings, SignalName
 from models import Subscriber
 
@@ -23,11 +25,16 @@ NOW = datetime(2022, 2, 17, 12, 0, tzinfo=UTC)
 OTHERS = [code for code in LANGUAGES if code != ENGLISH]
 
 
+def shipped_regions() -> set[str]:
+    return {region for feed in load_file(BOT.parent / "config", "feeds").feeds for region in feed.regions}
+
+
 def said() -> Iterator[str]:
     """Every English text that the program says in the reader's language."""
     yield from COMMANDS.values()
     yield from map(signal_name, get_args(SignalName))
     yield from WEEKDAYS
+    yield from map(region_name, shipped_regions())
     for path in BOT.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):

@@ -11,7 +11,11 @@ from hypothesis import strategies as st
 from bot.messages.alert import alert_message, headline_of
 from bot.messages.digest import PairLine, StoryLine, WeekFacts, digest_message
 from bot.messages.message import TEXT_LIMIT, Button, Message, clip, notice, units
-from models import Alert, AlertKind, Direction
+from bot.messages.missed import missed_message
+from bot.messages.replies import latest
+from bot.messages.story import story_message
+from bot.messages.why import why_message
+from models import Alert, AlertKind, Direction, Story, StoryStatus
 
 NOW = datetime(2026, 3, 12, 9, 30, tzinfo=UTC)
 
@@ -93,6 +97,79 @@ def test_whatever_articles_say_an_alert_is_valid_and_fits_one_message(
     parse_html(message.html)  # raises what Telegram would refuse
     assert units(message.plain) <= TEXT_LIMIT
     assert units(message.html) <= TEXT_LIMIT
+
+
+EVIDENCE = [
+    {"sentence": "Varnia masses armour", "signal": "troop_buildup", "direction": "escalation", "score": 65.2},
+    {"sentence": "Tanks were seen at the Isk.", "signal": None, "direction": "escalation", "score": 44.0},
+]
+
+
+def test_why_is_a_screen_of_rule_sentences_sides_and_linked_sources() -> None:
+    claims = [
+        {"claimant": "NATO", "signal": signal, "stance": "deny", "sentence": "s"}
+        for signal in ("troop_withdrawal", "ceasefire", "ceasefire")
+    ]
+    message = why_message(alert(evidence=EVIDENCE, claims=claims))
+    assert message.plain == (
+        "Why: 🟠 WARNING · Kestria – Varnia\nVarnia masses armour\n\nRule: r, on 12 Mar at 09:30 UTC.\n"
+        "\nWhat moved the score\n• The headline: 65 points, read as troop build-up\n"
+        "• “Tanks were seen at the Isk.”: 44 points\n"
+        "\nWho says what\n• NATO denies troop withdrawal, ceasefire\n"
+        "\n1 independent source\n• Meridian, 12 Mar 09:30 UTC  https://a.example/1"
+    )
+    assert '• <a href="https://a.example/1">Meridian</a>, 12 Mar 09:30 UTC' in message.html
+
+
+def test_why_says_by_how_much_also_where_no_threshold_was_crossed() -> None:
+    made = alert(kind=AlertKind.CONFIRMED)
+    made.rule = "disputed before, now 2 independent sources"
+    assert "Rule: disputed before, now 2 independent sources (escalation 70), on 12 Mar" in why_message(made).plain
+
+
+@pytest.mark.parametrize(
+    "url", ["javascript:alert(1)", "tg://user?id=1", "ftp://a.example/", "", "https://" + "x" * 2000]
+)
+def test_only_web_addresses_become_links(url: str) -> None:
+    source = {"publisher": "Meridian", "title": "t", "url": url, "at": NOW.isoformat()}
+    made = alert(sources=[source], url=url)
+    for message in (why_message(made), alert_message(made), latest([made])):
+        assert "<a " not in message.html
+        assert not url or url not in message.plain
+
+
+@settings(max_examples=100)
+@given(
+    title=hostile,
+    name=hostile,
+    sentence=hostile,
+    url=hostile | hostile.map("https://{}".format),
+    many=st.integers(0, 12),
+)
+def test_whatever_articles_say_why_is_valid_and_fits_one_message(
+    title: str, name: str, sentence: str, url: str, many: int
+) -> None:
+    source = {"publisher": name, "title": title, "url": url, "at": NOW.isoformat()}
+    claim = {"claimant": name, "signal": "threat", "stance": "deny", "sentence": sentence}
+    evidence = {"sentence": sentence, "signal": None, "direction": "escalation", "score": 9.0}
+    message = why_message(
+        alert(
+            title=title, dyad=[name, name], claims=[claim] * many, sources=[source] * many, evidence=[evidence] * many
+        )
+    )
+    parse_html(message.html)  # raises what Telegram would refuse
+    assert max(units(message.html), units(message.plain)) <= TEXT_LIMIT
+
+
+def test_a_contradiction_has_one_word_wherever_readers_meet_it() -> None:
+    made = alert(kind=AlertKind.CONTESTED, status="contested", contested=["threat"])
+    story = Story(title="t", first_seen_at=NOW, last_seen_at=NOW, dyad="KE-VA", status=StoryStatus.CONTESTED)
+    line = StoryLine(70, "t", note="disputed: threat")
+    for message in (
+        alert_message(made), why_message(made), latest([made]), story_message(story, [], [made]),
+        digest_message(week(contested=(line,))), missed_message([made]),
+    ):  # fmt: skip
+        assert "disputed" in message.plain.lower() and "contested" not in message.plain.lower()
 
 
 def week(**values: Any) -> WeekFacts:

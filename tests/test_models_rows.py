@@ -141,10 +141,10 @@ def test_two_thousand_entries_are_looked_up_at_once_and_only_in_their_feed(datab
             session.add(Seen(feed_id=feed.id, entry_key=key, content_hash=key, seen_at=now))
         session.add(Seen(feed_id=other.id, entry_key=keys[1], content_hash="x", seen_at=now))
     with database.read() as session:
-        found = seen_entries(session, feed.id, keys)
-        assert sorted(found) == sorted(keys[::2])
-        assert all(row.content_hash == key for key, row in found.items())
-        assert seen_entries(session, feed.id, []) == {}
+        found = seen_entries(session, [(feed.id, key) for key in keys])
+        assert sorted(found) == sorted((feed.id, key) for key in keys[::2])
+        assert all(row.content_hash == key for (_, key), row in found.items())
+        assert seen_entries(session, []) == {}
 
 
 def test_a_paused_feed_rests_and_a_resumed_one_is_due_at_once(sqlite_database: Database, now: datetime) -> None:

@@ -2,16 +2,21 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import Engine, event
 
+from benchmarks.replay import compose, live_through
 from bot.commands.tuning import settings_with
 from bot.messages.backtest_page import html_report
+from bot.replay import engine
 from bot.replay.archive import Archive, ArchiveArticle, archive_of, read_archive
 from bot.replay.engine import Prepared, Replayed, prepare, replay
 from bot.replay.summary import alerts_by_day, figures_of, gained_and_lost, told_late, warnings_of
@@ -128,6 +133,65 @@ def test_the_page_stands_alone_and_quotes_safely() -> None:
     assert "<script>" not in page and "&lt;b&gt;" in page
     assert "http" not in page.replace("http-equiv", "")
     assert 'name="viewport"' in page and "data:image/png;base64," in page
+
+
+def test_the_page_says_disputed_and_names_pairs() -> None:
+    seen = lived(prepared((0, "A", "Tanks cross the river Isk 95")))
+    disputed = [replace(alert, kind="contested", pair="Kestria – Varnia") for alert in seen.alerts]
+    page = html_report(replace(seen, alerts=disputed), replace(seen, alerts=[]), [])
+    assert "kind disputed" in page and "· disputed ·" in page and "pair Kestria – Varnia" in page
+    assert "contested" not in page
+
+
+def test_what_the_reading_raises_reaches_who_waits_for_it() -> None:
+    held = prepared((0, "A", "Tanks cross 95"), (1, "A", "Tanks cross nothing"))
+    with pytest.raises(ValueError, match="nothing"):
+        lived(held)
+
+
+# What it costs --------------------------------------------------------------------------------------------------------
+
+
+class ByWords:
+    """A score that depends on the title alone, mostly low."""
+
+    def judge(self, documents: Sequence[Document]) -> list[Judgement]:
+        return [_judged(max(0.0, crc32(document.title.encode()) % 190 - 95.0)) for document in documents]
+
+
+def test_statements_an_article_are_few_and_do_not_grow_with_the_archive() -> None:
+    few, many = (live_through(compose(count, 300, seed=1), ByWords(), nothing) for count in (200, 800))
+    assert many.lived.stories > 3 * few.lived.stories > 90
+    assert few.statements / 200 < 12
+    assert many.statements / 800 < 1.15 * few.statements / 200
+    assert many.commits < 12
+
+
+def test_no_question_that_a_step_asks_walks_a_table_that_grows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite plans by the indexes there are, not by the rows, so that a small archive shows it."""
+    plans: dict[str, list[str]] = {}
+    step, asking = engine._step, []
+
+    def watched(*given: Any) -> None:
+        asking.append(True)
+        step(*given)
+        asking.pop()
+
+    def explain(connection: Any, _cursor: Any, statement: str, values: Any, _context: Any, many: bool) -> None:
+        if asking and not many and statement.startswith(("SELECT", "UPDATE")) and statement not in plans:
+            plan = connection.connection.cursor().execute(f"EXPLAIN QUERY PLAN {statement}", values)
+            plans[statement] = [row[3] for row in plan.fetchall()]
+
+    monkeypatch.setattr(engine, "_step", watched)
+    event.listen(Engine, "before_cursor_execute", explain)
+    try:
+        live_through(compose(150, 300, seed=1), ByWords(), nothing)
+    finally:
+        event.remove(Engine, "before_cursor_execute", explain)
+    assert len(plans) > 15
+    few_rows = ("SCAN feed", "SCAN subscriber", "SCAN article USING INDEX ix_article_unread")
+    walks = [(row, plan) for plan, rows in plans.items() for row in rows if row.startswith("SCAN")]
+    assert [walk for walk in walks if not walk[0].startswith(few_rows)] == []
 
 
 # The archive ----------------------------------------------------------------------------------------------------------

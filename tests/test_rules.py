@@ -83,17 +83,31 @@ def test_what_was_told_as_a_claim_is_confirmed_once(now: datetime, before: Story
     outcome = only(worth_telling(story, weight, Past(told_as=before), SETTINGS, now))
     assert isinstance(outcome, Telling)
     assert (outcome.kind, outcome.level) == (AlertKind.CONFIRMED, Level.WARNING)
-    assert str(before) in outcome.rule and "3 independent" in outcome.rule
+    assert before.word in outcome.rule and "3 independent" in outcome.rule
     assert worth_telling(story, weight, Past(frozenset({AlertKind.CONFIRMED}), before), SETTINGS, now) == []
     assert worth_telling(story, weight, Past(told_as=StoryStatus.CONFIRMED), SETTINGS, now) == []
     other_side = replace(weight, backing={UP: 1, DOWN: 2})
     assert worth_telling(story, other_side, Past(told_as=before), SETTINGS, now) == []
 
 
+@pytest.mark.parametrize(
+    ("peak", "said"),
+    [(41.6, "rewritten: rang at 42, now 26"), (58.3, "rewritten: rang at 42, rose to 58, now 26")],
+    ids=["stayed", "rose"],
+)
+def test_a_retraction_counts_in_the_scores_that_readers_were_shown(now: datetime, peak: float, said: str) -> None:
+    """Not in those of single readings: the story's score is less while one source tells it."""
+    story = story_at(now, told_escalation=1, changed=False, status=StoryStatus.RETRACTED)
+    story.escalation, story.peak_escalation = 26.0, peak
+    past = Past(superseded={UP: 81.0}, rang_at={UP: 41.6})
+    outcome = only(worth_telling(story, Weight(escalation=26.0), past, SETTINGS, now))
+    assert isinstance(outcome, Telling) and outcome.rule == said
+
+
 def test_reports_that_were_rewritten_are_told_as_retracted_once(now: datetime) -> None:
     story = story_at(now, told_escalation=2, level_escalation=2, changed=False)
     weight = Weight(escalation=5.0, sources=1, fades_at=now + timedelta(hours=9))
-    past = Past(superseded={UP: 70.0})
+    past = Past(superseded={UP: 70.0}, rang_at={UP: 62.4})
     assert is_retracted(story, weight, past, SETTINGS)
     assert not is_retracted(story, replace(weight, escalation=45.0), past, SETTINGS)
     assert not is_retracted(story, weight, Past(superseded={UP: 50.0}), SETTINGS)

@@ -73,13 +73,14 @@ async def test_what_could_not_be_told_is_told_at_the_next_round() -> None:
     assert len(stage.told) == 1
 
 
-async def test_a_command_runs_on_our_folder_and_database_without_the_token(
+async def test_a_command_runs_on_our_folder_and_database_without_our_secrets(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TOCSIN_TELEGRAM_TOKEN", "123456789:AAF-fake_token_for_tests_0123456789ab")
     (tmp_path / "feeds.toml").write_text('[[feeds]]\nurl = "https://a.example/rss"\n', encoding="utf-8")
+    monkeypatch.setenv("TOCSIN_TELEGRAM_WEBHOOK_SECRET", "a-secret-of-these-tests")
     errands = Errands(tmp_path, f"sqlite:///{tmp_path}/t.db")
-    assert "TOCSIN_TELEGRAM_TOKEN" not in errands._environment()
+    assert {"TOCSIN_TELEGRAM_TOKEN", "TOCSIN_TELEGRAM_WEBHOOK_SECRET"}.isdisjoint(errands._environment())
     running = asyncio.create_task(errands.run(["feeds", "pause", "https://a.example/rss"]))
     await asyncio.sleep(0)
     with pytest.raises(TocsinError, match="is running"):

@@ -13,8 +13,9 @@ from sqlmodel import Session, col, func, select
 from bot.calendar import digest_for, next_digest
 from bot.changes import Who, record
 from bot.chat.limiter import Limit, Window
-from bot.messages import replies
+from bot.messages import replies, to_admins
 from bot.messages.language import ENGLISH
+from bot.messages.lines import one_line
 from bot.messages.message import Message
 from bot.notices import enqueue, tell_admins
 from bot.outlet import Chat
@@ -68,7 +69,7 @@ def join(
     """/start: let the chat in, pass its request on, or say what is missing. None: no answer at all."""
     known = find_subscriber(session, visitor.chat.chat_id, visitor.chat.thread_id)
     if known is not None:
-        known.name = replies.one_line(visitor.name)
+        known.name = one_line(visitor.name)
     if visitor.user_id in settings.telegram.admins:
         return _let_in(session, settings, known or _new_subscriber(session, settings, visitor, now), now)
     if known is not None and known.state != SubscriberState.PENDING:
@@ -110,7 +111,7 @@ def answer_request(
     if subscriber.state != before:  # by our number: what is kept of a chat must go with it
         record(session, who, Edited("subscriber", str(subscriber.id), before.value, subscriber.state.value), now)
     admitted = subscriber.state != SubscriberState.REFUSED
-    return replies.request_answered(_describe(subscriber), subscriber.id, admitted)
+    return to_admins.request_answered(_describe(subscriber), subscriber.id, admitted)
 
 
 def subscriber_or_reply(session: Session, visitor: Visitor) -> Subscriber | Message:
@@ -146,7 +147,7 @@ def _new_subscriber(session: Session, settings: Settings, visitor: Visitor, now:
         chat_id=visitor.chat.chat_id,
         thread_id=visitor.chat.thread_id,
         kind=visitor.chat.kind,
-        name=replies.one_line(visitor.name),
+        name=one_line(visitor.name),
         language=visitor.language,
         created_at=now,
         changed_at=now,
@@ -206,12 +207,12 @@ def _ask_admins(
         col(Subscriber.id) < subscriber.id,
     )
     if session.exec(earlier).one() < REQUESTS_A_DAY:
-        question = replies.join_request(_describe(subscriber), subscriber.id)
+        question = to_admins.join_request(_describe(subscriber), subscriber.id)
         tell_admins(session, settings, f"join:{subscriber.id}:{subscriber.changed_at.isoformat()}", question, now)
     else:
-        tell_admins(session, settings, f"join-flood:{now:%Y-%m-%d}", replies.many_requests(REQUESTS_A_DAY), now)
+        tell_admins(session, settings, f"join-flood:{now:%Y-%m-%d}", to_admins.many_requests(REQUESTS_A_DAY), now)
     return replies.asked(visitor.user_id, somebody_answers=bool(settings.telegram.admins))
 
 
 def _describe(subscriber: Subscriber) -> str:
-    return replies.describe(subscriber.name, subscriber.kind, subscriber.chat_id, subscriber.thread_id)
+    return to_admins.describe(subscriber.name, subscriber.kind, subscriber.chat_id, subscriber.thread_id)

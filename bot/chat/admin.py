@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from types import MappingProxyType
 from typing import Any
@@ -21,7 +21,7 @@ from bot.chat import (
     admin_subscribers,
     admin_thresholds,
 )
-from bot.chat.admin_call import Call, Page, Questions, Reply, page
+from bot.chat.admin_call import Call, Page, Reply, answered_by_text, page
 from bot.chat.buttons import OUTDATED
 from bot.chat.desk import LONGEST_RETRY_S, AdminTools, Desk
 from bot.chat.failures import as_failure
@@ -57,15 +57,15 @@ NOT_AN_ADMIN = "Only admins of this bot can do that."
 PRIVATE = filters.ChatType.PRIVATE & filters.UpdateType.MESSAGE
 
 
-class _Expected(filters.MessageFilter):
-    """Texts that answer a question put to an admin."""
+class _OfAdmins(filters.MessageFilter):
+    """Texts of whoever is an admin at this moment."""
 
-    def __init__(self, questions: Questions) -> None:
+    def __init__(self, is_admin: Callable[[int], bool]) -> None:
         super().__init__()
-        self._questions = questions
+        self._is_admin = is_admin
 
     def filter(self, message: telegram.Message) -> bool:
-        return message.from_user is not None and self._questions.expects(message.from_user.id)
+        return message.from_user is not None and self._is_admin(message.from_user.id)
 
 
 class AdminHandlers:
@@ -75,7 +75,7 @@ class AdminHandlers:
         self._desk = desk
         self._bot = bot
         self._sender = TelegramSender(bot, desk.parts.limiter, patience_s=LONGEST_RETRY_S)
-        self._questions = Questions()
+        self._skipped: set[int] = set()
         self._with_menu: set[int] = set()
         self._errands: set[asyncio.Task[None]] = set()
 
@@ -85,8 +85,8 @@ class AdminHandlers:
         application.add_handler(CommandHandler("admin", self.command, filters=spoken))
         application.add_handler(CallbackQueryHandler(self.button, pattern="^adm:"))
         application.add_handler(MessageHandler(PRIVATE & filters.Document.ALL, self.document))
-        expected = PRIVATE & filters.TEXT & ~filters.COMMAND & _Expected(self._questions)
-        application.add_handler(MessageHandler(expected, self.text))
+        answers = PRIVATE & filters.TEXT & ~filters.COMMAND & _OfAdmins(self._is_admin)
+        application.add_handler(MessageHandler(answers, self.text))
 
     async def command(self, update: Update, context: Context) -> None:
         """/admin [PAGE]"""
@@ -121,18 +121,16 @@ class AdminHandlers:
         await self._show(query, user_id, reply)
 
     async def text(self, update: Update, _context: Context) -> None:
-        """A text that answers a question."""
+        """A text of an admin, which may answer a question."""
         message, user = update.effective_message, update.effective_user
         assert message is not None and user is not None  # noqa: S101 - as above
-        if not self._is_admin(user.id):
-            self._questions.answered(user.id, self._desk.parts.clock())
+        asked, wanted = await answered_by_text(self._desk, user.id)
+        if not asked:
             await self._desk.answer(Chat(user.id), replies.unknown_command())
-            return
-        wanted = self._questions.answered(user.id, self._desk.parts.clock())
-        if wanted is None:
+        elif wanted is None:
             await self._send(user.id, page("That question is out of date. /admin starts again."))
         else:
-            await self._send(user.id, await self._run(user.id, *wanted, [message.text or ""]))
+            await self._send(user.id, await self._run(user.id, wanted.topic, wanted.verb, [message.text or ""]))
 
     async def document(self, update: Update, _context: Context) -> None:
         """A file of an admin is taken for OPML; of others, for nothing."""
@@ -170,7 +168,7 @@ class AdminHandlers:
             return page(str(error), back="menu" if topic == "ops" else f"{topic}:list")
 
     def _call(self, user_id: int, tools: AdminTools, args: Sequence[str]) -> Call:
-        return Call(user_id, self._desk, tools, self._questions, self._bot, self._later, args)
+        return Call(user_id, self._desk, tools, self._skipped, self._bot, self._later, args)
 
     def _later(self, user_id: int, coming: Awaitable[Reply]) -> None:
         """Send a page when it is ready; presses meanwhile are served."""

@@ -3,19 +3,21 @@
 import re
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import telegram
+from pydantic import TypeAdapter, ValidationError
 
 from bot.changes import Who, admin
 from bot.chat.desk import AdminTools, Desk
 from bot.messages.message import Button, Message, notice
+from models.question import Question, put_question, take_question, token_for_text
 
 T = TypeVar("T")
 PATIENCE = timedelta(minutes=15)
-MOST_HELD = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,49 +29,6 @@ class Reply:
     photo: bytes | None = None
 
 
-class Questions:
-    """What admins were asked and have not answered, in memory: after a restart the question is put again.
-
-    A text is expected by at most one question a person; what a button stands for is held under a token, because a
-    button carries 64 bytes.
-    """
-
-    def __init__(self) -> None:
-        self._expected: dict[int, tuple[str, str, datetime]] = {}
-        self._held: dict[str, tuple[int, Any, datetime]] = {}
-        self.skipped: set[int] = set()
-
-    def expect(self, user_id: int, topic: str, verb: str, now: datetime) -> None:
-        """The next text of `user_id` answers `topic` and `verb`."""
-        self._expected[user_id] = (topic, verb, now + PATIENCE)
-
-    def expects(self, user_id: int) -> bool:
-        """Whether a text of this person answers anything, be it too late."""
-        return user_id in self._expected
-
-    def answered(self, user_id: int, now: datetime) -> tuple[str, str] | None:
-        """Topic and verb that a text is for; None when there is none, or no more."""
-        topic, verb, until = self._expected.pop(user_id, ("", "", now))
-        return (topic, verb) if now < until else None
-
-    def hold(self, user_id: int, payload: object, now: datetime) -> str:
-        """A token for a button."""
-        self._held = {key: held for key, held in self._held.items() if held[2] > now}
-        while len(self._held) >= MOST_HELD:
-            del self._held[next(iter(self._held))]
-        token = secrets.token_urlsafe(8)
-        self._held[token] = (user_id, payload, now + PATIENCE)
-        return token
-
-    def take(self, user_id: int, token: str, kind: type[T], now: datetime) -> T | None:
-        """What was held for this person, once; None when it is out of date."""
-        owner, payload, until = self._held.get(token, (0, None, now))
-        if owner != user_id or now >= until or not isinstance(payload, kind):
-            return None
-        del self._held[token]
-        return payload
-
-
 @dataclass(frozen=True, slots=True)
 class Call:
     """One press or text of somebody who is an admin at this moment."""
@@ -77,7 +36,7 @@ class Call:
     user_id: int
     desk: Desk
     tools: AdminTools
-    questions: Questions
+    skipped: set[int]  # headlines that wait for a label and were passed over since the start
     bot: telegram.Bot
     later: "Callable[[int, Awaitable[Reply]], None]"  # sends a page when it is ready
     args: Sequence[str] = field(default=())
@@ -97,18 +56,50 @@ class Call:
         """The first argument, or nothing."""
         return self.args[0] if self.args else ""
 
-    def hold(self, payload: object) -> str:
-        """A token for a button of the reply."""
-        return self.questions.hold(self.user_id, payload, self.now)
+    async def hold(self, payload: object) -> str:
+        """A token for a button of the reply, because a button carries 64 bytes; what it stands for is kept."""
+        token = secrets.token_urlsafe(8)
+        await self._keep(token, payload)
+        return token
 
-    def take(self, kind: type[T]) -> T | None:
-        """What the button that was pressed stands for."""
-        return self.questions.take(self.user_id, self.arg, kind, self.now)
+    async def take(self, kind: type[T]) -> T | None:
+        """What the button that was pressed stands for, once; None when it is out of date."""
+        found = await self.desk.decide(lambda s, _cfg, _now: take_question(s, self.arg, self.user_id, kind.__name__))
+        return _read(found, kind, self.now)
 
-    def ask(self, topic: str, verb: str, text: str) -> Reply:
-        """A page that asks for a text."""
-        self.questions.expect(self.user_id, topic, verb, self.now)
+    async def ask(self, topic: str, verb: str, text: str) -> Reply:
+        """A page that asks for a text: the next one answers `verb` of `topic`."""
+        await self._keep(token_for_text(self.user_id), TextWanted(topic, verb))
         return page(text, ((Button("Cancel", f"adm:{topic}:list"),),))
+
+    async def _keep(self, token: str, payload: object) -> None:
+        kept, kind = TypeAdapter(type(payload)).dump_json(payload).decode(), type(payload).__name__
+        asked = Question(token=token, admin_id=self.user_id, kind=kind, payload=kept, until=self.now + PATIENCE)
+        await self.desk.decide(lambda s, _cfg, now: put_question(s, asked, now))
+
+
+@dataclass(frozen=True, slots=True)
+class TextWanted:
+    """Which step of which page the next text of an admin is for."""
+
+    topic: str
+    verb: str
+
+
+async def answered_by_text(desk: Desk, user_id: int) -> tuple[bool, TextWanted | None]:
+    """Whether a text was asked for, and what it is for; asked for and None: too late."""
+    token, kind = token_for_text(user_id), TextWanted.__name__
+    found = await desk.decide(lambda s, _cfg, _now: take_question(s, token, user_id, kind))
+    return found is not None, _read(found, TextWanted, desk.parts.clock())
+
+
+def _read(found: Question | None, kind: type[T], now: datetime) -> T | None:
+    """The payload of a question in time; one of another version of Tocsin may not be readable."""
+    if found is None or now >= found.until:
+        return None
+    with suppress(ValidationError):
+        return TypeAdapter(kind).validate_json(found.payload)
+    return None
 
 
 LAST_WORDS = 1500

@@ -12,8 +12,8 @@ from bot.chat.admin_call import OUT_OF_DATE, Call, Reply, number, page, turner
 from bot.feeds.opml import MAX_BYTES, OpmlFeed, read_opml, write_opml
 from bot.feeds.types import ParsedFeed
 from bot.feeds.urls import safe_url
+from bot.messages.lines import one_line
 from bot.messages.message import Button
-from bot.messages.replies import one_line
 from config.errors import ConfigError, FeedError
 from config.load import load_file
 from config.schema import FeedEntry
@@ -168,7 +168,7 @@ async def _remove(call: Call) -> Reply:
 
 
 async def _ask_address(call: Call) -> Reply:
-    return call.ask("feeds", "address", "Send me the address of the feed (RSS or Atom).")
+    return await call.ask("feeds", "address", "Send me the address of the feed (RSS or Atom).")
 
 
 async def _preview(call: Call) -> Reply:
@@ -182,7 +182,7 @@ async def _preview(call: Call) -> Reply:
         parsed = await call.tools.preview(url)
     except FeedError as error:
         raise FeedError(f"That address cannot be read as a feed: {error}") from error
-    token = call.hold(Wanted((_entry(url, parsed.title),)))
+    token = await call.hold(Wanted((_entry(url, parsed.title),)))
     rows = ([Button("Add it", f"adm:feeds:addyes:{token}"), Button("Cancel", "adm:feeds:list")],)
     return page(_preview_text(url, parsed), rows)
 
@@ -200,7 +200,7 @@ def _preview_text(url: str, parsed: ParsedFeed) -> str:
 
 
 async def _add(call: Call) -> Reply:
-    wanted, folder = call.take(Wanted), call.tools.folder
+    wanted, folder = await call.take(Wanted), call.tools.folder
     if wanted is None:
         return page(OUT_OF_DATE, back="feeds:list")
     added = await call.desk.decide(lambda s, _cfg, now: changes.add(s, folder, call.who, wanted.entries, now))
@@ -234,9 +234,8 @@ async def read_file(call: Call, document: telegram.Document) -> Reply:
     text += [one_line(problem, 150) for problem in problems[:HEADLINES]]
     if not new:
         return page("\n".join(text), back="feeds:list")
-    rows = (
-        [Button(f"Add {len(new)}", f"adm:feeds:addyes:{call.hold(Wanted(new))}"), Button("Cancel", "adm:feeds:list")],
-    )
+    token = await call.hold(Wanted(new))
+    rows = ([Button(f"Add {len(new)}", f"adm:feeds:addyes:{token}"), Button("Cancel", "adm:feeds:list")],)
     return page("\n".join(text), rows)
 
 

@@ -6,8 +6,8 @@ from sqlmodel import Session
 
 from bot import changes
 from bot.chat.admin_call import Call, Reply, number, page, turner
+from bot.messages.lines import one_line
 from bot.messages.message import Button
-from bot.messages.replies import one_line
 from config.load import FILES
 from models import Change
 from models.change import latest_changes

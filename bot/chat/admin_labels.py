@@ -5,8 +5,8 @@ import re
 from sqlmodel import Session
 
 from bot.chat.admin_call import Call, Reply, number, page
+from bot.messages.lines import one_line
 from bot.messages.message import Button
-from bot.messages.replies import one_line
 from bot.pipeline.label_queue import Doubt, label, next_doubt
 from models import Reading, Verdict, VerdictKind
 
@@ -18,7 +18,7 @@ DIRECTIONS = {"e": "escalation", "d": "deescalation", None: "none"}
 async def show(call: Call, verb: str) -> Reply:
     """One headline, or one tap."""
     if verb == "skip":
-        call.questions.skipped.add(number(call.arg))
+        call.skipped.add(number(call.arg))
     elif verb == "back":
         return await _take_back(call)
     elif CODE.fullmatch(verb):
@@ -27,7 +27,7 @@ async def show(call: Call, verb: str) -> Reply:
 
 
 async def _next(call: Call, head: str = "", stored: int | None = None) -> Reply:
-    doubt, left = await call.desk.decide(lambda s, _cfg, now: next_doubt(s, now, call.questions.skipped))
+    doubt, left = await call.desk.decide(lambda s, _cfg, now: next_doubt(s, now, call.skipped))
     back = [Button("Take that back", f"adm:label:back:{stored}")] if stored is not None else []
     if doubt is None:
         text = "Nothing waits for a label: nothing was called wrong, is disputed or left the model unsure."

@@ -9,8 +9,8 @@ from sqlmodel import Session, insert, select
 
 from bot import changes
 from bot.chat.admin_call import OUT_OF_DATE, Call, Reply, outcome, page
+from bot.messages.lines import one_line
 from bot.messages.message import Button, Message, clip, notice
-from bot.messages.replies import one_line
 from bot.messages.stats import stats_chart, stats_text
 from bot.model_shelf import shelf
 from bot.notices import admin_chat, enqueue
@@ -79,7 +79,7 @@ async def _test(call: Call) -> Reply:
 
 
 async def _write(call: Call) -> Reply:
-    return call.ask("ops", "text", "Send me the text for everybody. You see it once more before it goes.")
+    return await call.ask("ops", "text", "Send me the text for everybody. You see it once more before it goes.")
 
 
 async def _ask_broadcast(call: Call) -> Reply:
@@ -87,13 +87,13 @@ async def _ask_broadcast(call: Call) -> Reply:
     if not text:
         raise ConfigError("a broadcast needs a text")
     many = await call.desk.decide(lambda s, _cfg, _now: len(_hearers(s)))
-    token = call.hold(Broadcast(text))
+    token = await call.hold(Broadcast(text))
     rows = ([Button(f"Send to {many} chats", f"adm:ops:send:{token}"), Button("Cancel", "adm:menu")],)
     return page(f"This goes to {many} chats, after everything more urgent:\n\n{text}", rows)
 
 
 async def _broadcast(call: Call) -> Reply:
-    wanted = call.take(Broadcast)
+    wanted = await call.take(Broadcast)
     if wanted is None:
         return page(OUT_OF_DATE, back="menu")
     many = await call.desk.decide(lambda s, _cfg, _now: _send_to_all(s, call, wanted.text))

@@ -7,7 +7,7 @@ from sqlmodel import Session, col, func, select
 from bot import changes
 from bot.chat.access import answer_request, levels_of
 from bot.chat.admin_call import Call, Reply, number, page, turner
-from bot.messages import replies
+from bot.messages import to_admins
 from bot.messages.message import Button
 from config.errors import ConfigError
 from config.load import load_file
@@ -65,7 +65,7 @@ def _page_of(
 
 
 def _name(row: Subscriber) -> str:
-    return replies.describe(row.name, row.kind, row.chat_id, row.thread_id)
+    return to_admins.describe(row.name, row.kind, row.chat_id, row.thread_id)
 
 
 async def _one(call: Call) -> Reply:

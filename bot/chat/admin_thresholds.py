@@ -15,8 +15,8 @@ from sqlmodel import Session
 from bot import changes
 from bot.chat.admin_call import OUT_OF_DATE, Call, Reply, outcome, page
 from bot.forecast import LOUD, forecast
+from bot.messages.lines import one_line
 from bot.messages.message import Button
-from bot.messages.replies import one_line
 from config.edit_value import try_value, value_of
 from config.errors import ConfigError
 from config.load import load_file, overridden_by
@@ -83,7 +83,7 @@ async def _section(call: Call) -> Reply:
 def _section_page(call: Call, name: str, head: str = "", undo: int | None = None) -> Reply:
     title, file, table, schema = _named(name)
     values = _values(call, name)
-    lines = [f"{key} = {_shown(value)}{_set_outside(file, table, key)}" for key, value in values.items()]
+    lines = [f"{key} = {changes.said(value)}{_set_outside(file, table, key)}" for key, value in values.items()]
     if name == "easing" and _is_absent(call):
         lines.insert(0, "Easing uses the levels of escalation. Changing one gives easing levels of its own.\n")
     buttons = [Button(key.replace("_", " "), f"adm:set:key:{name}.{key}") for key in _keys(schema)]
@@ -120,11 +120,6 @@ def _values(call: Call, name: str) -> dict[str, Any]:
     return {key: found[key] for key in _keys(schema)}
 
 
-def _shown(value: Any) -> Any:
-    """40 for 40.0; anything else as it is."""
-    return f"{value:g}" if isinstance(value, float) else value
-
-
 def _set_outside(file: str, table: str, key: str) -> str:
     variable = overridden_by(file, [table, key] if table else [key])
     return f"  (set by the environment, {variable})" if variable else ""
@@ -144,9 +139,9 @@ async def _key(call: Call) -> Reply:
     value = _values(call, name)[key]
     outside = _set_outside(file, table, key)
     if outside:
-        return page(f"{key} = {_shown(value)}{outside}\nIt cannot be changed here.", back=f"set:sec:{name}")
+        return page(f"{key} = {changes.said(value)}{outside}\nIt cannot be changed here.", back=f"set:sec:{name}")
     rows = [_choices(schema, name, key, value), [Button("Type a value", f"adm:set:type:{name}.{key}")]]
-    return page(f"{key} = {_shown(value)}\n{_range(schema, key)}", rows, back=f"set:sec:{name}")
+    return page(f"{key} = {changes.said(value)}\n{_range(schema, key)}", rows, back=f"set:sec:{name}")
 
 
 def _choices(schema: type[BaseModel], name: str, key: str, value: Any) -> list[Button]:
@@ -169,9 +164,8 @@ def _range(schema: type[BaseModel], key: str) -> str:
 
 async def _type(call: Call) -> Reply:
     name, key = _located(call, call.arg)
-    return call.ask(
-        "set", "value", f"Send me: {name}.{key} VALUE, for example {name}.{key} {_shown(_values(call, name)[key])}"
-    )
+    example = changes.said(_values(call, name)[key])
+    return await call.ask("set", "value", f"Send me: {name}.{key} VALUE, for example {name}.{key} {example}")
 
 
 # Changing -------------------------------------------------------------------------------------------------------------
@@ -208,16 +202,16 @@ def _read(text: str) -> Any:
 async def _put_to_admin(call: Call, name: str, file: str, keys: tuple[str, ...], value: Any) -> Reply:
     edit, held = try_value(call.tools.folder, file, keys, value)
     if edit.before == edit.after:
-        return page(f"{edit.key} is {_shown(edit.after)} already.", back=f"set:sec:{name}")
+        return page(f"{edit.key} is {changes.said(edit.after)} already.", back=f"set:sec:{name}")
     lines = [f"{edit.key}: {changes.said(edit.before)} → {changes.said(edit.after)}"]
     if file == "alerts":
         lines += ["", *await call.desk.decide(lambda s, _cfg, _now: _outlook(s, call, held, keys))]
     can_be_tried = file == "alerts" and edit.after is not None
-    return _question(call, Planned(name, file, keys, edit.before, edit.after), "\n".join(lines), can_be_tried)
+    return await _question(call, Planned(name, file, keys, edit.before, edit.after), "\n".join(lines), can_be_tried)
 
 
-def _question(call: Call, planned: Planned, text: str, can_be_tried: bool) -> Reply:
-    token = call.hold(planned)
+async def _question(call: Call, planned: Planned, text: str, can_be_tried: bool) -> Reply:
+    token = await call.hold(planned)
     rows = [[Button("Change it", f"adm:set:yes:{token}"), Button("Cancel", f"adm:set:sec:{planned.section}")]]
     if can_be_tried:
         rows.append([Button(f"Backtest {TRIED} first", f"adm:set:try:{token}")])
@@ -226,7 +220,7 @@ def _question(call: Call, planned: Planned, text: str, can_be_tried: bool) -> Re
 
 async def _backtest(call: Call) -> Reply:
     """Live through stored articles with the value planned; the page of plots comes with the question put again."""
-    planned = call.take(Planned)
+    planned = await call.take(Planned)
     if planned is None:
         return page(OUT_OF_DATE, back="set:list")
     call.later(call.user_id, _tried(call, planned))
@@ -240,8 +234,10 @@ async def _tried(call: Call, planned: Planned) -> Reply:
         command = ["backtest", "--since", TRIED, "--set", f"{name}={value}", "--html", str(report)]
         reply = await outcome(call, command, "set:list")
         document = ("backtest.html", await asyncio.to_thread(report.read_bytes)) if report.exists() else None
-    said = "\n".join(line for line in reply.message.plain.splitlines() if scratch not in line)  # the page comes along
-    asked = _question(call, planned, f"{name} = {_shown(planned.value)}\n\n{said}", can_be_tried=False)
+    printed = "\n".join(
+        line for line in reply.message.plain.splitlines() if scratch not in line
+    )  # the page comes along
+    asked = await _question(call, planned, f"{name} = {changes.said(planned.value)}\n\n{printed}", can_be_tried=False)
     return Reply(asked.message, document=document)
 
 
@@ -268,7 +264,7 @@ def _outlook(session: Session, call: Call, alerts: Alerts, keys: Sequence[str]) 
 
 
 async def _change(call: Call) -> Reply:
-    planned, folder = call.take(Planned), call.tools.folder
+    planned, folder = await call.take(Planned), call.tools.folder
     if planned is None:
         return page(OUT_OF_DATE, back="set:list")
     if value_of(load_file(folder, planned.file), planned.keys) != planned.before:

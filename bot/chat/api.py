@@ -76,6 +76,14 @@ async def ask_name(bot: telegram.Bot) -> str:
         raise as_failure(error, "getMe") from error
 
 
+async def ask_webhook(bot: telegram.Bot) -> telegram.WebhookInfo:
+    """The webhook as Telegram sees it, https://core.telegram.org/bots/api#getwebhookinfo. Raises SendFailure."""
+    try:
+        return await bot.get_webhook_info()
+    except TelegramError as error:
+        raise as_failure(error, "getWebhookInfo") from error
+
+
 # Logs -----------------------------------------------------------------------------------------------------------------
 
 

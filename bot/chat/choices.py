@@ -13,6 +13,7 @@ from bot.chat.settings import BadChoice, Known, choose
 from bot.messages import replies
 from bot.messages.language import in_language
 from bot.messages.message import Message
+from bot.messages.names import chart_title, pair_name, party_names
 from bot.messages.settings import MAIN, Offer, settings_page, summary
 from bot.pipeline.index import Point, tension, told_by_panel
 from classifiers.actors import Gazetteer
@@ -85,13 +86,12 @@ def show_status(
     since = _followed_since(session, now)
     pairs = list(known.dyads or known_choices(session, now).dyads)[:STATUS_PAIRS]
     series = {pair: tension(told_by_panel(session, since, pair), since, now, STATUS_STEP) for pair in pairs}
-    today = [
-        (pair, points[-1].escalation, points[-1].deescalation, points[-1].usual) for pair, points in series.items()
-    ]
-    busy = [row for row in today if row[1] or row[2]]
-    loudest = max(busy, key=lambda row: row[1] + row[2], default=None)
-    drawn = (f"{loudest[0]} since {since:%d %b}", series[loudest[0]]) if loudest else None
-    return replies.status(summary(known, settings), busy, in_language(known.language)), drawn
+    today = {pair: points[-1] for pair, points in series.items() if points[-1].escalation or points[-1].deescalation}
+    names = party_names(settings.actors)
+    rows = [(pair_name(pair, names), at.escalation, at.deescalation, at.usual) for pair, at in today.items()]
+    loudest = max(today, key=lambda pair: today[pair].escalation + today[pair].deescalation, default=None)
+    drawn = (chart_title(loudest, names, f" since {since:%d %b}"), series[loudest]) if loudest else None
+    return replies.status(summary(known, settings), rows, in_language(known.language)), drawn
 
 
 def _followed_since(session: Session, now: datetime) -> datetime:
@@ -134,7 +134,7 @@ def choose_pair(
     if field == "muted_dyads":
         if not add and not words:
             known.muted_until = None
-            return replies.unmuted(known.muted_dyads)
+            return replies.unmuted(known.muted_dyads, gazetteer.names)
         hours = _hours("".join(words)) if add else None
         if hours is not None:
             return _mute_for(known, hours, now)
@@ -143,7 +143,8 @@ def choose_pair(
         return pair
     chosen = [each for each in getattr(known, field) if each != pair]
     setattr(known, field, [*chosen, pair] if add else chosen)
-    return replies.pair_chosen(pair, field == "muted_dyads", add, known.dyads)
+    watched = [pair_name(each, gazetteer.names) for each in known.dyads]
+    return replies.pair_chosen(pair_name(pair, gazetteer.names), field == "muted_dyads", add, watched)
 
 
 def _hours(text: str) -> int | None:

@@ -6,6 +6,7 @@ Answers go out at once through the limiter, before alerts; only what must outliv
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -18,8 +19,10 @@ from bot.chat.limiter import Limit, Limiter, Window
 from bot.chat.sender import TelegramSender
 from bot.errands import Done
 from bot.feeds.types import ParsedFeed
-from bot.messages.message import Message
+from bot.messages.message import Message, notice
+from bot.notices import tell_admins, tell_change
 from bot.outlet import Chat, Envelope, SendFailure
+from config.errors import TocsinError
 from config.schema import Settings
 from models.chats import block_chat, move_chat
 from models.database import Database
@@ -65,6 +68,7 @@ class Desk:
 
     def __init__(self, parts: ChatParts, bot: telegram.Bot) -> None:
         self.parts = parts
+        self.bot = bot
         self._sender = TelegramSender(bot, parts.limiter, patience_s=LONGEST_RETRY_S)
         self._answers = Window()
 
@@ -94,6 +98,15 @@ class Desk:
         except SendFailure as failure:
             log.warning("answer_failed chat=%s error=%s", chat.chat_id, failure)
             await self._learn_from(chat, failure)
+
+    async def warn_admins(self, subject: str, text: str) -> None:
+        """Queue a notice for every admin, at most once a day per `subject`; whoever calls this logs the trouble too."""
+        with suppress(TocsinError):
+            await self.decide(lambda s, cfg, now: tell_admins(s, cfg, f"{subject}:{now:%Y-%m-%d}", notice(text), now))
+
+    async def tell_change(self, subject: str, message: Message) -> None:
+        """Queue a message for every admin; called once per change of state. Raises DatabaseError."""
+        await self.decide(lambda s, cfg, now: tell_change(s, cfg, subject, message, now))
 
     async def _send(self, chat: Chat, message: Message, photo: bytes | None) -> None:
         """Once more after flood control, which the limiter then waits out."""

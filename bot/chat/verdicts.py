@@ -7,8 +7,8 @@ from hashlib import sha256
 from sqlmodel import Session, col, select
 
 from bot.chat.access import Visitor, subscriber_or_reply
-from bot.messages import replies
-from bot.messages.message import Message, notice
+from bot.messages import replies, to_admins
+from bot.messages.message import Message, clip, notice
 from bot.messages.why import why_message
 from bot.notices import tell_admins
 from config.schema import Settings
@@ -60,8 +60,8 @@ def _pass_on(session: Session, settings: Settings, known: Subscriber, text: str,
     key = prefix + sha256(text.encode(errors="replace")).hexdigest()[:16]
     if key in keys or len(keys) >= FEEDBACK_A_DAY:
         return replies.feedback_taken(is_new=False)
-    who = replies.describe(known.name, known.kind, known.chat_id, known.thread_id)
-    tell_admins(session, settings, key, replies.feedback(who, text), now)
+    who = to_admins.describe(known.name, known.kind, known.chat_id, known.thread_id)
+    tell_admins(session, settings, key, to_admins.feedback(who, text), now)
     return replies.feedback_taken(is_new=True)
 
 
@@ -81,7 +81,8 @@ def _mute(session: Session, subscriber: Subscriber, alert: Alert) -> str:
         return "This story names no pair that could be muted."
     if dyad not in subscriber.muted_dyads:
         subscriber.muted_dyads = [*subscriber.muted_dyads, dyad]
-    return f"{dyad} is muted here. /unmute {dyad} brings it back."
+    pair = clip(" – ".join(alert.facts["dyad"]) or dyad, 100)  # Telegram shows 200 characters
+    return f"{pair} is muted here. /unmute {dyad} brings it back."
 
 
 def _judge(session: Session, subscriber: Subscriber, alert: Alert, kind: VerdictKind, now: datetime) -> None:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 from rich.table import Table
@@ -14,10 +15,13 @@ from bot.commands.options import Config, DatabaseUrl, config_folder, console, da
 from bot.model_shelf import live_classifier
 from config.errors import TocsinError
 from config.load import load_settings
-from config.schema import Settings
-from config.secrets import TELEGRAM_BASE_URL, TELEGRAM_TOKEN, read_secret
+from config.schema import Settings, Webhook
+from config.secrets import TELEGRAM_BASE_URL, TELEGRAM_TOKEN, read_secret, read_webhook_secret
 from models import Feed, FeedHealth, Lease
 from models.database import open_database
+
+if TYPE_CHECKING:
+    import telegram
 
 OK, WARNING, FAILED = "ok", "warning", "failed"
 
@@ -47,6 +51,9 @@ def check(config: Config = None, database: DatabaseUrl = None) -> None:
         )
         findings.append(_guarded("feeds", lambda: _feeds(settings, url), "run `python -m bot feeds test`"))
         findings.append(_guarded("telegram", lambda: _telegram(settings), "README, “Connect Telegram”"))
+        if settings.telegram.webhook.url:
+            advice = "docs/telegram.md, “A webhook instead of polling”"
+            findings.append(_guarded("webhook", lambda: _webhook(settings.telegram.webhook), advice))
     _show(findings)
     if any(finding.state == FAILED for finding in findings):
         raise typer.Exit(1)
@@ -134,6 +141,30 @@ def _telegram(settings: Settings) -> Finding:
     return Finding(
         "telegram", OK, f"{name}, {len(settings.telegram.admins)} admins, access by {settings.telegram.access}"
     )
+
+
+def _webhook(wanted: Webhook) -> Finding:
+    own = "from the environment" if read_webhook_secret() else "made at each start"
+    said = f"{wanted.url}, heard on {wanted.listen_host}:{wanted.listen_port}, secret token {own}"
+    token = read_secret(TELEGRAM_TOKEN)
+    if token is None:
+        return Finding("webhook", WARNING, said, f"of no use without {TELEGRAM_TOKEN}")
+    info = asyncio.run(_webhook_info(token))
+    if info.url != wanted.url:
+        advice = "a running Tocsin sets it, or says in its log and to the admins why it cannot"
+        return Finding("webhook", WARNING, f"{said}; not set at Telegram", advice)
+    said = f"{said}; updates that wait: {info.pending_update_count}"
+    if info.pending_update_count and info.last_error_message:
+        advice = "look at the proxy, and whether Tocsin runs"
+        return Finding("webhook", WARNING, f"{said}; Telegram met: {info.last_error_message}", advice)
+    return Finding("webhook", OK, said)
+
+
+async def _webhook_info(token: str) -> "telegram.WebhookInfo":
+    from bot.chat.api import ask_webhook, open_bot
+
+    async with open_bot(token, read_secret(TELEGRAM_BASE_URL)) as bot:
+        return await ask_webhook(bot)
 
 
 async def _bot_name(token: str) -> str:

@@ -10,6 +10,8 @@ from sqlmodel import Session, col, select
 
 from bot.app import utc_now
 from bot.commands.options import Config, DatabaseUrl, config_folder, console, database_url
+from bot.messages.names import pair_name
+from bot.messages.why import why_message
 from bot.spans import parse_span
 from config.errors import ConfigError
 from models import Alert, Article, Direction, Level, Reading, Story, Suppression
@@ -129,16 +131,24 @@ def _story_of_page(session: Session, url: str, out: Console) -> Story | None:
     return session.get(Story, reading.story_id)
 
 
+def _pair(story: Story) -> str:
+    """By name, with the code that commands take."""
+    if story.dyad is None:
+        return "unknown"
+    return f"{pair_name(story.dyad, {actor['code']: actor['name'] for actor in story.actors})} ({story.dyad})"
+
+
 def _explain_story(session: Session, story: Story, out: Console) -> None:
     out.print(Text(f"story {story.id}: {story.title}", style="bold"))
     out.print(
         f"escalation {story.escalation:.0f} (peak {story.peak_escalation:.0f}), easing {story.deescalation:.0f} (peak "
-        f"{story.peak_deescalation:.0f}); {story.status.value}; {story.publishers} independent sources; "
-        f"pair {story.dyad or 'unknown'}; {story.first_seen_at:%d %b %H:%M} to {story.last_seen_at:%d %b %H:%M} UTC"
+        f"{story.peak_deescalation:.0f}); {story.status.word}; {story.publishers} independent sources; "
+        f"pair {_pair(story)}; {story.first_seen_at:%d %b %H:%M} to {story.last_seen_at:%d %b %H:%M} UTC"
     )
     table = Table("when", "what", "level", "score", "rule or reason")
-    for alert in session.exec(select(Alert).where(Alert.story_id == story.id).order_by(col(Alert.id))):
-        what = f"told: {alert.kind.value}, {alert.direction.value}"
+    alerts = session.exec(select(Alert).where(Alert.story_id == story.id).order_by(col(Alert.id))).all()
+    for alert in alerts:
+        what = f"told: {alert.kind.word}, {alert.direction.word}"
         table.add_row(
             f"{alert.created_at:%d %b %H:%M}", what, Level(alert.level).word, f"{alert.score:.0f}", alert.rule
         )
@@ -146,6 +156,8 @@ def _explain_story(session: Session, story: Story, out: Console) -> None:
     for row in session.exec(kept):
         who = f"not told to chat {row.subscriber_id}" if row.subscriber_id else "not told"
         times = f"{row.reason.value}, {row.times} times" if row.times > 1 else row.reason.value
-        facts = (f"{row.last_at:%d %b %H:%M}", f"{who}, {row.direction.value}", Level(row.level).word)
+        facts = (f"{row.last_at:%d %b %H:%M}", f"{who}, {row.direction.word}", Level(row.level).word)
         table.add_row(*facts, f"{row.score:.0f}", times)
     out.print(table)
+    if alerts:
+        out.print(Text(why_message(alerts[-1]).plain))

@@ -7,7 +7,7 @@ import typer
 from rich.table import Table
 
 from bot.app import utc_now
-from bot.commands.options import Config, DatabaseUrl, console, database_url
+from bot.commands.options import Config, DatabaseUrl, config_folder, console, database_url
 from bot.spans import parse_span
 from config.errors import ConfigError
 
@@ -32,7 +32,9 @@ def index(
     of the 28 steps before. Example: python -m bot index --dyad RU-UA --since 60d --plot ru-ua.png
     """
     from bot.messages.chart import index_chart
+    from bot.messages.names import chart_title, party_names, region_name
     from bot.pipeline.index import DAY, HOUR, busiest_pairs, tension, told_by_panel
+    from config.load import load_settings
     from models.database import open_database
 
     pair = "-".join(sorted(dyad.upper().split("-"))) if dyad else None
@@ -48,7 +50,9 @@ def index(
         hint = f"; pairs in the news: {', '.join(pairs)}" if pairs else "; run Tocsin for some days first"
         raise ConfigError(f"index: nothing was read about {pair or region or 'anything'} within {since}{hint}")
     points = tension(rows, start, utc_now(), HOUR if hourly else DAY)
-    title = f"{pair or region or 'all'}, {since}"
+    title = f"{region_name(region) if region else 'all'}, {since}"
+    if pair:
+        title = chart_title(pair, party_names(load_settings(config_folder(config)).actors), f", {since}")
     console().print(_table(points, title, hourly))
     if plot is not None:
         try:

@@ -1,6 +1,7 @@
 """replay, backtest, tune: old articles lived through again, with the live settings and with others."""
 
 import os
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bot.app import utc_now
-from bot.commands.options import Config, DatabaseUrl, config_folder, console, database_url, progress, teller
+from bot.commands.options import Config, DatabaseUrl, Teller, config_folder, console, database_url, progress, teller
 from bot.spans import parse_span
 from config.errors import ConfigError
 
@@ -44,10 +45,11 @@ def replay(
     _tell_bad(archive, file)
     settings = settings_with(config_folder(config), changes or [])
     out = console()
-    prepared = _prepared(archive, settings, out)
+    start = time.perf_counter()
     with progress(out) as bars:
-        lived = live(prepared, settings, teller(bars), keep)
-    _show(lived, prepared, out)
+        tell = teller(bars)
+        lived = live(_prepared(archive, settings, tell), settings, tell, keep)
+    _show(lived, time.perf_counter() - start, out)
 
 
 def backtest(
@@ -70,9 +72,9 @@ def backtest(
     settings, proposed = settings_with(folder, []), settings_with(folder, changes or [])
     held = _archive(archive, since, database)
     out = console()
-    prepared = _prepared(held, settings, out)
     with progress(out) as bars:
         tell = teller(bars)
+        prepared = _prepared(held, settings, tell)
         before = live(prepared, settings, tell)
         after = live(prepared, proposed, tell)
     table = Table("", "live", "proposed", title=f"{before.articles:,} articles, {before.days:.1f} days")
@@ -108,9 +110,9 @@ def tune(
     settings = settings_with(folder, [])
     held = _archive(archive, since, database)
     out = console()
-    prepared = _prepared(held, settings, out)
     with progress(out) as bars:
-        found = propose(prepared, settings, alerts_per_day, teller(bars))
+        tell = teller(bars)
+        found = propose(_prepared(held, settings, tell), settings, alerts_per_day, tell)
     table = Table("warning level", "alerts a day, without a budget", title="Tried", title_justify="left")
     for warning, mean in found.tried:
         table.add_row(str(warning), f"{mean:.2f}")
@@ -187,23 +189,21 @@ def _tell_bad(archive: "Archive", path: Path) -> None:
         typer.echo(f"{path}: {len(archive.bad)} lines left out in all", err=True)
 
 
-def _prepared(archive: "Archive", settings: "Settings", out: Console) -> "Prepared":
+def _prepared(archive: "Archive", settings: "Settings", tell: Teller) -> "Prepared":
     from bot.model_shelf import live_classifier
     from bot.replay.engine import prepare
 
-    classifier = live_classifier(settings.actors)
-    with progress(out) as bars:
-        return prepare(archive, classifier, teller(bars))
+    return prepare(archive, live_classifier(settings.actors), tell)
 
 
-def _show(lived: "Replayed", prepared: "Prepared", out: Console) -> None:
+def _show(lived: "Replayed", took_s: float, out: Console) -> None:
     from bot.messages.backtest_page import rows_of
     from bot.replay.summary import figures_of
 
     figures = figures_of(lived)
     out.print(
         f"{lived.articles:,} articles of {lived.days:.1f} days, {lived.stories:,} stories, {figures.raised} alerts "
-        f"raised; read at {lived.articles / max(prepared.took_s, 1e-9):.0f} articles/s"
+        f"raised; lived through at {lived.articles / max(took_s, 1e-9):.0f} articles/s"
     )
     table = Table("what a default chat is told", "")
     for name, value, _ in rows_of(figures, figures):
@@ -216,7 +216,7 @@ def _show_alerts(title: str, alerts: "list[Rang]", out: Console) -> None:
     table = Table("when", "kind", "score", "pair", "title", title=title, title_justify="left")
     for alert in alerts[:SHOWN]:
         way = "easing" if alert.direction == "deescalation" else alert.kind
-        table.add_row(f"{alert.at:%d %b %H:%M}", way, f"{alert.score:.0f}", alert.dyad or "", Text(alert.title))
+        table.add_row(f"{alert.at:%d %b %H:%M}", way, f"{alert.score:.0f}", alert.pair, Text(alert.title))
     if alerts:
         out.print(table)
     if len(alerts) > SHOWN:

@@ -4,11 +4,11 @@ Facts are plain JSON kept with the alert, so that the message can be made again,
 """
 
 from datetime import datetime
-from html import escape
 from typing import TYPE_CHECKING, Any
 
-from bot.messages.message import TEXT_LIMIT, Button, Message, clip, units
-from models import Alert, AlertKind, Direction, Level, Story
+from bot.messages.lines import Line, fitting, is_linkable, joined, line, linked
+from bot.messages.message import Button, Message, clip
+from models import Alert, AlertKind, Direction, Level, Story, StoryStatus
 
 if TYPE_CHECKING:
     from bot.pipeline.weigh import Weight
@@ -73,17 +73,17 @@ def alert_message(alert: Alert) -> Message:
     facts = alert.facts
     head = headline_of(alert)
     blocks = [
-        (f"<b>{escape(head, quote=False)}</b>", head),
-        _paragraph(clip(facts["title"], TITLE_LIMIT), bold=True),
-        _paragraph(facts["summary"]),
+        line(head, bold=True),
+        line(clip(facts["title"], TITLE_LIMIT), bold=True),
+        line(facts["summary"]),
         *_dispute_lines(facts),
         *_apart(_facts_lines(alert, facts)),
         *_apart(_source_lines(facts)),
     ]
-    kept = _fit([block for block in blocks if block[1]])
+    html, plain = joined(fitting([block for block in blocks if block[1]]))
     return Message(
-        html="\n".join(block[0] for block in kept),
-        plain="\n".join(block[1] for block in kept),
+        html=html,
+        plain=plain,
         title=head,
         tone="easing" if alert.direction is Direction.DEESCALATION else Level(alert.level).word,
         buttons=_buttons(alert),
@@ -108,7 +108,7 @@ def headline_of(alert: Alert) -> str:
         words.append(level.word)
     if alert.kind in KIND_WORDS:
         words.append(KIND_WORDS[alert.kind])
-    disputed = alert.kind is AlertKind.CONTESTED or alert.facts["status"] == "contested"
+    disputed = alert.kind is AlertKind.CONTESTED or alert.facts["status"] == StoryStatus.CONTESTED
     pair = " – ".join(clip(name, NAME_LIMIT) for name in alert.facts["dyad"])
     return f"{mark} {' · '.join(words)}{' · DISPUTED' if disputed else ''}{f' · {pair}' if pair else ''}"
 
@@ -121,7 +121,7 @@ def _summary(rows: "tuple[ReadingWithSource, ...]") -> str:
     return "" if lead.strip() == reading.title.strip() else clip(lead, 320)
 
 
-def _pair(story: Story, weight: "Weight") -> list[tuple[str, str]]:
+def _pair(story: Story, weight: "Weight") -> list[Line]:
     names = dict(weight.actors)
     return [(code, names.get(code, code)) for code in (story.dyad or "").split("-") if code]
 
@@ -160,14 +160,9 @@ def _evidence(rows: "tuple[ReadingWithSource, ...]", direction: Direction) -> li
     return sorted(unique.values(), key=lambda item: -item["score"])[:MAX_EVIDENCE]
 
 
-def _paragraph(text: str, bold: bool = False) -> tuple[str, str]:
-    safe = escape(text, quote=False)
-    return (f"<b>{safe}</b>" if bold else safe), text
-
-
-def _dispute_lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
+def _dispute_lines(facts: dict[str, Any]) -> list[Line]:
     return [
-        _paragraph(f"⚖ {clip(claim['claimant'], NAME_LIMIT)} {_stance_words(claim)}: “{clip(claim['sentence'], 160)}”")
+        line(f"⚖ {clip(claim['claimant'], NAME_LIMIT)} {_stance_words(claim)}: “{clip(claim['sentence'], 160)}”")
         for claim in _shown_claims(facts)
     ]
 
@@ -182,48 +177,36 @@ def _stance_words(claim: dict[str, str]) -> str:
     return f"{verb} ({signal_name(claim['signal'])})"
 
 
-def _facts_lines(alert: Alert, facts: dict[str, Any]) -> list[tuple[str, str]]:
+def _facts_lines(alert: Alert, facts: dict[str, Any]) -> list[Line]:
     signals = ", ".join(signal_name(signal) for signal in facts["signals"])
-    scores = f"escalation {facts['escalation']} · easing {facts['deescalation']} · {facts['status']}"
+    scores = f"escalation {facts['escalation']} · easing {facts['deescalation']} · {StoryStatus(facts['status']).word}"
     evidence = next((item["sentence"] for item in facts["evidence"] if item["sentence"] != facts["title"]), "")
     if evidence in facts["summary"] or any(evidence == claim["sentence"] for claim in _shown_claims(facts)):
         evidence = ""
     return [
-        _paragraph(f"Signals: {signals}") if signals else ("", ""),
-        _paragraph(f"Scores: {scores}"),
-        _paragraph(f"Evidence: “{clip(evidence, 240)}”") if evidence else ("", ""),
-        _paragraph(f"Why: {alert.rule}"),
+        line(f"Signals: {signals}") if signals else ("", ""),
+        line(f"Scores: {scores}"),
+        line(f"Evidence: “{clip(evidence, 240)}”") if evidence else ("", ""),
+        line(f"Why: {alert.rule}"),
     ]
 
 
-def _source_lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
+def _source_lines(facts: dict[str, Any]) -> list[Line]:
     shown = facts["sources"][:MAX_SOURCES]
     count = facts["independent"]
     reports = len(facts["sources"])
     head = f"{count} independent source{'s' if count != 1 else ''}"
     head += f", {reports} publishers:" if reports > count else ":"
-    return [_paragraph(head), *[_source_line(source) for source in shown]] if shown else []
+    return [line(head), *[_source_line(source) for source in shown]] if shown else []
 
 
-def _apart(lines: list[tuple[str, str]]) -> list[tuple[str, str]]:
+def _apart(lines: list[Line]) -> list[Line]:
     """Those that say anything, after an empty line: on a phone an alert is some twenty lines long."""
-    said = [line for line in lines if line[1]]
+    said = [each for each in lines if each[1]]
     return [(f"\n{html}", f"\n{plain}") for html, plain in said[:1]] + said[1:]
 
 
-def _source_line(source: dict[str, str]) -> tuple[str, str]:
+def _source_line(source: dict[str, str]) -> Line:
     at = f"{datetime.fromisoformat(source['at']):%d %b %H:%M} UTC"
-    publisher = clip(source["publisher"], NAME_LIMIT)
-    plain = f"• {publisher}, {at}"
-    name = escape(publisher, quote=False)
-    if not source["url"]:
-        return escape(plain, quote=False), plain
-    return f'• <a href="{escape(source["url"])}">{name}</a>, {at}', f"{plain}  {source['url']}"
-
-
-def _fit(blocks: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Drop blocks from the end until both forms fit; the HTML is longer than what Telegram counts, which is safe."""
-    kept = list(blocks)
-    while len(kept) > 2 and max(units("\n".join(block[form] for block in kept)) for form in (0, 1)) > TEXT_LIMIT:
-        kept.pop()
-    return kept
+    html, plain = linked("• ", clip(source["publisher"], NAME_LIMIT), source["url"], f", {at}")
+    return html, f"{plain}  {source['url']}" if is_linkable(source["url"]) else plain

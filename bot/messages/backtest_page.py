@@ -12,7 +12,7 @@ from typing import Any
 from bot.messages.chart import png_of
 from bot.replay.engine import Rang, Replayed
 from bot.replay.summary import Figures, alerts_by_day, figures_of, gained_and_lost, told_late, warnings_of
-from models import Level
+from models import AlertKind, Level
 
 _SHOWN = 40
 _STYLE = """
@@ -61,7 +61,7 @@ def rows_of(before: Figures, after: Figures) -> list[tuple[str, str, str]]:
     for what, one, other in (
         ("level", before.by_level, after.by_level),
         ("kind", before.by_kind, after.by_kind),
-        ("pair", before.by_dyad, after.by_dyad),
+        ("pair", before.by_pair, after.by_pair),
     ):
         rows += [(f"{what} {name}", str(one.get(name, 0)), str(other.get(name, 0))) for name in sorted({*one, *other})]
     if before.labelled or after.labelled:
@@ -98,7 +98,7 @@ def _late_table(late: Sequence[tuple[Rang, timedelta]]) -> str:
 
 def _alert_row(alert: Rang, note: str) -> str:
     way = "easing" if alert.direction == "deescalation" else Level(alert.level).word
-    facts = " · ".join(filter(None, (f"{alert.at:%d %b %H:%M}", way, alert.kind, alert.dyad or "", note)))
+    facts = " · ".join(filter(None, (f"{alert.at:%d %b %H:%M}", way, AlertKind(alert.kind).word, alert.pair, note)))
     return (
         f'<tr><td class="n">{alert.score:.0f}</td><td>{escape(alert.title)}<br><small>{escape(facts)}</small></td></tr>'
     )

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from html import escape
 
-from bot.messages.message import TEXT_LIMIT, Message, clip, units
+from bot.messages.lines import Line, fitting, heading, joined, line, linked
+from bot.messages.message import Message, clip
 
 _NBSP = "\u00a0"  # a phone does not break a line between a number and its arrow
 
@@ -22,7 +22,7 @@ class StoryLine:
 
 @dataclass(frozen=True, slots=True)
 class PairLine:
-    """A pair of parties: its loudest escalation and easing this week and the week before, 0-100."""
+    """A pair of parties by its name: its loudest escalation and easing this week and the week before, 0-100."""
 
     pair: str
     escalation: float
@@ -51,10 +51,10 @@ class WeekFacts:
 
 def digest_message(facts: WeekFacts) -> Message:
     """One message; lists are shortened from the end when it would be too long for Telegram."""
-    head = f"Week of {_span(facts)}"
+    span = week_words(facts.since, facts.until)
     blocks = [
-        (f"<b>🗓 {escape(head)}</b>", f"🗓 {head}"),
-        _text(_overview(facts)),
+        line(f"🗓 Week of {span}", bold=True),
+        line(_overview(facts)),
         *_pairs(facts.pairs),
         *_section("Escalation", facts.escalating),
         *_section("Easing", facts.easing),
@@ -62,20 +62,19 @@ def digest_message(facts: WeekFacts) -> Message:
         *_section("Near misses", facts.near_misses),
         *_withheld(facts.withheld or {}),
     ]
-    while max(units("\n".join(block[form] for block in blocks)) for form in (0, 1)) > TEXT_LIMIT:
-        blocks.pop()
+    html, plain = joined(fitting(blocks))
     return Message(
-        html="\n".join(block[0] for block in blocks),
-        plain="\n".join(block[1] for block in blocks),
-        title=f"Weekly digest · {_span(facts)}",
+        html=html,
+        plain=plain,
+        title=f"Weekly digest · {span}",
         silent=True,
     )
 
 
-def _span(facts: WeekFacts) -> str:
-    # The span ends at the hour the digest is due; the day it covers last is that of the moment before.
-    last = facts.until - timedelta(seconds=1)
-    return f"{facts.since:%d %b} to {last:%d %b %Y}"
+def week_words(since: datetime, until: datetime) -> str:
+    """The days of [since, until) as the chart names them: each by the day on which its 24 hours begin."""
+    last = max(since, until - timedelta(days=1))
+    return f"{since:%d %b} to {last:%d %b %Y}"
 
 
 def _overview(facts: WeekFacts) -> str:
@@ -87,7 +86,7 @@ def _overview(facts: WeekFacts) -> str:
     return f"{read}Alerts raised: {', '.join(told)}."
 
 
-def _pairs(pairs: tuple[PairLine, ...]) -> list[tuple[str, str]]:
+def _pairs(pairs: tuple[PairLine, ...]) -> list[Line]:
     if not pairs:
         return []
     lines = [
@@ -95,7 +94,7 @@ def _pairs(pairs: tuple[PairLine, ...]) -> list[tuple[str, str]]:
         f"easing{_NBSP}{_change(pair.deescalation, pair.deescalation_before)}"
         for pair in pairs
     ]
-    return [_heading("Pairs (peak: week before → this week)"), *[_text(line) for line in lines]]
+    return [heading("Pairs (peak: week before → this week)"), *map(line, lines)]
 
 
 def _change(now: float, before: float) -> str:
@@ -103,28 +102,16 @@ def _change(now: float, before: float) -> str:
     return f"{before:.0f}{_NBSP}{arrow}{_NBSP}{now:.0f}"
 
 
-def _section(title: str, lines: tuple[StoryLine, ...]) -> list[tuple[str, str]]:
-    return [_heading(title), *[_line(line) for line in lines]] if lines else []
+def _section(title: str, stories: tuple[StoryLine, ...]) -> list[Line]:
+    return [heading(title), *map(_story, stories)] if stories else []
 
 
-def _line(line: StoryLine) -> tuple[str, str]:
-    title = clip(line.title, 160)
-    tail = f" ({line.sources} sources)" if line.sources > 1 else ""
-    tail += f": {line.note}" if line.note else ""
-    linked = (
-        f'<a href="{escape(line.url)}">{escape(title, quote=False)}</a>' if line.url else escape(title, quote=False)
-    )
-    return f"• {line.score:.0f} {linked}{escape(tail, quote=False)}", f"• {line.score:.0f} {title}{tail}"
+def _story(story: StoryLine) -> Line:
+    tail = f" ({story.sources} sources)" if story.sources > 1 else ""
+    tail += f": {story.note}" if story.note else ""
+    return linked(f"• {story.score:.0f} ", clip(story.title, 160), story.url, tail)
 
 
-def _withheld(withheld: dict[str, int]) -> list[tuple[str, str]]:
+def _withheld(withheld: dict[str, int]) -> list[Line]:
     parts = [f"{reason} {count}" for reason, count in withheld.items() if count]
-    return [_heading("Not told, and why"), _text(", ".join(parts))] if parts else []
-
-
-def _heading(text: str) -> tuple[str, str]:
-    return f"\n<b>{escape(text, quote=False)}</b>", f"\n{text}"
-
-
-def _text(text: str) -> tuple[str, str]:
-    return escape(text, quote=False), text
+    return [heading("Not told, and why"), line(", ".join(parts))] if parts else []

@@ -1,12 +1,12 @@
-"""What somebody asked in, the answer as a `Message` out. Pure; names and titles that it quotes are hostile text."""
+"""What somebody asked in, the answer to their chat as a `Message` out. Pure; what it quotes is hostile text."""
 
-import unicodedata
 from collections.abc import Mapping, Sequence
-from html import escape
 
 from bot.messages.alert import EASING_MARK, MARKS
 from bot.messages.language import Say
-from bot.messages.message import Button, Message, clip, notice
+from bot.messages.lines import Line, is_linkable, linked, one_line
+from bot.messages.message import Button, Message, notice
+from bot.messages.names import Names, pair_name
 from bot.pipeline.levels import threshold
 from config.schema import Alerts
 from models import Alert, AlertKind, Direction, Level
@@ -30,14 +30,6 @@ COMMANDS = {
     "forget": "delete what is stored about this chat",
     "help": "what this bot does",
 }
-#: Controls that reorder or hide what follows them; joiners inside emoji and some scripts stay.
-_REORDERING = frozenset("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff\u2028\u2029")
-
-
-def one_line(text: str, limit: int = 80) -> str:
-    """Somebody's name or title as a short line that cannot pass for more than that."""
-    kept = "".join(" " if unicodedata.category(c) in ("Cc", "Cs", "Co", "Cn") or c in _REORDERING else c for c in text)
-    return clip(" ".join(kept.split()), limit)
 
 
 # Joining and leaving --------------------------------------------------------------------------------------------------
@@ -114,43 +106,6 @@ def _your_id(user_id: int | None) -> str:
     return "" if user_id is None else f"\nYour Telegram user id is {user_id}."
 
 
-# For admins -----------------------------------------------------------------------------------------------------------
-
-
-def join_request(who: str, subscriber_id: int) -> Message:
-    """An admin's question with two buttons; `who` is made by `describe`."""
-    buttons = ((_admit(subscriber_id), _refuse(subscriber_id)),)
-    return notice(f"Somebody asks to subscribe:\n{who}", title="Request to subscribe", buttons=buttons)
-
-
-def request_answered(who: str, subscriber_id: int, admitted: bool) -> Message:
-    """What the question becomes once answered, with the button for a change of mind."""
-    button = _refuse(subscriber_id) if admitted else _admit(subscriber_id)
-    return notice(f"{'Approved' if admitted else 'Refused'}:\n{who}", buttons=((button,),))
-
-
-def many_requests(number: int) -> Message:
-    """Instead of further questions in one day."""
-    return notice(
-        f"More than {number} chats asked to subscribe within a day. You are not asked about further ones today; "
-        "they can ask again tomorrow."
-    )
-
-
-def describe(name: str, kind: str, chat_id: int, thread_id: int = 0) -> str:
-    """Who asks, in one line that starts and ends in our own words."""
-    topic = f", topic {thread_id}" if thread_id else ""
-    return f"{kind} chat “{one_line(name)}” (id {chat_id}{topic})"
-
-
-def _admit(subscriber_id: int) -> Button:
-    return Button("Approve", f"join:yes:{subscriber_id}")
-
-
-def _refuse(subscriber_id: int) -> Button:
-    return Button("Refuse", f"join:no:{subscriber_id}")
-
-
 # Commands -------------------------------------------------------------------------------------------------------------
 
 
@@ -193,9 +148,10 @@ def hours_out_of_range(most: int) -> Message:
     return notice(f"Alerts can wait 1 to {most} hours: /mute {most}. /stop ends them, /settings has quiet hours.")
 
 
-def unmuted(pairs: Sequence[str]) -> Message:
-    """For /unmute without a pair."""
-    rest = f" Still muted: {', '.join(pairs)}; /unmute {pairs[0]} brings it back." if pairs else ""
+def unmuted(pairs: Sequence[str], names: Names) -> Message:
+    """For /unmute without a pair; `pairs` are codes, because that is what brings one back."""
+    muted = ", ".join(pair_name(pair, names) for pair in pairs)
+    rest = f" Still muted: {muted}; /unmute {pairs[0]} brings it back." if pairs else ""
     return notice(f"New alerts come at once again; those that wait come at the hour they were to.{rest}")
 
 
@@ -217,11 +173,6 @@ def feedback_taken(is_new: bool) -> Message:
     if is_new:
         return notice("Thank you. The admins of this bot will read it.")
     return notice("You have said so today, or said much today; please write again tomorrow.")
-
-
-def feedback(who: str, text: str) -> Message:
-    """What somebody wrote, to the admins; `who` is made by `describe`."""
-    return notice(f"Feedback of {who}:\n“{one_line(text, 1000)}”", title="Feedback")
 
 
 def no_pair(text: str) -> Message:
@@ -302,21 +253,19 @@ def latest(alerts: Sequence[Alert]) -> Message:
     """The alerts given, each a line of facts and its headline as a link."""
     if not alerts:
         return notice("Nothing has rung yet.")
-    html, plain = zip(*(_alert_lines(alert) for alert in alerts), strict=True)
+    html, plain = zip(*map(_alert_lines, alerts), strict=True)
     return Message(html="\n\n".join(html), plain="\n\n".join(plain), title="Latest alerts")
 
 
-def _alert_lines(alert: Alert) -> tuple[str, str]:
+def _alert_lines(alert: Alert) -> Line:
     level = Level(alert.level)
     easing = alert.direction is Direction.DEESCALATION
-    kind = "" if alert.kind is AlertKind.NEW else f", {alert.kind.value}"
+    kind = "" if alert.kind is AlertKind.NEW else f", {alert.kind.word}"
     what = f"{'easing, ' if easing else ''}{level.word}{kind} · {alert.score:.0f} · {alert.created_at:%d %b %H:%M} UTC"
     head = f"{EASING_MARK if easing else MARKS[level]} {what}"
-    title = one_line(str(alert.facts.get("title") or "(no headline)"), 300)
     url = str(alert.facts.get("url") or "")
-    if not url.startswith(("http://", "https://")) or len(url) > 2000:
-        return f"{head}\n{escape(title, quote=False)}", f"{head}\n{title}"
-    return f'{head}\n<a href="{escape(url)}">{escape(title, quote=False)}</a>', f"{head}\n{title}\n{url}"
+    html, plain = linked(f"{head}\n", one_line(str(alert.facts.get("title") or "(no headline)"), 300), url)
+    return html, f"{plain}\n{url}" if is_linkable(url) else plain
 
 
 def thresholds(levels: Mapping[Direction, Level], alerts: Alerts, changed: bool = False) -> Message:

@@ -10,6 +10,7 @@ from typing import get_args
 from bot.messages.alert import signal_name
 from bot.messages.language import LANGUAGES, Say, in_language
 from bot.messages.message import Button, Message, notice
+from bot.messages.names import pair_name, party_names, region_name
 from config.schema import WEEKDAYS, Settings, SignalName
 from models import Level, Subscriber
 
@@ -64,13 +65,14 @@ def summary(subscriber: Subscriber, settings: Settings) -> str:
     """Everything a chat has chosen, a line each, in its language."""
     say = in_language(subscriber.language)
     default = say("default")
+    names = party_names(settings.actors)
     budget = subscriber.daily_budget or f"{settings.alerts.telling.daily_budget} ({default})"
     lines = (
         (say("Escalation from"), Level(subscriber.level_escalation).word),
         (say("Easing from"), Level(subscriber.level_deescalation).word),
-        (say("Regions"), ", ".join(subscriber.regions) or say("all")),
-        (say("Pairs"), ", ".join(subscriber.dyads) or say("all")),
-        (say("Muted pairs"), ", ".join(subscriber.muted_dyads)),
+        (say("Regions"), ", ".join(say(region_name(region)) for region in subscriber.regions) or say("all")),
+        (say("Pairs"), ", ".join(pair_name(pair, names) for pair in subscriber.dyads) or say("all")),
+        (say("Muted pairs"), ", ".join(pair_name(pair, names) for pair in subscriber.muted_dyads)),
         (say("Signals"), ", ".join(say(signal_name(name)) for name in subscriber.signals) or say("all")),
         (say("Quiet hours"), _quiet_words(subscriber, say)),
         (say("Muted until"), f"{subscriber.muted_until:%d %b %H:%M} UTC" if subscriber.muted_until else ""),
@@ -143,14 +145,15 @@ def _levels(offer: Offer) -> tuple[str, Rows]:
 def _regions_page(offer: Offer) -> tuple[str, Rows]:
     return (
         offer.say("Which regions? With pairs chosen too, either will do. None chosen: all."),
-        _many("regions", "regions", offer.regions, offer.subscriber.regions, offer.say),
+        _many("regions", offer.regions, offer.subscriber.regions, lambda region: offer.say(region_name(region)), offer),
     )
 
 
 def _pairs(offer: Offer) -> tuple[str, Rows]:
+    names = party_names(offer.settings.actors)
     return (
         offer.say("Which pairs of parties? These are in the news; /watch RU UA adds any other. None chosen: all."),
-        _many("pairs", "pairs", offer.dyads, offer.subscriber.dyads, offer.say),
+        _many("pairs", offer.dyads, offer.subscriber.dyads, lambda pair: pair_name(pair, names), offer),
     )
 
 
@@ -259,11 +262,12 @@ def _in_rows(buttons: Sequence[Button], width: int) -> Rows:
     return tuple(tuple(buttons[start : start + width]) for start in range(0, len(buttons), width))
 
 
-def _many(page: str, key: str, there: Iterable[str], chosen: Sequence[str], say: Say) -> Rows:
-    names = list(dict.fromkeys([*chosen, *there]))[:_MOST_CHOICES]
-    buttons = [_choice(page, key, name, name in chosen, name) for name in names]
+def _many(page: str, there: Iterable[str], chosen: Sequence[str], name_of: Callable[[str], str], offer: Offer) -> Rows:
+    """What is chosen and what there is besides, by name, two a row: a phone cuts longer ones off."""
+    codes = list(dict.fromkeys([*chosen, *there]))[:_MOST_CHOICES]
+    buttons = [_choice(page, page, code, code in chosen, name_of(code)) for code in codes]
     fitting = [button for button in buttons if len(button.data.encode()) <= _DATA_LIMIT]
-    return (*_in_rows(fitting, 3), (_choice(page, key, "all", not chosen, say("all")),))
+    return (*_in_rows(fitting, 2), (_choice(page, page, "all", not chosen, offer.say("all")),))
 
 
 def _choice(page: str, key: str, value: str, chosen: bool, words: str) -> Button:

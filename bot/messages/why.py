@@ -1,44 +1,76 @@
-"""An alert in, the reasons it rang out: rule, scores, evidence sentence by sentence, sources, and who says what."""
+"""An alert in, the reasons it rang out: the rule, the sentences that moved the score, who says what, the sources."""
 
 from datetime import datetime
-from html import escape
+from typing import Any
 
-from bot.messages.alert import headline_of, signal_name
-from bot.messages.message import TEXT_LIMIT, Message, clip, units
-from models import Alert
+from bot.messages.alert import MAX_CLAIMS, MAX_EVIDENCE, MAX_SOURCES, NAME_LIMIT, headline_of, signal_name
+from bot.messages.lines import Line, fitting, heading, is_linkable, joined, line, linked, one_line
+from bot.messages.message import Message
+from models import Alert, AlertKind
 
-_SENTENCE_LIMIT = 300
+_TITLE_LIMIT, _SENTENCE_LIMIT = 200, 240
+_RING_FOR_MORE_THAN_A_SCORE = (AlertKind.CONFIRMED, AlertKind.CONTESTED, AlertKind.TEMPO)
 
 
 def why_message(alert: Alert) -> Message:
-    """From the rule back to the sentences that moved the score; at most one Telegram message."""
+    """What rang and by which rule, then what that rests on; a screen or two of a phone, and always one message."""
     facts = alert.facts
-    title = f"Why: {headline_of(alert)}"
-    lines = [
-        title,
-        clip(str(facts.get("title", "")), _SENTENCE_LIMIT),
-        f"Rule: {alert.rule}. Told {alert.created_at:%d %b %H:%M} UTC.",
-        f"Scores: escalation {facts.get('escalation', 0)}, easing {facts.get('deescalation', 0)}, of 100; "
-        f"{facts.get('status', '')}, {facts.get('independent', 0)} independent sources.",
-        *(
-            f"“{clip(item['sentence'], _SENTENCE_LIMIT)}” gave {item['score']:.0f} points"
-            + (f", read as {signal_name(item['signal'])}." if item.get("signal") else ".")
-            for item in facts.get("evidence", [])
-        ),
-        *(_who_says(claim) for claim in facts.get("claims", [])[:4]),
-        *(
-            f"{source['publisher']}, {datetime.fromisoformat(source['at']):%d %b %H:%M} UTC: {source['title']}"
-            for source in facts.get("sources", [])[:5]
-        ),
-        "Scores are a model's reading, not the truth: Useful and Wrong under the alert teach it.",
+    head, title = f"Why: {headline_of(alert)}", one_line(str(facts.get("title", "")), _TITLE_LIMIT)
+    html, plain = joined(
+        fitting(
+            [
+                line(head, bold=True),
+                *([line(title)] if title else []),
+                line(f"\n{_rule(alert)}"),
+                *_section("What moved the score", _evidence(facts)),
+                *_section("Who says what", _claims(facts)),
+                *_section(_count(facts), [_source(source) for source in facts.get("sources", [])[:MAX_SOURCES]]),
+            ]
+        )
+    )
+    return Message(html=html, plain=plain, title=head)
+
+
+def _rule(alert: Alert) -> str:
+    """The rule names the score where the score is what rang."""
+    score = f" ({alert.direction.word} {alert.score:.0f})" if alert.kind in _RING_FOR_MORE_THAN_A_SCORE else ""
+    return f"Rule: {one_line(alert.rule, 300)}{score}, on {alert.created_at:%d %b at %H:%M} UTC."
+
+
+def _section(title: str, lines: list[Line]) -> list[Line]:
+    return [heading(title), *lines] if lines else []
+
+
+def _evidence(facts: dict[str, Any]) -> list[Line]:
+    return [line(_moved(item, str(facts.get("title", "")))) for item in facts.get("evidence", [])[:MAX_EVIDENCE]]
+
+
+def _moved(item: dict[str, Any], title: str) -> str:
+    sentence = one_line(item["sentence"], _SENTENCE_LIMIT)
+    what = "The headline" if item["sentence"].strip() == title.strip() else f"“{sentence}”"
+    read_as = f", read as {signal_name(item['signal'])}" if item.get("signal") else ""
+    return f"• {what}: {item['score']:.0f} points{read_as}"
+
+
+def _claims(facts: dict[str, Any]) -> list[Line]:
+    """Each party once a side, with all that it says of it."""
+    said: dict[tuple[str, str], list[str]] = {}
+    for claim in facts.get("claims", []):
+        signals = said.setdefault((claim["claimant"], "denies" if claim["stance"] == "deny" else "affirms"), [])
+        if (name := signal_name(claim["signal"])) not in signals:
+            signals.append(name)
+    return [
+        line(f"• {one_line(party, NAME_LIMIT)} {verb} {', '.join(signals)}")
+        for (party, verb), signals in list(said.items())[:MAX_CLAIMS]
     ]
-    kept = [line for line in lines if line]
-    while len(kept) > 2 and units(escape("\n\n".join(kept), quote=False)) > TEXT_LIMIT:
-        kept.pop()
-    plain = "\n\n".join(kept)
-    return Message(html=escape(plain, quote=False), plain=plain, title=title)
 
 
-def _who_says(claim: dict[str, str]) -> str:
-    verb = "denies" if claim["stance"] == "deny" else "affirms"
-    return f"{claim['claimant']} {verb} {signal_name(claim['signal'])}."
+def _count(facts: dict[str, Any]) -> str:
+    count = facts.get("independent", 0)
+    return f"{count} independent source{'s' if count != 1 else ''}"
+
+
+def _source(source: dict[str, str]) -> Line:
+    at = f", {datetime.fromisoformat(source['at']):%d %b %H:%M} UTC"
+    html, plain = linked("• ", one_line(source["publisher"], NAME_LIMIT), source["url"], at)
+    return html, f"{plain}  {source['url']}" if is_linkable(source["url"]) else plain

@@ -24,9 +24,10 @@ from models import (
     Priority,
     Story,
     Subscriber,
+    Suppression,
     SuppressionReason,
 )
-from models.alert import note_silences
+from models.alert import not_told, suppress
 from models.delivery import alerts_sent_since, given_up
 
 BUDGET_WINDOW = timedelta(hours=24)
@@ -105,17 +106,17 @@ def address_alert(
     occasion = Occasion.of(session.get_one(Story, alert.story_id))
     spent = alerts_sent_since(session, now - BUDGET_WINDOW, alert.level)
     shared, rows = _shared(alert, message, now), list[dict[str, Any]]()
-    silences = dict[int, SuppressionReason]()
+    silences = list[Suppression]()
     for subscriber in subscribers:
         reason = withheld(alert, occasion, subscriber, spent.get(subscriber.id, 0), settings)
         if reason is not None:
-            silences[subscriber.id] = reason
+            silences.append(not_told(alert, reason, subscriber.id, now))
             continue
         first, _ = told.get(subscriber.id, (None, None))
         at = when_to_tell(alert, subscriber, timezone, now)
         rows.append(shared | {"subscriber_id": subscriber.id, "send_after": at, "replies_to_id": first})
     _write(session, rows)
-    note_silences(session, alert, silences, now)
+    suppress(session, *silences)
 
 
 def _correct(
@@ -129,17 +130,24 @@ def _correct(
     """Whoever heard of the story hears this too, whatever their budget: a confirmation in the message they have, a
     retraction as an answer to it."""
     shared, rows = _shared(alert, message, now), list[dict[str, Any]]()
+    unsent = _unsent(session, alert)
     for subscriber in subscribers:
         first, last = told[subscriber.id]
-        waiting = session.get_one(Delivery, last)
         # Held by quiet hours or a retry: it must not arrive after its correction.
-        if waiting.state is DeliveryState.WAITING and _correct_unsent(waiting, alert, message):
+        if last in unsent and _correct_unsent(unsent[last], alert, message):
             continue
         edits, replies_to = (last, None) if alert.kind is AlertKind.CONFIRMED else (None, first)
         about = {"subscriber_id": subscriber.id, "edits_id": edits, "replies_to_id": replies_to}
         rows.append(shared | about | {"send_after": now})
     session.flush()
     _write(session, rows)
+
+
+def _unsent(session: Session, alert: Alert) -> dict[int, Delivery]:
+    """What waits to be told of the alert's story, by id."""
+    waiting = select(Delivery).join(Alert, col(Alert.id) == col(Delivery.alert_id))
+    of_story = (Alert.story_id == alert.story_id, Delivery.state == DeliveryState.WAITING)
+    return {row.id: row for row in session.exec(waiting.where(*of_story))}
 
 
 def _correct_unsent(waiting: Delivery, alert: Alert, message: Message) -> bool:

@@ -13,6 +13,7 @@ from models.database import Database
 
 LEAD_CHARS, OPENING_CHARS = 400, 300
 Waiting = tuple[Article, Feed, Revision | None]
+_APART = {"synchronize_session": False}  # none of these rows is held by the session that writes them
 
 
 class Judge(Protocol):
@@ -34,15 +35,25 @@ def read_new_articles(database: Database, judge: Judge, now: datetime, limit: in
         return 0
     judgements = judge.judge([document_of(*row) for row in waiting])
     with database.write() as session:
-        for (article, _feed, revision), judgement in zip(waiting, judgements, strict=True):
-            _replace_reading(session, _reading(article, revision, judgement, now))
-            _mark_read(session, article)
+        store_readings(session, waiting, judgements, now)
     return len(waiting)
 
 
-def _mark_read(session: Session, article: Article) -> None:
-    same = (col(Article.id) == article.id) & (col(Article.unread_revision) == article.unread_revision)
-    session.execute(update(Article).where(same).values(unread_revision=None))
+def store_readings(
+    session: Session, waiting: Sequence[Waiting], judgements: Sequence[Judgement], now: datetime
+) -> None:
+    """Write what was made of each waiting version, in place of the article's former reading."""
+    of_revision: dict[int | None, list[int]] = {}
+    for article, _, _ in waiting:
+        of_revision.setdefault(article.unread_revision, []).append(article.id)
+    read = [article.id for article, _, _ in waiting]
+    former = update(Reading).where(col(Reading.article_id).in_(read), col(Reading.latest)).values(latest=False)
+    session.execute(former, execution_options=_APART)
+    for (article, _feed, revision), judgement in zip(waiting, judgements, strict=True):
+        session.add(_reading(article, revision, judgement, now))
+    for number, ids in of_revision.items():
+        same = (col(Article.id).in_(ids)) & (col(Article.unread_revision) == number)
+        session.execute(update(Article).where(same).values(unread_revision=None), execution_options=_APART)
 
 
 def document_of(article: Article, feed: Feed, revision: Revision | None) -> Document:
@@ -51,12 +62,6 @@ def document_of(article: Article, feed: Feed, revision: Revision | None) -> Docu
     return Document(
         title=words.title, summary=words.summary, text=words.text, published=article.published_at, source=feed.publisher
     )
-
-
-def _replace_reading(session: Session, reading: Reading) -> None:
-    former = update(Reading).where(col(Reading.article_id) == reading.article_id, col(Reading.latest))
-    session.execute(former.values(latest=False))
-    session.add(reading)
 
 
 def _reading(article: Article, revision: Revision | None, judgement: Judgement, now: datetime) -> Reading:

@@ -4,6 +4,7 @@ An article joins by its address (the same page in two feeds), as an edit of an a
 shares enough with the articles of a story that had news within the window. Text that bears on nothing opens no story.
 """
 
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -13,7 +14,7 @@ from bot.pipeline.likeness import vector_of
 from bot.pipeline.story_index import Entry, StoryIndex, numbers_in, story_words
 from config.schema import Stories
 from models import Article, Feed, Reading, Story
-from models.reading import ungathered_readings
+from models.reading import ReadingWithSource, ungathered_readings
 
 #: Below this score (0-100) in both directions a text bears on no tension worth following.
 WORTH_A_STORY = 12.0
@@ -40,20 +41,19 @@ def load_index(session: Session, settings: Stories) -> StoryIndex:
 def gather_stories(session: Session, index: StoryIndex, settings: Stories, limit: int = 500) -> int:
     """Give every new reading its story, oldest news first; returns how many readings were looked at."""
     rows = ungathered_readings(session, limit)
-    for reading, article, feed in rows:
-        reading.gathered = True
-        if max(reading.escalation, reading.deescalation) < WORTH_A_STORY:
-            continue
-        entry = entry_of(reading)
-        story = (
-            _story_of_earlier_version(session, reading)
-            or _story_of_same_page(session, reading, article, settings)
-            or _similar_story(session, index, entry, settings)
-        )
-        if story is None:
-            story = _open_story(session, reading, feed)
-        _join(story, reading, feed)
-        index.add(reading.article_id, replace(entry, story_id=story.id))
+    worth = [row for row in rows if max(row[0].escalation, row[0].deescalation) >= WORTH_A_STORY]
+    known = _Known(session, worth, settings)
+    with session.no_autoflush:  # what is asked meanwhile does not depend on what is written
+        for reading, _, _ in rows:
+            reading.gathered = True
+        for reading, article, feed in worth:
+            entry = entry_of(reading)
+            story = known.story_of(reading, article) or _similar_story(session, index, entry, settings)
+            if story is None:
+                story = _open_story(session, reading, feed)
+            _join(story, reading, feed)
+            known.joined(reading)
+            index.add(reading.article_id, replace(entry, story_id=story.id))
     if rows:
         index.forget_before(rows[-1][0].news_at - _kept_for(settings))
     return len(rows)
@@ -64,35 +64,72 @@ def _kept_for(settings: Stories) -> timedelta:
     return 2 * timedelta(hours=settings.window_hours)
 
 
-def _story_of_earlier_version(session: Session, reading: Reading) -> Story | None:
-    earlier = select(Reading.story_id).where(
-        Reading.article_id == reading.article_id, col(Reading.story_id).is_not(None)
-    )
-    story_id = session.exec(earlier.order_by(col(Reading.id).desc()).limit(1)).first()
-    return session.get(Story, story_id) if story_id is not None else None
+class _Known:
+    """What the database knows of the readings of a round, asked at once and kept up to date as they join."""
 
+    def __init__(self, session: Session, rows: Sequence[ReadingWithSource], settings: Stories) -> None:
+        self._session, self._window = session, timedelta(hours=settings.window_hours)
+        # The newest reading of each article that has a story, and that story.
+        self._of_article = _earlier_versions(session, {article.id for _, article, _ in rows})
+        self._shared = self._shared_pages([article for _, article, _ in rows if article.canonical_url])
 
-def _story_of_same_page(session: Session, reading: Reading, article: Article, settings: Stories) -> Story | None:
-    """The story of the same page in another feed, within the window.
+    def story_of(self, reading: Reading, article: Article) -> Story | None:
+        """The story of an earlier version, or else of the same page in another feed within the window."""
+        story = self._story(self._of_article.get(reading.article_id, (0, None))[1])
+        if story is None and article.canonical_url in self._shared:
+            story = self._story(self._story_of_same_page(article))
+        return story
 
-    Another entry of the same feed is another article whatever its link: live pages and briefings keep one address.
-    """
-    if not article.canonical_url:
-        return None
-    window = timedelta(hours=settings.window_hours)
-    same_page = (
-        select(Reading.story_id)
-        .join(Article)
-        .where(
-            col(Article.canonical_url) == article.canonical_url,
-            col(Article.feed_id) != article.feed_id,
-            col(Reading.story_id).is_not(None),
-            col(Reading.news_at) >= reading.news_at - window,
-            col(Reading.news_at) <= reading.news_at + window,
+    def joined(self, reading: Reading) -> None:
+        """A reading of the round has its story now."""
+        if reading.id > self._of_article.get(reading.article_id, (0, None))[0]:
+            self._of_article[reading.article_id] = (reading.id, reading.story_id)
+
+    def _shared_pages(self, articles: Sequence[Article]) -> set[str]:
+        """The addresses that several feeds gave at about the time: few, so that the others need not be asked about."""
+        if not articles:
+            return set()
+        pages = {article.canonical_url for article in articles}
+        moments = [article.news_at for article in articles]
+        shared = (
+            select(Article.canonical_url)
+            .where(
+                col(Article.canonical_url).in_(pages),
+                col(Article.news_at) >= min(moments) - self._window,
+                col(Article.news_at) <= max(moments) + self._window,
+            )
+            .group_by(col(Article.canonical_url))
+            .having(func.count(func.distinct(Article.feed_id)) > 1)
         )
+        return set(self._session.exec(shared))
+
+    def _story_of_same_page(self, article: Article) -> int | None:
+        """Another entry of the same feed is another article whatever its link: live pages and briefings keep one
+        address."""
+        self._session.flush()  # others of the round may have joined
+        same_page = (
+            select(Reading.story_id)
+            .join(Article)
+            .where(
+                col(Article.canonical_url) == article.canonical_url,
+                col(Article.feed_id) != article.feed_id,
+                col(Article.news_at) >= article.news_at - self._window,
+                col(Article.news_at) <= article.news_at + self._window,
+                col(Reading.story_id).is_not(None),
+            )
+        )
+        return self._session.exec(same_page.order_by(col(Reading.id).desc()).limit(1)).first()
+
+    def _story(self, story_id: int | None) -> Story | None:
+        return self._session.get(Story, story_id) if story_id is not None else None
+
+
+def _earlier_versions(session: Session, article_ids: Collection[int]) -> dict[int, tuple[int, int | None]]:
+    earlier = select(Reading.article_id, Reading.id, Reading.story_id).where(
+        col(Reading.article_id).in_(article_ids), col(Reading.story_id).is_not(None)
     )
-    story_id = session.exec(same_page.order_by(col(Reading.id).desc()).limit(1)).first()
-    return session.get(Story, story_id) if story_id is not None else None
+    found = session.exec(earlier.order_by(col(Reading.id))) if article_ids else ()
+    return {article_id: (reading_id, story_id) for article_id, reading_id, story_id in found}
 
 
 def _similar_story(session: Session, index: StoryIndex, entry: Entry, settings: Stories) -> Story | None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, select
 
 from bot.messages.alert import alert_facts, alert_message
 from bot.pipeline.address import address_alert
@@ -15,11 +15,15 @@ from bot.pipeline.levels import level_of, next_level
 from bot.pipeline.rules import Past, Silence, Telling, is_retracted, worth_telling
 from bot.pipeline.weigh import Weight, weigh
 from config.schema import Alerts
-from models import Alert, AlertKind, Direction, Level, Reading, Story
+from models import Alert, AlertKind, Direction, Level, Story, Suppression
 from models.alert import suppress
-from models.reading import readings_of_story
+from models.reading import ReadingWithSource, readings_of_stories, superseded_scores
 from models.story import StoryStatus, stories_to_judge
 from models.subscriber import active_subscribers
+
+TOGETHER = 50  # stories whose articles are held at a time
+_CROSSINGS = (AlertKind.NEW, AlertKind.RAISED, AlertKind.EASED)
+_UP_AND_DOWN = (Direction.ESCALATION, Direction.DEESCALATION)
 
 
 def raise_alerts(session: Session, settings: Alerts, now: datetime, limit: int = 500, timezone: str = "UTC") -> int:
@@ -27,9 +31,10 @@ def raise_alerts(session: Session, settings: Alerts, now: datetime, limit: int =
 
     `timezone` is that of the quiet hours of subscribers who chose none.
     """
-    alerts = [
-        alert for story in stories_to_judge(session, now, limit) for alert in _judge(session, story, settings, now)
-    ]
+    stories, alerts, pairs = stories_to_judge(session, now, limit), list[Alert](), _PairsTold(session, settings, now)
+    for start in range(0, len(stories), TOGETHER):
+        alerts += _judge_all(session, stories[start : start + TOGETHER], pairs, settings, now)
+    session.flush()  # which numbers the alerts
     subscribers = active_subscribers(session) if alerts else []
     # The loudest first: where a day's budget is not enough for all, it should not go to whoever came first.
     for alert in sorted(alerts, key=lambda alert: (-alert.level, -alert.score, alert.id)):
@@ -37,62 +42,106 @@ def raise_alerts(session: Session, settings: Alerts, now: datetime, limit: int =
     return len(alerts)
 
 
-def _judge(session: Session, story: Story, settings: Alerts, now: datetime) -> list[Alert]:
-    weight = weigh(readings_of_story(session, story.id), settings.stories, now)
-    past = _past(session, story, weight, settings, now)
-    if is_retracted(story, weight, past, settings):
-        weight = replace(weight, status=StoryStatus.RETRACTED)
-    update_story(story, weight, settings, now)
-    outcomes = worth_telling(story, weight, past, settings, now)
-    silences = [outcome for outcome in outcomes if isinstance(outcome, Silence)]
-    for silence in silences:
-        suppress(session, silence.row(story.id, now))
-    alerts = [_tell(session, story, weight, outcome, now) for outcome in outcomes if isinstance(outcome, Telling)]
-    story.changed = False
-    story.judge_again_at = _next_look(story, weight, silences, settings, now)
+def _judge_all(
+    session: Session, stories: Sequence[Story], pairs: "_PairsTold", settings: Alerts, now: datetime
+) -> list[Alert]:
+    ids = [story.id for story in stories]
+    readings, pasts = readings_of_stories(session, ids), _pasts(session, stories, settings, now)
+    alerts: list[Alert] = []
+    silences: list[Suppression] = []
+    for story in stories:
+        told, kept_back = _judge(story, readings[story.id], pasts[story.id], pairs, settings, now)
+        session.add_all(told)
+        pairs.rang(story, told)
+        alerts += told
+        silences += (silence.row(story.id, now) for silence in kept_back)
+    suppress(session, *silences)
     return alerts
 
 
-def _past(session: Session, story: Story, weight: Weight, settings: Alerts, now: datetime) -> Past:
-    """What the rules have to know beyond the story's own row."""
-    told = session.exec(select(Alert).where(Alert.story_id == story.id).order_by(col(Alert.id))).all()
-    return Past(
-        kinds=frozenset(alert.kind for alert in told),
-        told_as=StoryStatus(told[-1].facts["status"]) if told else None,
-        pair=_pair_told(session, story, weight, settings, now),
-        superseded=_superseded(session, story, settings, now),
-    )
+def _judge(
+    story: Story,
+    readings: Sequence[ReadingWithSource],
+    past: Past,
+    pairs: "_PairsTold",
+    settings: Alerts,
+    now: datetime,
+) -> tuple[list[Alert], list[Silence]]:
+    weight = weigh(readings, settings.stories, now)
+    if is_retracted(story, weight, past, settings):
+        weight = replace(weight, status=StoryStatus.RETRACTED)
+    update_story(story, weight, settings, now)
+    if any(story.level(direction) > story.told(direction) for direction in Direction):
+        past = replace(past, pair=pairs.besides(story))
+    outcomes = worth_telling(story, weight, past, settings, now)
+    silences = [outcome for outcome in outcomes if isinstance(outcome, Silence)]
+    alerts = [_tell(story, weight, outcome, now) for outcome in outcomes if isinstance(outcome, Telling)]
+    story.changed = False
+    story.judge_again_at = _next_look(story, weight, silences, settings, now)
+    return alerts, silences
 
 
-def _pair_told(
-    session: Session, story: Story, weight: Weight, settings: Alerts, now: datetime
-) -> dict[Direction, tuple[Level, datetime]]:
-    """By direction the highest level other stories of the pair rang at within the cool-down, and when the last did."""
-    if weight.dyad is None or not settings.telling.cool_down_minutes:
-        return {}
-    since = now - timedelta(minutes=settings.telling.cool_down_minutes)
-    rang = (
-        select(Alert.direction, func.max(Alert.level), func.max(Alert.created_at))
-        .join(Story)
-        .where(
-            Story.dyad == weight.dyad,
-            Story.id != story.id,
-            col(Alert.kind).in_((AlertKind.NEW, AlertKind.RAISED, AlertKind.EASED)),
-            col(Alert.created_at) > since,
-        )
-        .group_by(col(Alert.direction))
-    )
-    return {Direction(direction): (Level(level), at) for direction, level, at in session.exec(rang)}
-
-
-def _superseded(session: Session, story: Story, settings: Alerts, now: datetime) -> dict[Direction, float]:
-    """By direction the highest score of readings that an edit replaced, of articles that still count."""
+def _pasts(session: Session, stories: Sequence[Story], settings: Alerts, now: datetime) -> dict[int, Past]:
+    """What the rules have to know beyond each story's own row and its pair."""
+    told = select(Alert).where(col(Alert.story_id).in_([each.id for each in stories]))
+    kinds: dict[int, set[AlertKind]] = {}
+    told_as: dict[int, StoryStatus] = {}
+    rang_at: dict[int, dict[Direction, float]] = {}
+    for alert in session.exec(told.order_by(col(Alert.id))):
+        kinds.setdefault(alert.story_id, set()).add(alert.kind)
+        told_as[alert.story_id] = StoryStatus(alert.facts["status"])
+        if alert.kind is not AlertKind.TEMPO:
+            rang_at.setdefault(alert.story_id, {}).setdefault(alert.direction, alert.score)
     fresh = now - timedelta(hours=settings.stories.memory_hours)
-    replaced = select(func.max(Reading.escalation), func.max(Reading.deescalation)).where(
-        Reading.story_id == story.id, col(Reading.latest).is_(False), col(Reading.news_at) > fresh
-    )
-    up, down = session.exec(replaced).one()
-    return {Direction.ESCALATION: up or 0.0, Direction.DEESCALATION: down or 0.0}
+    rang = [story.id for story in stories if any(story.told(direction) for direction in Direction)]  # others: no matter
+    superseded = superseded_scores(session, rang, fresh)
+    return {
+        story.id: Past(
+            kinds=frozenset(kinds.get(story.id, ())),
+            told_as=told_as.get(story.id),
+            rang_at=rang_at.get(story.id, {}),
+            superseded=dict(zip(_UP_AND_DOWN, superseded.get(story.id, (0.0, 0.0)), strict=True)),
+        )
+        for story in stories
+    }
+
+
+class _PairsTold:
+    """The alerts within the cool-down by the pair of their story, those of this round among them. Asks when needed."""
+
+    def __init__(self, session: Session, settings: Alerts, now: datetime) -> None:
+        self._session, self._now = session, now
+        self._cool_down = timedelta(minutes=settings.telling.cool_down_minutes)
+        self._told: list[tuple[Story, Direction, Level, datetime]] | None = None
+
+    def besides(self, story: Story) -> dict[Direction, tuple[Level, datetime]]:
+        """By direction the highest level other stories of its pair rang at within the cool-down, and when the last
+        did."""
+        if story.dyad is None or not self._cool_down:
+            return {}
+        if self._told is None:
+            self._told = self._ask()
+        found: dict[Direction, tuple[Level, datetime]] = {}
+        for other, direction, level, at in self._told:
+            if other.dyad == story.dyad and other.id != story.id:
+                highest, last = found.get(direction, (level, at))
+                found[direction] = max(highest, level), max(last, at)
+        return found
+
+    def rang(self, story: Story, alerts: Sequence[Alert]) -> None:
+        """Alerts that this round raised."""
+        if self._told is not None:
+            self._told += (_as_told(story, alert) for alert in alerts if alert.kind in _CROSSINGS)
+
+    def _ask(self) -> list[tuple[Story, Direction, Level, datetime]]:
+        since = self._now - self._cool_down
+        rang = select(Story, Alert).join(Alert, col(Alert.story_id) == col(Story.id))
+        lately = rang.where(col(Alert.kind).in_(_CROSSINGS), col(Alert.created_at) > since)
+        return [_as_told(story, alert) for story, alert in self._session.exec(lately)]
+
+
+def _as_told(story: Story, alert: Alert) -> tuple[Story, Direction, Level, datetime]:
+    return story, alert.direction, Level(alert.level), alert.created_at
 
 
 def update_story(story: Story, weight: Weight, settings: Alerts, now: datetime) -> None:
@@ -115,7 +164,7 @@ def update_story(story: Story, weight: Weight, settings: Alerts, now: datetime) 
             setattr(story, f"level_{direction}_since", now)
 
 
-def _tell(session: Session, story: Story, weight: Weight, telling: Telling, now: datetime) -> Alert:
+def _tell(story: Story, weight: Weight, telling: Telling, now: datetime) -> Alert:
     facts = alert_facts(story, weight, telling.direction)
     alert = Alert(
         story_id=story.id,
@@ -127,8 +176,6 @@ def _tell(session: Session, story: Story, weight: Weight, telling: Telling, now:
         facts=facts,
         created_at=now,
     )
-    session.add(alert)
-    session.flush()
     told = max(story.told(telling.direction), telling.level)
     setattr(story, f"told_{telling.direction}", int(told))
     story.told_contested = story.told_contested or story.status is StoryStatus.CONTESTED

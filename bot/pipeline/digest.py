@@ -12,13 +12,25 @@ from sqlmodel import Session, col, func, select
 from bot.calendar import digest_for, next_digest
 from bot.messages.alert import signal_name
 from bot.messages.chart import Day, week_chart
-from bot.messages.digest import PairLine, StoryLine, WeekFacts, digest_message
+from bot.messages.digest import PairLine, StoryLine, WeekFacts, digest_message, week_words
 from bot.messages.message import Message
-from bot.notices import enqueue
+from bot.messages.names import Names, pair_name, party_names
+from bot.notices import enqueue_all
 from bot.pipeline.index import loudness
 from config import schema as config_schema
 from config.schema import Settings
-from models import Article, Digest, Direction, Level, Priority, Reading, Story, Suppression, SuppressionReason
+from models import (
+    Article,
+    Digest,
+    Direction,
+    Level,
+    Priority,
+    Reading,
+    Story,
+    Subscriber,
+    Suppression,
+    SuppressionReason,
+)
 from models.alert import alerts_between
 from models.database import Database
 from models.story import StoryStatus, loudest_stories
@@ -31,16 +43,17 @@ def send_due_digests(database: Database, settings: Settings, now: datetime) -> i
     """Queue the digest for everybody whose time has come; returns for how many."""
     with database.write() as session:
         due = digest_due(session, now)
+        by_week: dict[datetime, list[Subscriber]] = defaultdict(list)
         for subscriber in due:
             assert subscriber.digest_due_at is not None  # noqa: S101 - the query asked for it
             wanted = digest_for(subscriber, settings.digest)
-            until = latest_due(subscriber.digest_due_at, wanted, now)
-            digest = make_digest(session, settings, until, now)
-            key = f"digest:{until:%Y%m%dT%H%M}"
-            row = enqueue(session, subscriber, key, Message.from_json(digest.message), now, Priority.DIGEST)
-            if row is not None:
-                row.digest_id = digest.id
+            by_week[latest_due(subscriber.digest_due_at, wanted, now)].append(subscriber)
             subscriber.digest_due_at = next_digest(wanted, now)
+        for until, subscribers in by_week.items():
+            digest = make_digest(session, settings, until, now)
+            key, message = f"digest:{until:%Y%m%dT%H%M}", Message.from_json(digest.message)
+            for row in enqueue_all(session, subscribers, key, message, now, Priority.DIGEST):
+                row.digest_id = digest.id
         return len(due)
 
 
@@ -68,7 +81,7 @@ def compose_digest(session: Session, settings: Settings, until: datetime) -> tup
     """Message and chart (PNG) of the week before `until`; stores nothing."""
     since = until - WEEK
     facts = week_facts(session, settings, since, until)
-    title = f"Tension, {since:%d %b} to {until - timedelta(seconds=1):%d %b %Y}"
+    title = f"Tension, {week_words(since, until)}"
     chart = week_chart(daily_tension(session, since, until), daily_tension(session, since - WEEK, since), title)
     return digest_message(facts), chart
 
@@ -88,7 +101,7 @@ def week_facts(session: Session, settings: Settings, since: datetime, until: dat
         contested=tuple(_line(s, Direction.ESCALATION) for s in _contested(session, since, until, top)),
         near_misses=_near_misses(session, since, until, top),
         withheld=_withheld(session, since, until),
-        pairs=_pairs(session, since, until, top),
+        pairs=_pairs(session, party_names(settings.actors), since, until, top),
     )
 
 
@@ -173,14 +186,15 @@ def _withheld(session: Session, since: datetime, until: datetime) -> dict[str, i
     return dict(sorted((str(reason), count) for reason, count in session.exec(counts)))
 
 
-def _pairs(session: Session, since: datetime, until: datetime, limit: int) -> tuple[PairLine, ...]:
+def _pairs(session: Session, names: Names, since: datetime, until: datetime, limit: int) -> tuple[PairLine, ...]:
     now, before = _pair_peaks(session, since, until), _pair_peaks(session, since - WEEK, since)
     loudest = sorted(now, key=lambda pair: (-max(now[pair]), pair))[:limit]
-    return tuple(
-        PairLine(pair, now[pair][0], before.get(pair, (0.0, 0.0))[0], now[pair][1], before.get(pair, (0.0, 0.0))[1])
-        for pair in loudest
-        if max(now[pair]) > 0
-    )
+    lines = []
+    for pair in loudest:
+        (up, down), (up_before, down_before) = now[pair], before.get(pair, (0.0, 0.0))
+        if max(up, down) > 0:
+            lines.append(PairLine(pair_name(pair, names), up, up_before, down, down_before))
+    return tuple(lines)
 
 
 def _pair_peaks(session: Session, since: datetime, until: datetime) -> dict[str, tuple[float, float]]:

@@ -17,13 +17,14 @@ from models.story import StoryStatus
 @dataclass(frozen=True, slots=True)
 class Past:
     """What was told before: `kinds` of this story's alerts, the status the last of them gave (`told_as`), by direction
-    the level and time at which other stories of its `pair` rang within the cool-down, and the highest score (0-100)
-    among readings that edits have `superseded`."""
+    the level and time at which other stories of its `pair` rang within the cool-down, the highest score (0-100) among
+    readings that edits have `superseded`, and the score this story was `rang_at` at."""
 
     kinds: frozenset[AlertKind] = frozenset()
     told_as: StoryStatus | None = None
     pair: dict[Direction, tuple[Level, datetime]] = field(default_factory=dict)
     superseded: dict[Direction, float] = field(default_factory=dict)
+    rang_at: dict[Direction, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +147,16 @@ def _retraction(story: Story, past: Past) -> Telling | None:
     if story.status is not StoryStatus.RETRACTED or AlertKind.RETRACTED in past.kinds:
         return None
     direction = _told_direction(story)
-    rule = f"rewritten: {past.superseded[direction]:.0f} fell to {story.score(direction):.0f}"
+    rule = f"rewritten: {_course(story, past, direction)}"
     return Telling(AlertKind.RETRACTED, direction, story.told(direction), story.score(direction), rule)
+
+
+def _course(story: Story, past: Past, direction: Direction) -> str:
+    """In the numbers that readers were shown: a reading's own score, which the story's is made of, they never saw."""
+    told, peak, score = (
+        round(value) for value in (past.rang_at.get(direction, 0.0), story.peak(direction), story.score(direction))
+    )
+    return f"rang at {told}, {f'rose to {peak}, ' if peak > told else ''}now {score}"
 
 
 def _confirmation(story: Story, weight: Weight, past: Past) -> Telling | None:
@@ -160,7 +169,7 @@ def _confirmation(story: Story, weight: Weight, past: Past) -> Telling | None:
     backing = weight.backing.get(direction, 0)
     if backing < 2 or story.level(direction) is Level.NONE:  # others tell another side of it, or it fades
         return None
-    rule = f"{past.told_as} before, now {backing} independent sources"
+    rule = f"{past.told_as.word} before, now {backing} independent sources"
     return Telling(AlertKind.CONFIRMED, direction, story.told(direction), story.score(direction), rule)
 
 

@@ -18,12 +18,19 @@ def store_entries(
     session: Session, feed: Feed, entries: Sequence[ParsedEntry], articles: Articles, now: datetime
 ) -> tuple[int, int]:
     """Store entries never seen in this feed, and note edits of those that were; returns how many of each."""
-    seen = seen_entries(session, feed.id, [entry.entry_key for entry in entries])
+    return store_found(session, [(feed, entry) for entry in entries], articles, now)
+
+
+def store_found(
+    session: Session, found: Sequence[tuple[Feed, ParsedEntry]], articles: Articles, now: datetime
+) -> tuple[int, int]:
+    """The same for entries of several feeds, which are stored in the order given."""
+    seen = seen_entries(session, [(feed.id, entry.entry_key) for feed, entry in found])
     new = edited = 0
-    for entry in entries:
-        known = seen.get(entry.entry_key)
+    for feed, entry in found:
+        known = seen.get((feed.id, entry.entry_key))
         if known is None:
-            seen[entry.entry_key] = _store_new(session, feed, entry, articles, now)
+            seen[feed.id, entry.entry_key] = _store_new(session, feed, entry, articles, now)
             new += 1
         elif known.content_hash != entry.content_hash:
             edited += _store_edit(session, known, entry, articles, now)

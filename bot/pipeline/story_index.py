@@ -12,9 +12,10 @@ import re
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
+from itertools import chain, groupby
 from typing import TypeVar
 
 import snowballstemmer
@@ -47,6 +48,7 @@ class Entry:
     """One indexed article: its words with their weights, and whose story it is.
 
     `numbers` are the figures in its text, `event` where it stands among events (None: the encoder has not read it).
+    `runs` are its words in their order, those of one weight together.
     """
 
     story_id: int
@@ -56,6 +58,11 @@ class Entry:
     signals: frozenset[str] = frozenset()
     numbers: frozenset[str] = frozenset()
     event: Vector | None = None
+    runs: tuple[tuple[float, tuple[str, ...]], ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        by_weight = groupby(self.words, key=self.words.__getitem__)
+        object.__setattr__(self, "runs", tuple((weight, tuple(words)) for weight, words in by_weight))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +82,48 @@ class Work:
     compared: int = 0
 
 
+class _Commonness(dict[str, float]):
+    """Word -> how common it is: 1, the indexed articles that hold it, and a share of the texts counted for good."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._usual = read_counts().holders
+
+    def note(self, word: str, holders: int) -> None:
+        """So many articles of the index hold `word` now."""
+        if holders:
+            self[word] = 1 + holders + USUAL_SHARE * self._usual.get(word, 0)
+        else:
+            self.pop(word, None)
+
+    def __missing__(self, word: str) -> float:
+        return 1 + USUAL_SHARE * self._usual.get(word, 0)
+
+
+class _Rarities(dict[float, float]):
+    """Commonness -> rarity among so many articles. Ten thousand articles are compared, and few values occur."""
+
+    def __init__(self, articles: float) -> None:
+        super().__init__()
+        self._articles = articles
+
+    def __missing__(self, commonness: float) -> float:
+        found = self[commonness] = math.log((1 + self._articles) / commonness) + 0.1
+        return found
+
+
+class _Squares(dict[float, float]):
+    """Commonness -> what a word of one weight adds to the square of a norm."""
+
+    def __init__(self, weight: float, rarities: _Rarities) -> None:
+        super().__init__()
+        self._weight, self._rarities = weight, rarities
+
+    def __missing__(self, commonness: float) -> float:
+        found = self[commonness] = (self._weight * self._rarities[commonness]) ** 2
+        return found
+
+
 class StoryIndex:
     """Articles of stories that are still open. It can be rebuilt from the database at any time and holds no truth."""
 
@@ -85,8 +134,9 @@ class StoryIndex:
         self._holders: dict[str, list[int]] = {}
         self._of_story: dict[int, list[int]] = {}
         self._by_age: list[tuple[datetime, int]] = []
-        self._usual = read_counts()
-        self._rarities: dict[tuple[int, int], float] = {}
+        self._usual_texts = read_counts().texts
+        self._commonness = _Commonness()
+        self._count_anew()
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -95,21 +145,25 @@ class StoryIndex:
         """Index an article; an edited one replaces its former words."""
         self.remove(article_id)
         self._entries[article_id] = entry
-        self._rarities.clear()
+        self._count_anew()
         heapq.heappush(self._by_age, (entry.news_at, article_id))
         _insert(self._of_story, entry.story_id, article_id)
         for word in entry.words:
-            _insert(self._holders, word, article_id)
+            self._commonness.note(word, _insert(self._holders, word, article_id))
 
     def remove(self, article_id: int) -> None:
         """Forget an article; unknown ones are ignored."""
         entry = self._entries.pop(article_id, None)
         if entry is None:
             return
-        self._rarities.clear()
+        self._count_anew()
         _discard(self._of_story, entry.story_id, article_id)
         for word in entry.words:
-            _discard(self._holders, word, article_id)
+            self._commonness.note(word, _discard(self._holders, word, article_id))
+
+    def _count_anew(self) -> None:
+        self._rarities = _Rarities(len(self._entries) + USUAL_SHARE * self._usual_texts)
+        self._squares: dict[float, _Squares] = {}
 
     def forget_before(self, moment: datetime) -> None:
         """Drop articles whose news is older than `moment`."""
@@ -124,7 +178,7 @@ class StoryIndex:
         word. `new.story_id` is not looked at."""
         self.work.lookups += 1
         rarity = {word: self._rarity(word) for word in new.words}
-        norm = self._norm(new.words)
+        norm = self._norm(new)
         matches = [self._match(story_id, new, window, norm) for story_id in self._candidates(rarity)]
         # The lower id wins a tie, so that the same articles in the same order always give the same stories.
         return max(matches, key=lambda match: (match.sure, -match.story_id), default=None)
@@ -167,7 +221,7 @@ class StoryIndex:
     def shared(self, new: Entry, window: timedelta) -> dict[int, Shared]:
         """What `new` has in common with each indexed article within `window`, by the article's id; weights are fitted
         on it."""
-        norm = self._norm(new.words)
+        norm = self._norm(new)
         return {
             article_id: self._shared(new, member, norm)
             for article_id, member in self._entries.items()
@@ -175,7 +229,7 @@ class StoryIndex:
         }
 
     def _shared(self, new: Entry, member: Entry, norm: float) -> Shared:
-        words = math.sqrt(self._cosine(new.words, member.words, norm))
+        words = math.sqrt(self._cosine(new, member, norm))
         event = 0.0 if new.event is None or member.event is None else float(new.event @ member.event)
         return Shared(
             words,
@@ -188,37 +242,44 @@ class StoryIndex:
             hours=abs(new.news_at - member.news_at) / timedelta(hours=1),
         )
 
-    def _cosine(self, new: Mapping[str, float], member: Mapping[str, float], norm: float) -> float:
-        shared = sorted(new.keys() & member.keys())
+    def _cosine(self, new: Entry, member: Entry, norm: float) -> float:
+        ours, theirs = new.words, member.words
+        shared = sorted(ours.keys() & theirs.keys())
         if not shared:
             return 0.0
-        dot = sum(new[word] * member[word] * self._rarity(word) ** 2 for word in shared)
+        dot = sum([ours[word] * theirs[word] * self._rarity(word) ** 2 for word in shared])
         return dot / (norm * self._norm(member))
 
-    def _norm(self, words: Mapping[str, float]) -> float:
-        return math.sqrt(sum((weight * self._rarity(word)) ** 2 for word, weight in words.items()))
+    def _norm(self, entry: Entry) -> float:
+        # Most of a look-up is spent here, so the words are added up without a step of Python for each.
+        common = self._commonness.__getitem__
+        parts = (map(self._squares_at(weight).__getitem__, map(common, words)) for weight, words in entry.runs)
+        return math.sqrt(sum(chain.from_iterable(parts)))
+
+    def _squares_at(self, weight: float) -> _Squares:
+        found = self._squares.get(weight)
+        if found is None:
+            found = self._squares[weight] = _Squares(weight, self._rarities)
+        return found
 
     def _rarity(self, word: str) -> float:
-        held = len(self._holders.get(word, ())), self._usual.holders.get(word, 0)
-        # Ten thousand articles are compared; these numbers take few values, so the logarithm is remembered.
-        known = self._rarities.get(held)
-        if known is None:
-            here, usual = held
-            articles = len(self._entries) + USUAL_SHARE * self._usual.texts
-            known = self._rarities[held] = math.log((1 + articles) / (1 + here + USUAL_SHARE * usual)) + 0.1
-        return known
+        return self._rarities[self._commonness[word]]
 
 
-def _insert(lists: dict[Key, list[int]], key: Key, article_id: int) -> None:
+def _insert(lists: dict[Key, list[int]], key: Key, article_id: int) -> int:
+    """Returns how many there are now."""
     found = lists.setdefault(key, [])
     found.insert(bisect_left(found, article_id), article_id)  # nearly always at the end
+    return len(found)
 
 
-def _discard(lists: dict[Key, list[int]], key: Key, article_id: int) -> None:
+def _discard(lists: dict[Key, list[int]], key: Key, article_id: int) -> int:
+    """Returns how many are left."""
     found = lists[key]
     del found[bisect_left(found, article_id)]
     if not found:
         del lists[key]
+    return len(found)
 
 
 def _differ(ones: frozenset[str], others: frozenset[str]) -> float:

@@ -1,25 +1,27 @@
 """archive -> alerts: articles are stored, gathered and decided by the service's stages, in steps of simulated time.
 
-Reading is the slow part and does not depend on the time, so it is done first, once for however many settings are tried.
+Reading is the slow part and does not depend on the time, so it is done ahead, once for however many settings are tried.
 Nothing is sent: one subscriber with the default choices shows what a chat would have got.
 """
 
 import tempfile
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
 from pathlib import Path
 
+from sqlalchemy import event
 from sqlmodel import Session, col, select
 
 from bot.feeds.entries import parsed_entries
 from bot.feeds.types import ParsedEntry
-from bot.pipeline.classify import Judge, read_new_articles
+from bot.pipeline.classify import Judge, document_of, store_readings
 from bot.pipeline.cluster import gather_stories
 from bot.pipeline.decide import raise_alerts
-from bot.pipeline.store import store_entries
+from bot.pipeline.store import store_found
 from bot.pipeline.story_index import StoryIndex
 from bot.pipeline.tempo import raise_tempo
 from bot.replay.archive import Archive, ArchiveArticle
@@ -27,20 +29,23 @@ from bot.subscribers import level_named
 from classifiers.judgement import Document, Judgement
 from config.schema import Settings
 from models import Alert, Delivery, Feed, Reading, Story, Subscriber, SubscriberState
+from models.article import unread_articles
 from models.database import Database, open_database
-from models.story import stories_to_judge
 
 STEP = timedelta(minutes=30)
 BATCH, GATHERED = 200, 500  # fewer than asked for means that none is left: the question need not be put again
+TOGETHER = 200  # articles lived through in one transaction, since nobody else reads or writes meanwhile
 TEMPO_HOURS = 6
 FOLLOWED = timedelta(days=60)  # long enough for a feed to be of the panel from the first day on
 Tell = Callable[[str, int, int], None]
 Entries = Mapping[str, tuple[ArchiveArticle, ParsedEntry]]
+Step = tuple[datetime, list[tuple[ArchiveArticle, ParsedEntry]]]
 
 
 @dataclass(frozen=True, slots=True)
 class Rang:
-    """One alert of a replay. `told`: a chat with the default level and budget got it; `labels` are its story's."""
+    """One alert of a replay. `told`: a chat with the default level and budget got it; `pair` names the parties, or is
+    empty; `labels` are its story's."""
 
     at: datetime
     kind: str
@@ -48,7 +53,7 @@ class Rang:
     level: int
     score: float
     title: str
-    dyad: str | None
+    pair: str
     rule: str
     told: bool
     labels: tuple[tuple[str | None, int | None], ...] = ()
@@ -67,23 +72,44 @@ class Replayed:
 
 
 class ReadAhead:
-    """A `Judge` that knows every document beforehand."""
+    """A `Judge` that reads every document once, in a thread of its own, ahead of those who ask.
+
+    The classifier mostly computes where Python is not needed, so the stages work meanwhile on what was read before.
+    """
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, str, str], Judgement] = {}
+        self._failed: Exception | None = None
+        self._more = threading.Condition()
 
     def learn(self, judge: Judge, documents: Sequence[Document], tell: Tell) -> None:
-        """Read all documents in batches; the stages then find each by its words."""
-        fresh = [document for document in dict.fromkeys(documents) if _key(document) not in self._known]
-        for start in range(0, len(fresh), BATCH):
-            part = fresh[start : start + BATCH]
-            for document, judgement in zip(part, judge.judge(part), strict=True):
-                self._known[_key(document)] = judgement
-            tell("reading", start + len(part), len(fresh))
+        """Begin to read all documents in batches, in order; the stages then find each by its words."""
+        fresh = list(dict.fromkeys(documents))
+        # Nobody has to wait for it when the program is interrupted.
+        threading.Thread(target=self._learn, args=(judge, fresh, tell), daemon=True).start()
+
+    def _learn(self, judge: Judge, documents: Sequence[Document], tell: Tell) -> None:
+        try:
+            for start in range(0, len(documents), BATCH):
+                part = documents[start : start + BATCH]
+                read = dict(zip(map(_key, part), judge.judge(part), strict=True))
+                with self._more:
+                    self._known |= read
+                    self._more.notify_all()
+                tell("reading", start + len(part), len(documents))
+        except Exception as error:  # noqa: BLE001 - whoever asks is told
+            with self._more:
+                self._failed = error
+                self._more.notify_all()
 
     def judge(self, documents: Sequence[Document]) -> list[Judgement]:
-        """What was learned of each."""
-        return [self._known[_key(document)] for document in documents]
+        """What was read of each; waits for what is not read yet. Raises what the reading raised."""
+        keys = [_key(document) for document in documents]
+        with self._more:
+            self._more.wait_for(lambda: self._failed or all(key in self._known for key in keys))
+            if self._failed is not None:
+                raise self._failed
+            return [self._known[key] for key in keys]
 
 
 def _key(document: Document) -> tuple[str, str, str]:
@@ -92,17 +118,15 @@ def _key(document: Document) -> tuple[str, str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """An archive whose articles were cleaned as feeds' are, and read."""
+    """An archive whose articles were cleaned as feeds' are, and are read or being read."""
 
     archive: Archive
     entries: Entries
     judge: ReadAhead
-    took_s: float = field(compare=False, default=0.0)
 
 
 def prepare(archive: Archive, judge: Judge, tell: Tell) -> Prepared:
-    """Clean and read every article of an archive."""
-    start = time.perf_counter()
+    """Clean every article of an archive, and begin to read them."""
     ahead, entries = ReadAhead(), {}
     for article in archive.articles:
         made = parsed_entries([_raw(article)], article.published + STEP)
@@ -110,7 +134,7 @@ def prepare(archive: Archive, judge: Judge, tell: Tell) -> Prepared:
             entries[made[0].entry_key] = (article, made[0])
     documents = [Document(entry.title, entry.summary, entry.text) for _, entry in entries.values()]
     ahead.learn(judge, documents, tell)
-    return Prepared(archive, entries, ahead, time.perf_counter() - start)
+    return Prepared(archive, entries, ahead)
 
 
 def _raw(article: ArchiveArticle) -> dict[str, object]:
@@ -146,22 +170,47 @@ def _replay(prepared: Prepared, settings: Settings, tell: Tell, database_url: st
         with database.write() as session:
             feeds = _add_feeds(session, {article.source for article, _ in ordered}, first)
             _add_chat(session, settings, first)
-        steps, index = _steps(ordered), StoryIndex()
-        for number, (now, group) in enumerate(steps, 1):
-            _step(database, prepared.judge, settings, index, feeds, group, now)
-            tell("living through", number, len(steps))
-        _fade(database, settings, last + STEP)
+        steps, index, done = _steps(ordered), StoryIndex(), 0
+        for part in _parts(steps):
+            with database.write() as session, _held(session):
+                for now, group in part:
+                    _step(session, prepared.judge, settings, index, feeds, group, now)
+            done += len(part)
+            tell("living through", done, len(steps))
+        with database.write() as session:
+            _fade(session, settings, last + STEP)
         return _look_back(database, prepared, first, last)
     finally:
         database.close()
 
 
-def _steps(
-    ordered: Sequence[tuple[ArchiveArticle, ParsedEntry]],
-) -> list[tuple[datetime, list[tuple[ArchiveArticle, ParsedEntry]]]]:
+def _steps(ordered: Sequence[tuple[ArchiveArticle, ParsedEntry]]) -> list[Step]:
     """Articles by the end of the half hour they were published in."""
     by_end = groupby(ordered, key=lambda pair: _end_of_step(pair[0].published))
     return [(end, list(group)) for end, group in by_end]
+
+
+def _parts(steps: Sequence[Step]) -> Iterator[list[Step]]:
+    """Steps in their order, so many together that they bring in about TOGETHER articles."""
+    part: list[Step] = []
+    articles = 0
+    for step in steps:
+        part.append(step)
+        articles += len(step[1])
+        if articles >= TOGETHER:
+            yield part
+            part, articles = [], 0
+    if part:
+        yield part
+
+
+@contextmanager
+def _held(session: Session) -> Iterator[None]:
+    """Every row that is read or written stays in memory, so that none is made an object, and parsed, twice."""
+    held: list[object] = []
+    for name in ("loaded_as_persistent", "pending_to_persistent"):
+        event.listen(session, name, lambda _session, row: held.append(row))
+    yield
 
 
 def _end_of_step(moment: datetime) -> datetime:
@@ -170,55 +219,50 @@ def _end_of_step(moment: datetime) -> datetime:
 
 
 def _step(
-    database: Database,
+    session: Session,
     judge: Judge,
     settings: Settings,
     index: StoryIndex,
-    feeds: Mapping[str, int],
+    feeds: Mapping[str, Feed],
     group: Iterable[tuple[ArchiveArticle, ParsedEntry]],
     now: datetime,
 ) -> None:
     """What is due by time alone is judged first, at its own moment; then the articles of this step come in."""
-    _fade(database, settings, now - STEP)
-    with database.write() as session:
-        for article, entry in group:
-            feed = session.get_one(Feed, feeds[article.source])
-            store_entries(session, feed, [entry], settings.service.articles, now)
-    while read_new_articles(database, judge, now, BATCH) == BATCH:
+    _fade(session, settings, now - STEP)
+    found = [(feeds[article.source], entry) for article, entry in group]
+    store_found(session, found, settings.service.articles, now)
+    while _read(session, judge, now) == BATCH:
         pass
-    stories = settings.alerts.stories
-    with database.write() as session:
-        while gather_stories(session, index, stories, GATHERED) == GATHERED:
-            pass
-        raise_alerts(session, settings.alerts, now, timezone=settings.digest.timezone)
+    while gather_stories(session, index, settings.alerts.stories, GATHERED) == GATHERED:
+        pass
+    raise_alerts(session, settings.alerts, now, timezone=settings.digest.timezone)
     if now.hour % TEMPO_HOURS == 0:
-        with database.write() as session:
-            raise_tempo(session, settings.alerts, now, settings.digest.timezone)
+        raise_tempo(session, settings.alerts, now, settings.digest.timezone)
 
 
-def _fade(database: Database, settings: Settings, until: datetime) -> None:
+def _read(session: Session, judge: Judge, now: datetime) -> int:
+    """As `read_new_articles` does, in the transaction of the step: what is known beforehand need not be waited for."""
+    waiting = unread_articles(session, BATCH)
+    store_readings(session, waiting, judge.judge([document_of(*row) for row in waiting]), now)
+    return len(waiting)
+
+
+def _fade(session: Session, settings: Settings, until: datetime) -> None:
     """Judge stories whose time comes before `until`, each when it comes."""
-    while True:
-        with database.read() as session:
-            waiting = select(Story.judge_again_at).where(
-                col(Story.judge_again_at).is_not(None), col(Story.judge_again_at) <= until
-            )
-            moment = session.exec(waiting.order_by(col(Story.judge_again_at)).limit(1)).first()
-            if moment is None or not stories_to_judge(session, moment, 1):
-                return
-        with database.write() as session:
-            raise_alerts(session, settings.alerts, moment, timezone=settings.digest.timezone)
+    waiting = select(Story.judge_again_at).where(col(Story.judge_again_at) <= until)
+    first = waiting.order_by(col(Story.judge_again_at)).limit(1)
+    while (moment := session.exec(first).first()) is not None:
+        raise_alerts(session, settings.alerts, moment, timezone=settings.digest.timezone)
 
 
-def _add_feeds(session: Session, sources: Iterable[str], first: datetime) -> dict[str, int]:
+def _add_feeds(session: Session, sources: Iterable[str], first: datetime) -> dict[str, Feed]:
     """One feed a source, which was followed before, so that nothing is backlog."""
     found = {}
     for name in sorted(sources):
         feed = Feed(url=f"archive:{name}", publisher=name, next_fetch_at=first, first_read_at=first - FOLLOWED)
         feed.last_read_at = first
-        session.add(feed)
-        session.flush()
-        found[name] = feed.id
+        found[name] = feed
+    session.add_all(found.values())
     return found
 
 
@@ -242,7 +286,7 @@ def _look_back(database: Database, prepared: Prepared, first: datetime, last: da
                 level=alert.level,
                 score=alert.score,
                 title=str(alert.facts.get("title", "")),
-                dyad=stories[alert.story_id].dyad,
+                pair=" – ".join(alert.facts["dyad"]),
                 rule=alert.rule,
                 told=alert.id in told,
                 labels=tuple(labels.get(alert.story_id, ())),

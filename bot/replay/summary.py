@@ -8,7 +8,7 @@ from statistics import median
 
 from bot.forecast import TOO_MANY_A_DAY
 from bot.replay.engine import Rang, Replayed
-from models import Level
+from models import AlertKind, Level
 
 NOTABLE = 2
 
@@ -27,7 +27,7 @@ class Figures:
     worst: int
     by_level: dict[str, int]
     by_kind: dict[str, int]
-    by_dyad: dict[str, int]
+    by_pair: dict[str, int]
     labelled: int
     notable: int
 
@@ -49,8 +49,8 @@ def figures_of(replayed: Replayed) -> Figures:
         median=median(days.values()),
         worst=max(days.values()),
         by_level=dict(Counter("easing" if a.direction == "deescalation" else Level(a.level).word for a in told)),
-        by_kind=dict(Counter(alert.kind for alert in told)),
-        by_dyad=dict(Counter(alert.dyad or "unknown" for alert in told).most_common(8)),
+        by_kind=dict(Counter(AlertKind(alert.kind).word for alert in told)),
+        by_pair=dict(Counter(alert.pair or "unknown" for alert in told).most_common(8)),
         labelled=len(labelled),
         notable=sum(is_notable(alert) for alert in labelled),
     )

@@ -1,0 +1,38 @@
+"""Codes of parties, pairs and regions in, the names that people read out."""
+
+from collections.abc import Mapping
+from functools import lru_cache
+
+from config.schema import Actors
+
+#: Party code -> its name.
+Names = Mapping[str, str]
+#: Letters that fit into the line above a chart, drawn with the widest pairs there are.
+CHART_WIDTH = 43
+#: What a code of feeds.toml does not say by itself.
+_REGIONS = {"ukraine-russia": "Ukraine and Russia"}
+
+
+@lru_cache(maxsize=4)
+def party_names(actors: Actors) -> Names:
+    """The names of all parties known: those that ship and the admin's own."""
+    from bot.model_shelf import extra_actors
+    from classifiers.actors import Gazetteer
+
+    return Gazetteer(extra_actors(actors)).names
+
+
+def pair_name(dyad: str, names: Names) -> str:
+    """ "RU-UA" -> "Russia – Ukraine"; a party without a name keeps its code."""
+    return " – ".join(names.get(code, code) for code in dyad.split("-"))
+
+
+def chart_title(dyad: str, names: Names, rest: str) -> str:
+    """The pair and `rest` (" since 3 Mar") in one line of a chart: by codes where the names are too long for it."""
+    title = f"{pair_name(dyad, names)}{rest}"
+    return title if len(title) <= CHART_WIDTH else f"{dyad}{rest}"
+
+
+def region_name(region: str) -> str:
+    """ "middle-east" -> "Middle East"."""
+    return _REGIONS.get(region, region.replace("-", " ").title())
