@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifiers.encoder import load_encoder
+from classifiers.event_groups import read_event_groups
+from classifiers.event_map import with_event_map
 from classifiers.export import export
 from classifiers.finetune import EPOCHS, Tuned, fine_tune, in_half_precision, untuned
 from classifiers.heads import COLUMNS
@@ -51,7 +53,7 @@ def tune_encoder(
         logits[held] = tuned.read([texts[int(row)] for row in held])
         if number == 1:
             figures = _cost_of_fewer_bits(tuned, texts, targets, np.intersect1d(held, known))
-    final = tuned_on(known, "encoder")
+    final = with_event_map(tuned_on(known, "encoder"), read_event_groups(), seed)
     export(final, folder)
     HeldOut(keys_of(texts), logits, final.weights, final.intercepts).save(folder)
     return figures

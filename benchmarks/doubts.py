@@ -1,0 +1,84 @@
+"""Labelled texts -> those whose label the encoder finds least likely, read while it had not seen them: to re-read.
+
+    python -m benchmarks doubts [--most 100] [--field direction] [--out FILE]
+
+Labels are fallible, and one that disagrees with all that is like it is worth a second look (Northcutt, Jiang and
+Chuang, "Confident Learning", 2021). Texts of the frozen test are left out: their labels are not to follow the model.
+"""
+
+import argparse
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from rich.table import Table
+from scipy.special import softmax
+
+from benchmarks.measure import console
+from classifiers.artifact import DEFAULT_ARTIFACT
+from classifiers.corpus_files import Labelled, read_corpus, split_of
+from classifiers.encoder import Vectors
+from classifiers.heads import COLUMNS, targets_of
+from classifiers.heldout import HELD_OUT_FILE, HeldOut, keys_of
+from classifiers.labels import DIRECTIONS, STATUSES
+from classifiers.train import SEED
+
+NAMES = {"direction": DIRECTIONS, "status": STATUSES}
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A text, what its label says and what was read instead; `likely` is the chance given to the label, 0-1."""
+
+    text: Labelled
+    label: str
+    read: str
+    likely: float
+
+
+def doubts(field: str, most: int, folder: Path = DEFAULT_ARTIFACT) -> list[Doubt]:
+    """The `most` least likely labels of a field ("direction" or "status"), the least likely first."""
+    known = [text for text in read_corpus().texts if split_of(text.family, SEED) != "test"]
+    logits = dict(_held_out(folder))
+    seen = [
+        (text, logits[key])
+        for text, key in zip(known, map(int, keys_of([t.text for t in known])), strict=True)
+        if key in logits
+    ]
+    texts = [text for text, _ in seen]
+    chances = softmax(np.array([row[COLUMNS[field]] for _, row in seen], dtype=np.float64), axis=1)
+    labels = targets_of(texts)[:, COLUMNS[field]].argmax(axis=1)
+    likely = chances[np.arange(len(texts)), labels]
+    names = NAMES[field]
+    return [
+        Doubt(texts[row], names[labels[row]], names[chances[row].argmax()], float(likely[row]))
+        for row in np.argsort(likely, kind="stable")[:most]
+    ]
+
+
+def _held_out(folder: Path) -> Iterator[tuple[int, Vectors]]:
+    with np.load(folder / HELD_OUT_FILE, allow_pickle=False) as stored:
+        held = HeldOut(*(stored[name] for name in ("keys", "logits", "weights", "intercepts")))
+    yield from zip(map(int, held.keys), held.logits, strict=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--most", type=int, default=40, help="how many")
+    parser.add_argument("--field", choices=sorted(NAMES), default="direction")
+    parser.add_argument("--out", type=Path, help="write them there as JSON Lines, to work through")
+    given = parser.parse_args()
+    found = doubts(given.field, given.most)
+    table = Table("file", "label", "read as", "likely", "text", title=f"Least likely labels: {given.field}")
+    for doubt in found:
+        table.add_row(doubt.text.source, doubt.label, doubt.read, f"{doubt.likely:.3f}", doubt.text.text)
+    console().print(table)
+    if given.out:
+        rows = ({"file": d.text.source, "text": d.text.text, "label": d.label, "read": d.read} for d in found)
+        given.out.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
