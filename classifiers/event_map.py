@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from classifiers.event_groups import Week
 from classifiers.finetune import Tuned
 
-_STEPS = 400
-_WEEKS = 20  # a step: all their events, two headlines each
-_RATE = 1e-3
+_STEPS = 300
+_WEEKS = 40  # a step: all their events, two headlines each
+_RATE = 5e-4
 _SHARPNESS = 20.0  # what likenesses are multiplied by before they compete
 _DROPPED = 0.2
 
