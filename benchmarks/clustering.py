@@ -1,6 +1,6 @@
 """The labelled stories read by the shipped model and gathered by the real stage -> how well stories match events.
 
-    python -m benchmarks clustering [--errors FILE] [--fit] [--count-words]
+    python -m benchmarks clustering [--errors FILE] [--fit] [--count-words] [--crises]
 
 Each headline is stored as an article of its outlet, read by the shipped classifier and gathered by `gather_stories` one
 at a time, in order of time and in five other orders of arrival within each week. What the classifier finds to bear on
@@ -22,7 +22,7 @@ from rich.table import Table
 from sqlmodel import Session, col, delete, select, update
 
 from benchmarks.agreement import b_cubed, pairs
-from benchmarks.labelled_stories import Headline, halves, read_story_set
+from benchmarks.labelled_stories import CRISES, Headline, halves, read_story_set
 from benchmarks.measure import console, progress
 from benchmarks.rival_stories import (
     best_likeness,
@@ -240,6 +240,7 @@ def main() -> None:
     parser.add_argument("--errors", type=Path, help="write what went wrong in the tuning half to this file")
     parser.add_argument("--fit", action="store_true", help="fit the weights of likeness.py anew and print them")
     parser.add_argument("--count-words", action="store_true", help=f"write {COUNTED.name} anew from the corpus")
+    parser.add_argument("--crises", action="store_true", help="measure on many short crises that nothing was fitted on")
     given = parser.parse_args()
     if given.count_words:
         write_counts(words_of_corpus())
@@ -248,6 +249,9 @@ def main() -> None:
     tuning, test = halves(headlines)
     if given.fit:
         fit(tuning)
+        return
+    if given.crises:
+        measure("Crises", read_story_set(CRISES), tuning, given.errors)
         return
     measure("Tuning half", tuning, tuning, given.errors)
     measure("Test half", test, tuning, None)

@@ -12,8 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifiers.encoder import load_encoder
-from classifiers.event_groups import read_event_groups
-from classifiers.event_map import with_event_map
 from classifiers.export import export
 from classifiers.finetune import EPOCHS, Tuned, fine_tune, in_half_precision, untuned
 from classifiers.heads import COLUMNS
@@ -53,7 +51,7 @@ def tune_encoder(
         logits[held] = tuned.read([texts[int(row)] for row in held])
         if number == 1:
             figures = _cost_of_fewer_bits(tuned, texts, targets, np.intersect1d(held, known))
-    final = with_event_map(tuned_on(known, "encoder"), read_event_groups(), seed)
+    final = tuned_on(known, "encoder")
     export(final, folder)
     HeldOut(keys_of(texts), logits, final.weights, final.intercepts).save(folder)
     return figures

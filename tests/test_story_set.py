@@ -3,11 +3,12 @@
 import re
 from collections import Counter, defaultdict
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 
 from benchmarks.agreement import b_cubed, pairs
-from benchmarks.labelled_stories import STORY_SET, Headline, groups_of, halves, read_story_set
+from benchmarks.labelled_stories import CRISES, STORY_SET, Headline, groups_of, halves, read_story_set
 from benchmarks.measure import read_jsonl
 
 HEADLINES = read_story_set()
@@ -104,3 +105,16 @@ def test_agreement_is_as_defined(
     by_article, by_pair = b_cubed("aabb", stories), pairs("aabb", stories)
     assert (by_article.precision, by_article.recall) == pytest.approx((precision, recall))
     assert (by_pair.precision, by_pair.recall) == pytest.approx((pair_precision, pair_recall))
+
+
+def test_the_crises_have_the_same_form_meet_in_no_window_and_share_no_headline_with_the_stories() -> None:
+    crises = read_story_set(CRISES)
+    measured = {plain(one.title) for one in HEADLINES}
+    assert [one.title for one in crises if plain(one.title) in measured] == []
+    times = defaultdict(list)
+    for one in crises:
+        times[one.week].append(one.published)
+    spans = sorted((min(at), max(at)) for at in times.values())
+    assert all(start - end > timedelta(hours=72) for (_, end), (start, _) in pairwise(spans))
+    events = {one.story: one.week for one in crises}
+    assert [one.story for one in crises if one.near and events[one.near] != one.week] == []

@@ -48,8 +48,8 @@ class Weights:
         return sum(map(mul, self.shared, shared), self.start)
 
 
-WITH_VECTORS = Weights(-3.26, Shared(3.95, 6.47, 2.08, 1.54, -1.45, -0.74, 0.36, -0.12))
-WITHOUT_VECTORS = Weights(-1.55, Shared(7.45, 0.0, 0.0, 2.17, -1.42, -1.19, 0.21, -0.13))
+WITH_VECTORS = Weights(-3.31, Shared(4.05, 6.81, 2.14, 1.51, -1.46, -0.70, 0.32, -0.13))
+WITHOUT_VECTORS = Weights(-1.56, Shared(7.58, 0.0, 0.0, 2.23, -1.39, -1.13, 0.18, -0.13))
 
 
 def probability(log_odds: float) -> float:
