@@ -90,7 +90,7 @@ def contested_of(sentences: Sequence[Spoken], speakers: Sequence[str], claims: S
 
 
 def opposed(affirmed: Iterable[tuple[str, str, str]]) -> list[str]:
-    """(signal, claimant, whose act) -> both signals of each pair of opposites that two claimants affirm of one party."""
+    """(signal, claimant, whose act) -> both signals of each pair of opposites that two affirm of one party."""
     said = set(affirmed)
     return [
         signal

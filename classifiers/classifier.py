@@ -20,7 +20,7 @@ from classifiers.heads import Readings, quiet_readings
 from classifiers.judgement import ActorEntry, Document, Evidence, Judgement
 from classifiers.labels import DIRECTIONS, LIKELY_SIGNAL, POLES, SIGNALS, STATUSES, severity_of
 from classifiers.language import ENGLISH, language_of
-from classifiers.passages import Passage, passages_of
+from classifiers.passages import Passage, is_roundup, passages_of
 from classifiers.speech import parts_of
 
 __all__ = ["DEFAULT_ARTIFACT", "Classifier", "load_classifier"]
@@ -92,12 +92,13 @@ class Classifier:
         for passages in documents:
             rows = slice(start, start + len(passages))
             start += len(passages)
-            shares = self._parts.combiner.shares(scores[rows]) if passages else np.zeros((0, len(POLES)))
+            here = _of_most(scores[rows]) if is_roundup(passages) else scores[rows]
+            shares = self._parts.combiner.shares(here) if passages else np.zeros((0, len(POLES)))
             out.append(_Read(passages, readings[rows], shares, events[rows]))
         return out
 
     def _spoken(self, documents: Sequence[_Read]) -> list[list[Spoken]]:
-        """What may be claims, document by document: sentences, and those of two speakers in parts read by themselves."""
+        """What may be claims, document by document: sentences, and those of two speakers in parts, read apart."""
         cuts = [self._cuts(read.passages) for read in documents]
         parts = [part for cut in cuts for some in cut.values() for part in some]
         readings = self.sentence_readings(parts) if parts else quiet_readings(0)
@@ -166,6 +167,12 @@ def load_classifier(artifact: Path = DEFAULT_ARTIFACT, extra_actors: Sequence[Ac
 
 def _fields(readings: Readings) -> list[tuple[str, Floats]]:
     return [(name, getattr(readings, name)) for name in ("direction", "levels", "status", "signals")]
+
+
+def _of_most(scores: Floats) -> Floats:
+    """Sentence scores of a round-up (sentences x poles), none higher than what more than half of them reach."""
+    reached = np.sort(scores, axis=0)[::-1][len(scores) // 2]
+    return np.asarray(np.minimum(scores, reached))
 
 
 def _event(rows: Floats32) -> bytes:

@@ -50,7 +50,7 @@ class Evidence:
 class Claim:
     """Who says it: a party affirms or denies the event that `signal` names.
 
-    `sentence` is the part of the sentence that is this party's; `about` names the party whose act it is, as far as known.
+    `sentence` is the part of the sentence that is this party's; `about` names the party whose act it is.
     """
 
     claimant: str

@@ -8,6 +8,7 @@ sentence calls him ("residents").
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from classifiers.actors import Gazetteer, Mention
 
@@ -63,8 +64,8 @@ _GROUP = re.compile(
 )
 _PEOPLE = re.compile(
     r"\b(?:residents|villagers|witnesses|eyewitnesses|survivors|farmers|fishermen|refugees|monitors|observers|"
-    r"analysts|experts|rights workers|border guards|locals|people|researchers|investigators|aid workers|doctors|activists|hackers|opposition|diplomats|"
-    r"western officials|Amnesty International|Human Rights Watch|Microsoft)\b",
+    r"analysts|experts|rights workers|border guards|locals|people|researchers|investigators|aid workers|doctors|"
+    r"activists|hackers|opposition|diplomats|western officials|Amnesty International|Human Rights Watch|Microsoft)\b",
     re.IGNORECASE,
 )
 _PERSON = re.compile(r"(?<=[a-z.] )[A-Z][a-zà-ž]{2,20}(?:-[A-Z]?[a-z]{2,20})?(?=[,\s]|$)")
@@ -132,7 +133,7 @@ def parts_of(text: str, mentions: Sequence[Mention]) -> tuple[str, ...]:
     verbs = list(_spoken(text, mentions, Heard()))
     parts = []
     start = 0
-    for (_, end, name), (subject, _, following) in zip(verbs, verbs[1:], strict=False):
+    for (_, end, name), (subject, _, following) in pairwise(verbs):
         if name == following or len(parts) == MOST_PARTS - 1:
             continue
         cut = _last_cut(text, end, subject)
@@ -153,7 +154,7 @@ def subject_of(text: str, mentions: Sequence[Mention], speaker: str, matter: str
 
 
 def _spoken(text: str, mentions: Sequence[Mention], heard: Heard) -> Iterable[tuple[int, int, str]]:
-    """Where a speech verb and its subject begin, where they end, and who that is; verbs of nobody known are left out."""
+    """Where a speech verb and its subject begin and end, and who that is; verbs of nobody known are left out."""
     for verb in _SPEAKS.finditer(text):
         start, end, name = _subject(text, verb, mentions, heard)
         if name:
@@ -186,26 +187,34 @@ def _named(text: str, start: int, end: int, mentions: Sequence[Mention], heard: 
     words = text[start:end]
     here = [mention for mention in mentions if start <= mention.start < end]
     named = next((mention.actor.name for mention in here if not mention.venue), "")
-    if named:
-        heard.meet(words, named)
-        return named
-    if known := heard.known(words):
-        return known
-    collective = next((name for name, pattern in _COLLECTIVES if pattern.search(words)), "")
-    if collective:
-        return collective
-    if _GROUP.search(words):
-        return heard.group or _GROUP.search(words).group().casefold().removeprefix("the ")  # type: ignore[union-attr]
-    if people := _PEOPLE.search(words):
-        return people.group() if people.group().istitle() and " " in people.group() else people.group().casefold()
-    if here and not _OWN.search(words):
-        return here[0].actor.name
-    if not _ROLE.search(words):
-        return ""
-    meant = _leading(text, mentions, start) or heard.speaker or heard.party
+    described = "" if named else heard.known(words) or _described(words, heard)
+    if described:
+        return described
+    meant = named or _by_role(words, here, heard, _leading(text, mentions, start))
     if meant:
         heard.meet(words, meant)
     return meant
+
+
+def _by_role(words: str, here: Sequence[Mention], heard: Heard, leading: str) -> str:
+    """The party of a ministry "in Baku", or that a role without a name means: the sentence's own, or the last one."""
+    if here and not _OWN.search(words):
+        return here[0].actor.name
+    return leading or heard.speaker or heard.party if _ROLE.search(words) else ""
+
+
+def _described(words: str, heard: Heard) -> str:
+    """A speaker who is named by what he is: an alliance, the armed group of this article, or people of no party."""
+    collective = next((name for name, pattern in _COLLECTIVES if pattern.search(words)), "")
+    if collective:
+        return collective
+    if group := _GROUP.search(words):
+        return heard.group or group.group().casefold().removeprefix("the ")
+    people = _PEOPLE.search(words)
+    if not people:
+        return ""
+    found = people.group()
+    return found if found.istitle() and " " in found else found.casefold()
 
 
 def _leading(text: str, mentions: Sequence[Mention], end: int = 600) -> str:

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from classifiers.actors import Gazetteer
-from classifiers.claims import Spoken, claims_of, contested_of, opposed, speakers_of
+from classifiers.claims import Spoken, claims_of, contested_of, speakers_of
 from classifiers.classifier import Classifier, load_classifier
 from classifiers.combiner import Combiner, Mix, Scale
 from classifiers.heads import Readings
 from classifiers.judgement import ActorEntry, Document, Judgement
 from classifiers.labels import CUTS, SIGNALS
 from classifiers.score import BATCH, BadLine, ScoredLine, score_lines
-from classifiers.speech import Heard, claimant_of, parts_of
+from classifiers.speech import Heard, claimant_of
 
 INVASION = Document("Russian troops cross into Ukraine, missiles hit Kyiv")
 

@@ -150,7 +150,7 @@ def stances(readings: Sequence[Reading]) -> dict[str, dict[str, str]]:
 
 
 def _affirmed(readings: Sequence[Reading], sides: Mapping[str, Mapping[str, str]]) -> Iterable[tuple[str, str, str]]:
-    """Signal, claimant and whose act it is, of what a party affirms on balance; readings of old models do not say whose."""
+    """Signal, claimant and whose act it is, of what a party affirms on balance; old readings do not say whose."""
     for reading in readings:
         for claim in reading.claims:
             signal, claimant = claim["signal"], claim["claimant"]
