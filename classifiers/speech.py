@@ -15,10 +15,10 @@ from classifiers.actors import Gazetteer, Mention
 _SPEAKS = re.compile(
     r"\b(?:sa(?:id|ys?)|t(?:old|ells?)|announce[sd]?|claim(?:s|ed)?|insist(?:s|ed)?|confirm(?:s|ed)?|report(?:s|ed)|"
     r"alleg(?:es?|ed)|accus(?:es?|ed)|blam(?:es?|ed)|warn(?:s|ed)?|vow(?:s|ed)?|pledg(?:es?|ed)|promis(?:es?|ed)|"
-    r"declar(?:es?|ed)|assert(?:s|ed)|maintain(?:s|ed)?|admit(?:s|ted)?|acknowledg(?:es?|ed)|stat(?:es|ed)|add(?:s|ed)|"
-    r"charg(?:es|ed)|call(?:s|ed)?(?! off| forward| up| in\b)|boast(?:s|ed)|repeat(?:s|ed)|describ(?:es?|ed)|"
+    r"declar(?:es?|ed)|assert(?:s|ed)|maintain(?:s|ed)?|admit(?:s|ted)?|acknowledg(?:es?|ed)|stat(?:es that|ed)|"
+    r"add(?:s|ed)|charg(?:es|ed)|call(?:s|ed)?(?! off| forward| up| in\b)|boast(?:s|ed)|repeat(?:s|ed)|describ(?:es?|ed)|"
     r"complain(?:s|ed)|sees?|saw no|wr(?:ote|ites?)|argu(?:es|ed)|contend(?:s|ed)|suggest(?:s|ed)|swore|swears?|"
-    r"urg(?:es?|ed)|answer(?:s|ed)(?! at| with)|repl(?:ies|ied)|demand(?:s|ed)|ask(?:s|ed)|offer(?:s|ed)|"
+    r"urg(?:es?|ed)|answer(?:s|ed)(?! at| with)|repl(?:ies|ied)|offer(?:s|ed)|"
     r"condemn(?:s|ed)?|denounc(?:es?|ed)|voic(?:es|ed)|regret(?:s|ted)|express(?:es|ed)|growl(?:s|ed)|"
     r"estimat(?:es|ed)|explain(?:s|ed)|retort(?:s|ed)|scoff(?:s|ed)|not(?:es|ed)|remark(?:s|ed)|indicat(?:es|ed)|"
     r"continued|w(?:ent|ould go) on|goes on|sp(?:oke|eaks?) of|puts? (?:[\w']+ ){1,4}at|proclaim(?:s|ed)|"
@@ -28,13 +28,14 @@ _SPEAKS = re.compile(
     r"proposes?|wants?|deplores?|counsels?|accuse|recalled(?=[,.])|"
     r"(?:say|claim|insist|accus|add|alleg|warn)ing|"
     r"den(?:y|ies|ied)|reject(?:s|ed)?|dismiss(?:es|ed)?|disput(?:es?|ed)|refut(?:es?|ed)|contradict(?:s|ed)?|"
-    r"refus(?:es?|ed)|rul(?:es?|ed) out|disown(?:s|ed)?|disavow(?:s|ed)?)\b"
+    r"refus(?:es?|ed)|rul(?:es?|ed) out|disown(?:s|ed)?|disavow(?:s|ed)?)\b",
+    re.IGNORECASE,
 )
 _PASSIVE = re.compile(r"\b(?:is|are|was|were|be|been|being)\s+(?:\w+ly\s+|also\s+|already\s+)?$")
 _BY = re.compile(r"\s+(?:[\w']+\s+){0,4}?by\b")
 _ACCORDING = re.compile(
-    r"\b(?:according to|in the words of|in the view of|by the (?:count|account) of|"
-    r"by(?= [A-Z][\w.]{1,20}(?: [A-Z]\w{1,20})?'s (?:own )?(?:count|account|version))\b)"
+    r"\b(?:[Aa]ccording to|[Ii]n the (?:words|view) of|[Bb]y the (?:count|account) of|"
+    r"[Bb]y(?= [A-Z][\w.]{1,20}(?: [A-Z]\w{1,20})?'s (?:own )?(?:count|account|version))\b)"
 )
 _COLON = re.compile(r"^[^:,\"“]{2,40}:\s")
 _CLAUSE = re.compile(r"[,;:\"“”()]|\bthat\b|\bwhile\b|\bbut\b|\band\b|\bwhat\b")
@@ -257,8 +258,9 @@ def _pause(text: str, start: int) -> int:
 
 
 def _last_cut(text: str, start: int, end: int) -> re.Match[str] | None:
-    """The last place between two speakers where a sentence may be cut."""
-    return max(_SPLIT.finditer(text, start, min(len(text), end + 2)), key=lambda cut: cut.start(), default=None)
+    """Where a sentence may be cut between two speakers: at the last semicolon, else at the last of the others."""
+    cuts = _SPLIT.finditer(text, start, min(len(text), end + 2))
+    return max(cuts, key=lambda cut: (cut.group()[0] == ";", cut.start()), default=None)
 
 
 def _long_enough(part: str) -> bool:
