@@ -6,12 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.claims import count, same_party
 from classifiers.actors import Gazetteer
 from classifiers.claims import Spoken, claims_of, contested_of, opposed, speakers_of
 from classifiers.classifier import Classifier, load_classifier
+from classifiers.corpus_files import LabelledArticle
 from classifiers.judgement import Document, Judgement
 from classifiers.labels import OPPOSITES, SIGNALS
-from classifiers.speech import Heard, claimant_of, parts_of, speakers_in, subject_of
+from classifiers.speech import MOST_PARTS, Heard, claimant_of, parts_of, speakers_in, subject_of
 
 
 @pytest.fixture(scope="module")
@@ -90,11 +92,11 @@ def test_a_sentence_is_cut_only_where_somebody_else_begins_to_speak(
 
 
 @given(st.lists(st.sampled_from(["Iran", "says", "denies", ";", ",", " but ", "NATO", "it", "the", '"']), max_size=60))
-@settings(deadline=None)
-def test_parts_are_few_and_stand_in_the_sentence(words: list[str]) -> None:
+@settings(deadline=None, max_examples=50)
+def test_parts_are_few_and_stand_in_the_sentence(gazetteer: Gazetteer, words: list[str]) -> None:
     text = " ".join(words)
-    parts = parts_of(text, Gazetteer().find(text)) if len(words) < 5 else (text,)
-    assert 1 <= len(parts) <= 3
+    parts = parts_of(text, gazetteer.find(text))
+    assert 1 <= len(parts) <= MOST_PARTS
     assert all(part in text for part in parts)
 
 
@@ -192,3 +194,23 @@ def test_two_who_agree_are_not_contested(classifier: Classifier) -> None:
 def test_a_claim_is_of_the_part_of_the_sentence_that_is_its_speakers(classifier: Classifier) -> None:
     judged = judge(classifier, "Haiti says Dominican patrol crossed the river; Santo Domingo says it stood still")
     assert [claim.sentence for claim in judged.claims][:1] == ["Haiti says Dominican patrol crossed the river"]
+
+
+def test_names_of_one_party_are_the_same_to_the_benchmark(gazetteer: Gazetteer) -> None:
+    assert same_party("Russia", "Soviet Union", gazetteer)
+    assert same_party("residents", "Residents", gazetteer)
+    assert not same_party("Sudan", "South Sudan", gazetteer)
+
+
+def test_the_benchmark_counts_what_is_right_wrong_missed_and_spurious(
+    classifier: Classifier, gazetteer: Gazetteer
+) -> None:
+    label = {"signals": ["troop_withdrawal"], "claimant": "Russia", "stance": "affirm"}
+    labels = (
+        {"text": "Russia said its troops were leaving Belarus.", **label},
+        {"text": "NATO said more troops were arriving in Belarus.", "signals": ["troop_buildup"]},
+    )
+    article = LabelledArticle("Rain in Minsk", tuple(x["text"] for x in labels), 0, 0, ("ceasefire",), "", labels)
+    tally = count([article], [judge(classifier, article.title, "\n".join(article.sentences))], gazetteer)
+    assert (tally.claims, tally.found, tally.all_right, tally.spurious) == (1, 1, 1, 1)
+    assert (tally.contested_right, tally.contested_missed) == (0, 1)
