@@ -58,7 +58,7 @@ class Classifier:
         english = [index for index, language in enumerate(languages) if language == ENGLISH]
         read = self._read([passages_of(documents[index]) for index in english])
         spoken = self._spoken(read)
-        judged = {index: self._judgement(*each) for index, *each in zip(english, read, spoken, strict=True)}
+        judged = {index: self._judgement(one, said) for index, one, said in zip(english, read, spoken, strict=True)}
         return [judged.get(index) or self._unread(language) for index, language in enumerate(languages)]
 
     def sentence_readings(self, texts: Sequence[str]) -> Readings:
