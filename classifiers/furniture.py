@@ -15,6 +15,7 @@ _CREDIT = re.compile(
     rf"\((?:[^()]{{0,60}}/)?{_AGENCY}(?: Photo| Images?| Wire| video)?(?:/| via )[^()]{{0,80}}\)|"
     r"\([^()]{0,40}\b(?:Photo|Image|Picture|Handout|Photograph)\b(?: by| via|:)?[^()]{0,80}\)|"
     rf"\([^()]{{2,60}}(?:/| via ){_AGENCY}[^()]{{0,30}}\)|"
+    rf"\[[^\[\]]{{2,60}}(?:/| via ){_AGENCY}[^\[\]]{{0,30}}\]|"
     r"\bReuters/[A-Z][\w.'’-]{0,30} [A-Z][\w.'’-]{1,30}(?:/[\w .]{2,30}$)?|"
     r"\b(?:REUTERS|AP Photo|EPA|AFP)\s?/\s?[A-Z][\w.'’-]{0,30}(?: [A-Z][\w.'’-]{1,30})?(?:/[\w .]{2,30}$)?|"
     rf"\b[A-Z][\w.'’-]{{1,20}} [A-Z][\w.'’-]{{1,20}}/{_AGENCY}\b(?: via Getty Images)?(?=[.\s]*$)|"
@@ -28,7 +29,8 @@ _CAPTION = re.compile(
 )
 _LISTING = (
     r"(?:more (?:top )?(?:stories|news|headlines|coverage)|(?:today'?s )?top (?:stories|headlines)|most (?:read|viewed|"
-    r"popular|watched)|trending(?: now)?|you (?:may|might) also (?:like|be interested in)|related (?:stories|articles|"
+    r"popular|watched)|also on [\w ]{2,20}|"
+    r"trending(?: now)?|you (?:may|might) also (?:like|be interested in)|related (?:stories|articles|"
     r"news|coverage|content|topics|links)|recommended(?: for you| stories| reading)|editors?['’]?s? picks?|"
     r"don['’]?t miss|more from [\w ]{2,30}|in other news|other stories|also in the news|elsewhere in the news|"
     r"what else is happening|popular (?:now|stories)|latest (?:news|headlines|stories))"

@@ -32,6 +32,7 @@ CAPTIONS = {
     "agency and Getty": "Smoke rises over Beirut after Israeli strikes. Anwar Name/AFP via Getty Images",
     "photo by": "Soldiers load shells near Bakhmut on Monday. (Photo by Ann Name/Getty Images)",
     "two sentences": f"{TANKS} Thousands of soldiers were sent there. (AP Photo/Alexei Name)",
+    "in brackets": "Israeli soldiers shell Gaza from the border [Amir Name/Reuters]",
     "in this photo": "In this photo released by the ministry, warships fire missiles in the Black Sea.",
 }
 
@@ -68,6 +69,7 @@ LISTINGS = [
     "Most read: Russia invades Ukraine",
     "You may also like: North Korea tests a bomb",
     "Top stories - Iran attacks Israel with missiles",
+    "Also on this site: Rockets hit Haifa",
     "Related stories: Tanks roll into Khartoum",
     "Read also: Tanks roll into the capital of Sudan",
     "Watch: Missiles hit a market in Kharkiv",
