@@ -33,6 +33,7 @@ BENCHMARKS = (
     Benchmark("errors", "hours of a Bot API that errs at random: how deliveries end, and whether that is true"),
     Benchmark("second_reader", "how well a second reader's labels agree with the corpus: Cohen's kappa of each field"),
     Benchmark("doubts", "labels of the corpus that the encoder finds least likely, to be read again"),
+    Benchmark("claims", "claims and disputes in the labelled articles: found, right, spurious, missed"),
     Benchmark("events", "how well stories match the events of the bundled month (docs/decisions/0002-stories.md)"),
     Benchmark("clustering", "how well stories match labelled events of many crises, beside simpler rules"),
     Benchmark("stories", "time to find an article's story, as the window fills and as the archive grows"),

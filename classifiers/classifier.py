@@ -5,6 +5,7 @@ passages -> gate -> features -> heads -> combiner -> judgement
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -19,13 +20,15 @@ from classifiers.heads import Readings, quiet_readings
 from classifiers.judgement import ActorEntry, Document, Evidence, Judgement
 from classifiers.labels import DIRECTIONS, LIKELY_SIGNAL, POLES, SIGNALS, STATUSES, severity_of
 from classifiers.language import ENGLISH, language_of
-from classifiers.passages import Passage, passages_of
+from classifiers.passages import Passage, is_roundup, passages_of
+from classifiers.speech import parts_of
 
 __all__ = ["DEFAULT_ARTIFACT", "Classifier", "load_classifier"]
 
 _PLACE_WEIGHTS = {"title": 3.0, "lead": 2.0, "body": 1.0}
 _MOST_EVIDENCE = 3
 _LEAST_EVIDENCE = 2.0
+_MOST_CUT = 8  # sentences of one document that are read once more in parts
 _OPENING = 3  # sentences that say which event it is about, the title among them
 Floats32 = NDArray[np.float32]
 
@@ -54,7 +57,8 @@ class Classifier:
         languages = [language_of(f"{document.title}. {document.summary or document.text}") for document in documents]
         english = [index for index, language in enumerate(languages) if language == ENGLISH]
         read = self._read([passages_of(documents[index]) for index in english])
-        judged = {index: self._judgement(each) for index, each in zip(english, read, strict=True)}
+        spoken = self._spoken(read)
+        judged = {index: self._judgement(one, said) for index, one, said in zip(english, read, spoken, strict=True)}
         return [judged.get(index) or self._unread(language) for index, language in enumerate(languages)]
 
     def sentence_readings(self, texts: Sequence[str]) -> Readings:
@@ -88,17 +92,41 @@ class Classifier:
         for passages in documents:
             rows = slice(start, start + len(passages))
             start += len(passages)
-            shares = self._parts.combiner.shares(scores[rows]) if passages else np.zeros((0, len(POLES)))
+            here = _of_most(scores[rows]) if is_roundup(passages) else scores[rows]
+            shares = self._parts.combiner.shares(here) if passages else np.zeros((0, len(POLES)))
             out.append(_Read(passages, readings[rows], shares, events[rows]))
         return out
 
-    def _judgement(self, read: _Read) -> Judgement:
+    def _spoken(self, documents: Sequence[_Read]) -> list[list[Spoken]]:
+        """What may be claims, document by document: sentences, and those of two speakers in parts, read apart."""
+        cuts = [self._cuts(read.passages) for read in documents]
+        parts = [part for cut in cuts for some in cut.values() for part in some]
+        readings = self.sentence_readings(parts) if parts else quiet_readings(0)
+        apart = iter(_as_spoken(parts, readings))
+        out = []
+        for read, cut in zip(documents, cuts, strict=True):
+            wholes = _as_spoken([passage.text for passage in read.passages], read.readings)
+            out.append(
+                [
+                    one
+                    for at, whole in enumerate(wholes)
+                    for one in ([next(apart).within(whole) for _ in cut[at]] if at in cut else [whole])
+                ]
+            )
+        return out
+
+    def _cuts(self, passages: Sequence[Passage]) -> dict[int, tuple[str, ...]]:
+        """The parts of the first passages in which two speak, by place."""
+        found = ((at, parts_of(each.text, self._gazetteer.find(each.text))) for at, each in enumerate(passages))
+        return dict(islice(((at, parts) for at, parts in found if len(parts) > 1), _MOST_CUT))
+
+    def _judgement(self, read: _Read, spoken: Sequence[Spoken]) -> Judgement:
         if not read.passages:
             return self._unread(ENGLISH)
         scores = read.shares.sum(axis=0)
         weights = _salience(read.shares)
-        spoken = _spoken(read)
         speakers = speakers_of(spoken, self._gazetteer)
+        claims = claims_of(spoken, speakers, self._gazetteer)
         actors, dyad = self._gazetteer.actors_of((p.text, _PLACE_WEIGHTS[p.place]) for p in read.passages)
         return Judgement(
             escalation=round(float(scores[0]), 1),
@@ -110,8 +138,8 @@ class Classifier:
             evidence=_evidence(read),
             actors=actors,
             dyad=dyad,
-            claims=claims_of(spoken, speakers),
-            contested=contested_of(spoken, speakers),
+            claims=claims,
+            contested=contested_of(spoken, speakers, claims),
             event=_event(read.events[:_OPENING]),
             language=ENGLISH,
             model=self.version,
@@ -141,6 +169,12 @@ def _fields(readings: Readings) -> list[tuple[str, Floats]]:
     return [(name, getattr(readings, name)) for name in ("direction", "levels", "status", "signals")]
 
 
+def _of_most(scores: Floats) -> Floats:
+    """Sentence scores of a round-up (sentences x poles), none higher than what more than half of them reach."""
+    reached = np.sort(scores, axis=0)[::-1][len(scores) // 2]
+    return np.asarray(np.minimum(scores, reached))
+
+
 def _event(rows: Floats32) -> bytes:
     """The middle of some sentences' places among events, as a Judgement keeps it."""
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
@@ -160,12 +194,12 @@ def _probabilities(names: tuple[str, ...], values: Floats) -> dict[str, float]:
     return {name: round(float(value), 4) for name, value in zip(names, values, strict=True)}
 
 
-def _spoken(read: _Read) -> list[Spoken]:
-    denied = read.readings.status[:, STATUSES.index("denied")]
+def _as_spoken(texts: Sequence[str], readings: Readings) -> list[Spoken]:
+    denied = readings.status[:, STATUSES.index("denied")]
     out = []
-    for passage, row, denial in zip(read.passages, read.readings.signals, denied, strict=True):
+    for text, row, denial in zip(texts, readings.signals, denied, strict=True):
         best = np.argsort(-row, kind="stable")[:3]
-        out.append(Spoken(passage.text, tuple((SIGNALS[i], float(row[i])) for i in best), float(denial)))
+        out.append(Spoken(text, tuple((SIGNALS[i], float(row[i])) for i in best), float(denial)))
     return out
 
 

@@ -48,12 +48,16 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Who says it: a party affirms or denies the event that `signal` names."""
+    """Who says it: a party affirms or denies the event that `signal` names.
+
+    `sentence` is the part of the sentence that is this party's; `about` names the party whose act it is.
+    """
 
     claimant: str
     signal: str
     stance: Stance
     sentence: str
+    about: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +102,13 @@ class Judgement:
             "actors": [{"code": a.code, "name": a.name} for a in self.actors],
             "dyad": list(self.dyad) if self.dyad else None,
             "claims": [
-                {"claimant": c.claimant, "signal": c.signal, "stance": c.stance, "sentence": c.sentence}
+                {
+                    "claimant": c.claimant,
+                    "signal": c.signal,
+                    "stance": c.stance,
+                    "sentence": c.sentence,
+                    "about": c.about,
+                }
                 for c in self.claims
             ],
             "contested": list(self.contested),

@@ -15,6 +15,13 @@ DIRECTIONS: tuple[str, ...] = get_args(Direction)
 STATUSES: tuple[str, ...] = get_args(Status)
 POLES: tuple[str, ...] = ("escalation", "deescalation")
 LEVELS: tuple[int, ...] = (1, 2, 3)
+OPPOSITES: tuple[tuple[str, str], ...] = (
+    ("troop_buildup", "troop_withdrawal"),
+    ("armed_attack", "ceasefire"),
+    ("sanctions", "sanctions_relief"),
+    ("diplomatic_rupture", "diplomatic_restoration"),
+)
+"""Signals of which one party's forces or government can do only one: who affirms the other contradicts."""
 
 ANCHORS: tuple[float, ...] = (0.0, 25.0, 55.0, 85.0)
 """Score of a typical text of severity 0, 1, 2, 3 (codebook, "Severity")."""

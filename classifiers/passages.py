@@ -1,10 +1,16 @@
-"""Document -> the title and sentences worth reading, in order, without outlet names, datelines and page furniture."""
+"""Document -> the title and sentences worth reading, in order, without outlet names, datelines and page furniture.
+
+Lines are cleaned whole (furniture.py), then split into sentences; a title may tell of several things (roundups.py).
+"""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from classifiers.furniture import is_caption, story_lines
 from classifiers.judgement import Document
+from classifiers.roundups import told
 
 Place = Literal["title", "lead", "body"]
 
@@ -50,7 +56,8 @@ _FURNITURE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """One text that is read by itself: the title, the first sentence after it (lead), or a sentence of the body."""
+    """One text that is read by itself: the title or an item of it, the first sentence after it (lead), or one of the
+    body."""
 
     text: str
     place: Place
@@ -82,7 +89,7 @@ def _names_outlet(tail: str, mark: str, source: str) -> bool:
 
 def is_furniture(sentence: str) -> bool:
     """Whether a sentence belongs to the page and not to the story: sign-up lines, captions, credits, links."""
-    return bool(_FURNITURE.search(sentence)) or not re.search(r"\w{2,}\W+\w+\W+\w+", sentence)
+    return bool(_FURNITURE.search(sentence)) or is_caption(sentence) or not re.search(r"\w{2,}\W+\w+\W+\w+", sentence)
 
 
 def sentences_of(text: str) -> list[str]:
@@ -90,8 +97,8 @@ def sentences_of(text: str) -> list[str]:
     from sentencex import segment
 
     out: list[str] = []
-    for line in well_formed(text[:_MOST_TEXT]).splitlines():
-        for piece in segment("en", _SPACE.sub(" ", line)) if line.strip() else ():
+    for line in story_lines(well_formed(text[:_MOST_TEXT])):
+        for piece in segment("en", line):
             sentence = _DATELINE.sub("", piece.strip())[:_MOST_SENTENCE].strip()
             if not is_furniture(sentence):
                 out.append(sentence)
@@ -101,8 +108,8 @@ def sentences_of(text: str) -> list[str]:
 def passages_of(document: Document, most: int = MOST_PASSAGES) -> list[Passage]:
     """At most `most` passages, the title first; a sentence that summary and text share is read once."""
     title = headline(document.title, document.source)
-    seen = {_key(title)}
-    passages = [Passage(title, "title")] if title else []
+    passages = [Passage(item, "title") for item in told(title)]
+    seen = {_key(title), *(_key(passage.text) for passage in passages)}
     for sentence in [*sentences_of(document.summary), *sentences_of(document.text)]:
         key = _key(sentence)
         if key in seen or len(passages) >= most:
@@ -111,6 +118,11 @@ def passages_of(document: Document, most: int = MOST_PASSAGES) -> list[Passage]:
         leads = all(passage.place == "title" for passage in passages)
         passages.append(Passage(sentence, "lead" if leads else "body"))
     return passages
+
+
+def is_roundup(passages: Sequence[Passage]) -> bool:
+    """Whether the title tells of several things."""
+    return sum(passage.place == "title" for passage in passages) > 1
 
 
 def _key(text: str) -> str:

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 
 from classifiers.actors import Gazetteer
-from classifiers.claims import Spoken, claimant_of, claims_of, contested_of, speakers_of
+from classifiers.claims import Spoken, claims_of, contested_of, speakers_of
 from classifiers.classifier import Classifier, load_classifier
 from classifiers.combiner import Combiner, Mix, Scale
 from classifiers.heads import Readings
 from classifiers.judgement import ActorEntry, Document, Judgement
 from classifiers.labels import CUTS, SIGNALS
 from classifiers.score import BATCH, BadLine, ScoredLine, score_lines
+from classifiers.speech import Heard, claimant_of
 
 INVASION = Document("Russian troops cross into Ukraine, missiles hit Kyiv")
 
@@ -145,7 +146,7 @@ def test_a_disputed_pull_back_is_contested(classifier: Classifier) -> None:
     ids=["subject", "inverted", "headline", "colon", "source", "apposition", "anaphor", "no-speech"],
 )
 def test_the_party_that_speaks_is_named(text: str, claimant: str) -> None:
-    assert claimant_of(text, Gazetteer().find(text), before="Serbia") == claimant
+    assert claimant_of(text, Gazetteer().find(text), Heard(speaker="Serbia")) == claimant
 
 
 def test_one_partys_own_words_are_not_contested() -> None:
@@ -155,7 +156,7 @@ def test_one_partys_own_words_are_not_contested() -> None:
     ]
     speakers = speakers_of(sentences, Gazetteer())
     assert contested_of(sentences, speakers) == ()
-    assert [claim.stance for claim in claims_of(sentences, speakers)] == ["affirm", "deny"]
+    assert [claim.stance for claim in claims_of(sentences, speakers, Gazetteer())] == ["affirm", "deny"]
 
 
 def reading(severity_odds: list[float]) -> Readings:

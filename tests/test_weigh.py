@@ -85,6 +85,35 @@ def test_parties_that_contradict_each_other_in_two_articles_make_the_story_conte
     assert (weight.status, weight.contested) == (StoryStatus.CONTESTED, ("troop_withdrawal",))
 
 
+def opposite_claims(about: str, other: str = "Iran") -> list[dict[str, Any]]:
+    signals = {"troop_withdrawal": 0.8, "troop_buildup": 0.8}
+    said = (("Iran", "troop_withdrawal", other), ("Israel", "troop_buildup", about))
+    return [
+        {
+            "claims": [{"claimant": who, "signal": signal, "stance": "affirm", "sentence": who, "about": whose}],
+            "signals": signals,
+        }
+        for who, signal, whose in said
+    ]
+
+
+def test_parties_that_affirm_opposites_of_one_party_make_the_story_contested_in_both(now: datetime) -> None:
+    rows = [row(now, family=name, **values) for name, values in zip("ab", opposite_claims("Iran"), strict=True)]
+    weight = weigh(rows, SETTINGS, now)
+    assert (weight.status, weight.contested) == (StoryStatus.CONTESTED, ("troop_buildup", "troop_withdrawal"))
+    assert weight.stances["troop_buildup"] == {"Israel": "affirm"}
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [opposite_claims("Israel"), opposite_claims("", "")],
+    ids=["each of its own troops", "a reading of an old model does not say whose"],
+)
+def test_opposite_acts_of_two_parties_contest_nothing(now: datetime, claims: list[dict[str, Any]]) -> None:
+    rows = [row(now, family=name, **values) for name, values in zip("ab", claims, strict=True)]
+    assert weigh(rows, SETTINGS, now).contested == ()
+
+
 def test_one_party_that_repeats_itself_contests_nothing(now: datetime) -> None:
     claims = [
         {"claimant": "Varnia", "signal": "troop_withdrawal", "stance": stance, "sentence": "..."}

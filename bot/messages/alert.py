@@ -181,7 +181,7 @@ def _facts_lines(alert: Alert, facts: dict[str, Any]) -> list[Line]:
     signals = ", ".join(signal_name(signal) for signal in facts["signals"])
     scores = f"escalation {facts['escalation']} · easing {facts['deescalation']} · {StoryStatus(facts['status']).word}"
     evidence = next((item["sentence"] for item in facts["evidence"] if item["sentence"] != facts["title"]), "")
-    if evidence in facts["summary"] or any(evidence == claim["sentence"] for claim in _shown_claims(facts)):
+    if evidence in facts["summary"] or any(claim["sentence"] in evidence for claim in _shown_claims(facts)):
         evidence = ""
     return [
         line(f"Signals: {signals}") if signals else ("", ""),

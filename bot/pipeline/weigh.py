@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from classifiers.claims import opposed
 from config.schema import Stories
 from models import Direction, Reading, StoryStatus
 from models.reading import ReadingWithSource
@@ -118,17 +119,17 @@ def contested_signals(readings: Sequence[Reading], sides: Mapping[str, Mapping[s
     stands where (`stances` of the same readings).
 
     A party that denies on balance must face one that affirms on balance. Of an attack, which stands though nobody
-    claims it, a denial of authorship is enough where the classifier reads the article as contested. Only signals that
-    an article is probably about count: among many sentences a stray denial is sure to be found.
+    claims it, a denial of authorship is enough where the classifier reads the article as contested. Where two parties
+    affirm opposites of one party (it withdraws, it masses troops), both signals are contested. Only signals that an
+    article is probably about count: among many sentences a stray denial is sure to be found.
     """
     reported = {signal for reading in readings for signal in reading.contested} & AUTHORED
-    return tuple(
-        sorted(
-            signal
-            for signal, parties in sides.items()
-            if "deny" in parties.values() and ("affirm" in parties.values() or signal in reported)
-        )
-    )
+    denied = {
+        signal
+        for signal, parties in sides.items()
+        if "deny" in parties.values() and ("affirm" in parties.values() or signal in reported)
+    }
+    return tuple(sorted(denied | set(opposed(_affirmed(readings, sides)))))
 
 
 def stances(readings: Sequence[Reading]) -> dict[str, dict[str, str]]:
@@ -146,6 +147,15 @@ def stances(readings: Sequence[Reading]) -> dict[str, dict[str, str]]:
         signal: {party: "affirm" if count > 0 else "deny" for party, count in parties.items() if count}
         for signal, parties in balance.items()
     }
+
+
+def _affirmed(readings: Sequence[Reading], sides: Mapping[str, Mapping[str, str]]) -> Iterable[tuple[str, str, str]]:
+    """Signal, claimant and whose act it is, of what a party affirms on balance; old readings do not say whose."""
+    for reading in readings:
+        for claim in reading.claims:
+            signal, claimant = claim["signal"], claim["claimant"]
+            if claim["stance"] == "affirm" == sides.get(signal, {}).get(claimant):
+                yield signal, claimant, claim.get("about", "")
 
 
 def _leans(reading: Reading, direction: Direction) -> bool:
