@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from difflib import get_close_matches
@@ -190,7 +191,12 @@ class Handlers:
         known = isinstance(context.error, TocsinError | TelegramError)
         trace = None if known else context.error
         log.error("update_failed chat=%s error=%r", chat.id if chat else None, context.error, exc_info=trace)
-        if isinstance(update, Update) and chat is not None and update.my_chat_member is None:
+        if not isinstance(update, Update) or chat is None or update.my_chat_member is not None:
+            return
+        if update.callback_query is not None:  # a reader's press must not post into the channel
+            with suppress(TelegramError):
+                await update.callback_query.answer(replies.something_went_wrong().plain, show_alert=True)
+        else:
             await self._desk.answer(visitor_of(update).chat, replies.something_went_wrong())
 
     async def _speaks_for_chat(self, update: Update, visitor: Visitor) -> bool:

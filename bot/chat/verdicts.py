@@ -9,10 +9,10 @@ from sqlmodel import Session, col, select
 from bot.chat.access import Visitor, subscriber_or_reply
 from bot.messages import replies, to_admins
 from bot.messages.message import Message, clip, notice
-from bot.messages.why import why_message
-from bot.notices import tell_admins
+from bot.messages.why import why_in_brief, why_message
+from bot.notices import enqueue, tell_admins
 from config.schema import Settings
-from models import Alert, Delivery, Story, Subscriber, Verdict, VerdictKind
+from models import Alert, Delivery, Priority, Story, Subscriber, Verdict, VerdictKind
 
 FEEDBACK_A_DAY = 5
 KINDS = {"useful": VerdictKind.USEFUL, "wrong": VerdictKind.WRONG}
@@ -20,12 +20,10 @@ KINDS = {"useful": VerdictKind.USEFUL, "wrong": VerdictKind.WRONG}
 
 def press_alert(session: Session, visitor: Visitor, verb: str, alert_id: int, now: datetime) -> str | Message:
     """Why, Useful, Wrong or Mute under an alert: a line for the one who pressed, or a message for the chat."""
-    known = subscriber_or_reply(session, visitor)
-    if isinstance(known, Message):
-        return "This chat is not subscribed; /start changes that."
-    alert = session.get(Alert, alert_id)
-    if alert is None:
-        return "That alert is too old: it was forgotten."
+    found = _pressed(session, visitor, alert_id)
+    if isinstance(found, str):
+        return found
+    known, alert = found
     if verb == "why":
         return why_message(alert)
     if verb == "mute":
@@ -34,6 +32,38 @@ def press_alert(session: Session, visitor: Visitor, verb: str, alert_id: int, no
     return (
         "Thank you, noted." if verb == "useful" else "Noted. Admins look at it, and the next training learns from it."
     )
+
+
+def explain_once(session: Session, visitor: Visitor, alert_id: int, now: datetime) -> str:
+    """Why? in a group or by a channel's admin: the explanation queued once an alert and chat, as an answer to it.
+
+    Returns the line for the one who pressed.
+    """
+    found = _pressed(session, visitor, alert_id)
+    if isinstance(found, str):
+        return found
+    known, alert = found
+    posted = enqueue(session, known, f"why:{alert.id}", why_message(alert), now, Priority.REPLY)
+    if posted is None:
+        return "It was explained here before: see the answer to this alert."
+    told = select(Delivery.id).where(Delivery.subscriber_id == known.id, Delivery.alert_id == alert.id)
+    posted.replies_to_id = session.exec(told.limit(1)).first()
+    return "The explanation comes as an answer to this alert."
+
+
+def explain_in_brief(session: Session, visitor: Visitor, alert_id: int) -> str:
+    """Why? by a reader of a channel: rule and score, for nobody else to see."""
+    found = _pressed(session, visitor, alert_id)
+    return found if isinstance(found, str) else why_in_brief(found[1])
+
+
+def _pressed(session: Session, visitor: Visitor, alert_id: int) -> tuple[Subscriber, Alert] | str:
+    """The chat and the alert of a button, or what the one who pressed is told when one of them is gone."""
+    known = subscriber_or_reply(session, visitor)
+    if isinstance(known, Message):
+        return "This chat is not subscribed; /start changes that."
+    alert = session.get(Alert, alert_id)
+    return "That alert is too old: it was forgotten." if alert is None else (known, alert)
 
 
 def take_feedback(
