@@ -188,8 +188,19 @@ async def test_admin_opens_a_page_of_buttons_for_admins_only(bench: Bench) -> No
     page = await bench.say("/admin")
     assert {"Feeds", "Thresholds", "Subscribers", "Label queue"} <= set(buttons(page))
     assert "no command" in (await bench.say("/admin", ANNA)).text
-    (scope,) = [call.params for call in bench.fake.calls_of("setMyCommands") if "admin" in str(call.params["commands"])]
-    assert scope["scope"] == {"type": "chat", "chat_id": ADMIN}
+
+
+async def test_who_becomes_an_admin_later_finds_admin_in_their_menu_after_the_first_time(bench: Bench) -> None:
+    (bench.folder / "telegram.toml").write_text(f"admins = [{ADMIN}, {ANNA}]\n", encoding="utf-8")
+    await bench.say("/help")
+    await bench.reload()
+    for _ in range(2):
+        await bench.say("/admin", ANNA)
+    theirs = [call.params for call in bench.fake.calls_of("setMyCommands") if str(ANNA) in str(call.params)]
+    assert [(menu.get("language_code", ""), menu["commands"][-1]["command"]) for menu in theirs] == [
+        ("", "admin"),
+        ("fr", "admin"),
+    ]
 
 
 async def test_in_a_group_admin_shows_nothing(bench: Bench) -> None:
