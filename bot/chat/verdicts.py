@@ -12,9 +12,13 @@ from bot.messages.message import Message, clip, notice
 from bot.messages.why import why_in_brief, why_message
 from bot.notices import enqueue, tell_admins
 from config.schema import Settings
-from models import Alert, Delivery, Priority, Story, Subscriber, Verdict, VerdictKind
+from models import Alert, Delivery, Priority, Reading, Story, Subscriber, Verdict, VerdictKind
 
 FEEDBACK_A_DAY = 5
+NOTED = {
+    VerdictKind.USEFUL: "Thank you, noted.",
+    VerdictKind.WRONG: "Noted. It is put to the admins; what they label, the next training learns from.",
+}
 KINDS = {"useful": VerdictKind.USEFUL, "wrong": VerdictKind.WRONG}
 
 
@@ -29,9 +33,7 @@ def press_alert(session: Session, visitor: Visitor, verb: str, alert_id: int, no
     if verb == "mute":
         return _mute(session, known, alert)
     _judge(session, known, alert, KINDS[verb], now)
-    return (
-        "Thank you, noted." if verb == "useful" else "Noted. Admins look at it, and the next training learns from it."
-    )
+    return NOTED[KINDS[verb]]
 
 
 def explain_once(session: Session, visitor: Visitor, alert_id: int, now: datetime) -> str:
@@ -118,12 +120,24 @@ def _mute(session: Session, subscriber: Subscriber, alert: Alert) -> str:
 def _judge(session: Session, subscriber: Subscriber, alert: Alert, kind: VerdictKind, now: datetime) -> None:
     """One verdict a chat and alert: the latest."""
     same = select(Verdict).where(Verdict.alert_id == alert.id, Verdict.subscriber_id == subscriber.id)
-    said = session.exec(same).first() or Verdict(
+    said = session.exec(same).first()
+    if said is None:
+        said = _new_verdict(session, subscriber, alert, kind, now)
+    said.kind, said.created_at = kind, now
+    session.add(said)
+
+
+def _new_verdict(session: Session, subscriber: Subscriber, alert: Alert, kind: VerdictKind, now: datetime) -> Verdict:
+    """On the alert's headline, with its article and the model that read it while they are stored."""
+    title = str(alert.facts.get("title", ""))
+    read = select(Reading).where(Reading.story_id == alert.story_id, Reading.title == title, col(Reading.latest))
+    reading = session.exec(read.order_by(col(Reading.news_at), col(Reading.id)).limit(1)).first()
+    return Verdict(
         kind=kind,
-        text=str(alert.facts.get("title", "")),
+        text=title,
+        model=reading.model if reading else "",
+        article_id=reading.article_id if reading else None,
         alert_id=alert.id,
         subscriber_id=subscriber.id,
         created_at=now,
     )
-    said.kind, said.created_at = kind, now
-    session.add(said)
