@@ -64,6 +64,7 @@ class Bench:
     preview: ParsedFeed | FetchError
     now: datetime = NOW
     commands: list[list[str]] = field(default_factory=list)
+    asked_by: list[int] = field(default_factory=list)
     outcome: Done | TocsinError = field(
         default_factory=lambda: Done(0, "┏━━━┳━━━┓\n┃ told ┃ 3 ┃\n└───┴───┘\nall went well <b>")
     )
@@ -95,7 +96,8 @@ class Bench:
             raise self.preview
         return self.preview
 
-    async def run(self, command: Sequence[str]) -> Done:
+    async def run(self, command: Sequence[str], asked_by: int) -> Done:
+        self.asked_by.append(asked_by)
         self.commands.append(list(command))
         if isinstance(self.outcome, TocsinError):
             raise self.outcome
@@ -635,6 +637,7 @@ async def test_training_runs_by_itself_and_its_outcome_comes_as_a_message(bench:
     await bench.follow(await bench.press("adm:ops:train"), "Train")
     (message,) = await bench.fake.sent(1)
     assert bench.commands == [["train"]]
+    assert bench.asked_by == [ADMIN]
     assert "train: Done." in message.text
     bench.outcome = TocsinError("another training or backtest is running")
     await bench.press("adm:ops:train:yes")
@@ -678,6 +681,25 @@ async def test_the_queue_puts_wrong_before_disputed_before_unsure_and_leaves_the
     wanted = ["called wrong", "Headline 4", "Headline 3", "Headline 2", "Nothing waits"]
     assert all(words in text for words, text in zip(wanted, shown, strict=True))
     assert "<b>" not in shown[0]
+
+
+async def test_the_queue_begins_with_what_people_disagree_on(bench: Bench) -> None:
+    queue(bench)
+    at = {"first_seen_at": NOW, "last_seen_at": NOW}
+    told = {"direction": Direction.ESCALATION, "level": 1, "score": 50.0, "rule": "r", "created_at": NOW}
+    bench.add(Story(id=3, title="t", **at), Alert(id=2, story_id=3, kind=AlertKind.NEW, **told))
+    bench.add(*reading(6, 0.9, story_id=3), *reading(7, 0.9, story_id=3))
+    for kind in (VerdictKind.WRONG, VerdictKind.USEFUL, VerdictKind.USEFUL):
+        bench.add(Verdict(kind=kind, text="Headline 6", alert_id=2, created_at=NOW))
+    bench.add(Verdict(kind=VerdictKind.USEFUL, text="Headline 7", alert_id=2, created_at=NOW))
+    page = await bench.press("adm:label:list")
+    assert "called wrong, and useful 2 times" in page.text and "Headline 6" in page.text
+    shown = [page.text]
+    while "Skip" in buttons(page):
+        page = await bench.follow(page, "Skip")
+        shown.append(page.text)
+    assert "because called wrong.\n" in shown[1]
+    assert not any("Headline 7" in text for text in shown)
 
 
 async def test_one_tap_stores_a_label_that_training_finds(bench: Bench) -> None:
