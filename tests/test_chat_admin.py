@@ -572,6 +572,7 @@ async def test_an_invite_link_is_made_renewed_and_not_kept_in_the_record(bench: 
     page = await bench.follow(await bench.press("adm:people:invite"), "By invitation")
     code = bench.settings.telegram.invite_code
     assert f"https://t.me/tocsin_test_bot?start={code}" in page.text
+    assert f"https://t.me/tocsin_test_bot?startgroup={code}" in page.text
     assert "You are subscribed" in (await bench.say(f"/start {code}", ANNA)).text
     await bench.follow(page, "New code")
     assert bench.settings.telegram.invite_code != code

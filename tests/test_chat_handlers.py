@@ -489,6 +489,16 @@ async def test_who_writes_as_some_channel_does_not_speak_for_the_group(bench: Be
     assert bench.state(GROUP) == SubscriberState.ACTIVE
 
 
+@pytest.mark.parametrize(("status", "state"), [("creator", SubscriberState.ACTIVE), ("member", None)])
+async def test_a_startgroup_link_subscribes_the_group_of_its_admin_only(
+    bench: Bench, status: str, state: SubscriberState | None
+) -> None:
+    bench.use(access="invite", invite_code=CODE)
+    bench.fake.members[GROUP, ANNA] = status
+    await bench.say(updates.group(f"/start@tocsin_test_bot {CODE}", GROUP, ANNA))
+    assert bench.state(GROUP) == state
+
+
 async def test_an_admin_of_the_bot_who_is_admin_of_the_group_needs_no_approval(bench: Bench) -> None:
     bench.fake.members[GROUP, ADMIN] = "administrator"
     await bench.say(updates.group("/start", GROUP, ADMIN))

@@ -189,7 +189,7 @@ class Handlers:
         log.error("update_failed chat=%s error=%r", chat.id if chat else None, context.error, exc_info=trace)
         if not isinstance(update, Update) or chat is None or update.my_chat_member is not None:
             return
-        if update.callback_query is not None:  # a reader's press must not post into the channel
+        if update.callback_query is not None and chat.type != ChatType.PRIVATE:  # others read along
             with suppress(TelegramError):
                 await update.callback_query.answer(replies.something_went_wrong().plain, show_alert=True)
         else:
