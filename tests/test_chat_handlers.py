@@ -258,6 +258,18 @@ async def test_an_admin_may_change_a_verdict_with_the_button_that_stays(bench: B
     assert bench.state() == SubscriberState.ACTIVE
 
 
+async def test_an_approved_chat_is_welcomed_in_the_language_of_its_telegram(bench: Bench) -> None:
+    hello = updates.private("/start", ANNA)
+    hello["message"]["from"]["language_code"] = "fr"
+    await bench.say(hello)
+    found = bench.find()
+    assert found is not None
+    await press(bench, f"join:yes:{found.id}")
+    (welcome,) = bench.outbox(ANNA)
+    assert welcome.message["plain"].startswith("Cette discussion est abonnée")
+    assert welcome.message["buttons"] == [[{"text": "Choisir ce que vous recevez", "data": "set:main"}]]
+
+
 async def test_a_late_yes_does_not_bring_back_who_stopped(bench: Bench) -> None:
     number = bench.add(SubscriberState.STOPPED)
     await press(bench, f"join:yes:{number}")

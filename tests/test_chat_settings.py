@@ -460,7 +460,7 @@ async def test_a_mute_for_hours_ends_by_itself_or_at_once(bench: Bench) -> None:
 async def test_a_chat_starts_in_the_language_of_its_telegram_and_may_change_it(bench: Bench) -> None:
     hello = updates.private("/start", ADMIN)
     hello["message"]["from"]["language_code"] = "fr-CA"
-    assert "Vous êtes abonné" in (await bench.say(hello)).text
+    assert "Cette discussion est abonnée" in (await bench.say(hello)).text
     assert "Apaisement à partir de : warning" in await bench.ask("/settings", ADMIN)
     assert "abonner cette discussion" in await bench.ask("/help", ADMIN)
     await press(bench, "set:language:language:en", ADMIN)
