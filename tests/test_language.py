@@ -78,7 +78,10 @@ def test_a_page_of_settings_speaks_the_chats_language_and_its_buttons_do_the_sam
 
 @pytest.mark.parametrize(
     ("language", "first", "button"),
-    [("en", "You are subscribed", "Choose what you hear"), ("fr", "Cette discussion est abonnée", "Choisir ce que vous recevez")],
+    [
+        ("en", "You are subscribed", "Choose what you hear"),
+        ("fr", "Cette discussion est abonnée", "Choisir ce que vous recevez"),
+    ],
 )
 def test_the_welcome_leads_to_the_choices_in_the_chats_language(language: str, first: str, button: str) -> None:
     levels = {Direction.ESCALATION: Level.WARNING, Direction.DEESCALATION: Level.WATCH}
