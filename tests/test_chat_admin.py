@@ -70,6 +70,7 @@ class Bench:
     )
 
     poller: asyncio.Task[None] | None = None
+    pushed: int = 0
 
     async def start(self) -> None:
         limiter = Limiter(lambda: UNLIMITED)
@@ -84,6 +85,8 @@ class Bench:
         await asyncio.gather(self.poller, return_exceptions=True)
 
     async def restart(self) -> None:
+        """Once Telegram knows that the last update was handled: else it would send it again."""
+        await self.fake.until(lambda: self.fake.confirmed >= self.pushed)
         await self.stop()
         await self.start()
 
@@ -108,13 +111,13 @@ class Bench:
     async def say(self, text: str, user_id: int = ADMIN) -> Call:
         """Write to the bot and wait for its answer."""
         number = len(self.fake.messages)
-        await self.fake.push(updates.private(text, user_id))
+        self.pushed = await self.fake.push(updates.private(text, user_id))
         return (await self.fake.sent(number + 1))[number]
 
     async def press(self, data: str, user_id: int = ADMIN) -> Call:
         """Press a button and wait for the page it turns to."""
         number = len(self.fake.calls_of("editMessageText"))
-        await self.fake.push(updates.press(data, user_id))
+        self.pushed = await self.fake.push(updates.press(data, user_id))
         return (await self.fake.called("editMessageText", number + 1))[number]
 
     async def follow(self, page: Call, words: str) -> Call:
