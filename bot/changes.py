@@ -5,6 +5,7 @@ recorded when it is taken up.
 """
 
 import json
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -36,6 +37,8 @@ class Who:
     admin_id: int | None = None
 
 
+#: Set for a command that an admin has run from the chat: their Telegram user id.
+ASKED_BY = "TOCSIN_ASKED_BY"
 COMMAND_LINE = Who("command line")
 BY_HAND = Who("edited in the file")
 
@@ -43,6 +46,12 @@ BY_HAND = Who("edited in the file")
 def admin(user_id: int) -> Who:
     """The admin with a Telegram user id."""
     return Who(f"admin {user_id}", user_id)
+
+
+def who_asks() -> Who:
+    """For whom this command runs: an admin who pressed a button in the chat, or whoever typed it."""
+    user_id = os.environ.get(ASKED_BY, "")
+    return admin(int(user_id)) if user_id.isascii() and user_id.isdecimal() else COMMAND_LINE
 
 
 def record(session: Session, who: Who, edit: Edited, now: datetime, undoes: int | None = None) -> Change:

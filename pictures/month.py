@@ -104,8 +104,8 @@ async def _answering(app: App, phone: Phone, folder: Path) -> AsyncIterator[AnyA
     limiter = Limiter(lambda: AT_ONCE)
     errands = Errands(app.folder, f"sqlite:///{folder / 'demo.db'}")
 
-    async def run(command: Sequence[str]) -> Done:
-        return await errands.run(_counted_from(app.clock(), command))
+    async def run(command: Sequence[str], asked_by: int) -> Done:
+        return await errands.run(_counted_from(app.clock(), command), asked_by)
 
     tools = AdminTools(app.folder, app.reload, app.preview, run)
     parts = ChatParts(app.database, lambda: app.settings, app.clock, limiter, tools)

@@ -59,9 +59,12 @@ def document(file_id: str, user_id: int, size: int = 100, name: str = "feeds.opm
     return {"message": {"message_id": 1, "date": DATE, "chat": chat, "from": user(user_id), "document": file}}
 
 
-def press(data: str, user_id: int, message_id: int = 1) -> Json:
-    chat = {"id": user_id, "type": "private", "first_name": "Oksana"}
+def press(data: str, user_id: int, message_id: int = 1, chat: Json | None = None, topic: int = 0) -> Json:
+    """A button under a message of the bot, in the private chat unless `chat` names another."""
+    chat = chat or {"id": user_id, "type": "private", "first_name": "Oksana"}
     shown = {"message_id": message_id, "date": DATE, "chat": chat, "from": BOT, "text": "asked"}
+    if topic:
+        shown |= {"message_thread_id": topic, "is_topic_message": True}
     return {"callback_query": {"id": "77", "from": user(user_id), "chat_instance": "1", "data": data, "message": shown}}
 
 

@@ -64,11 +64,13 @@ class Bench:
     preview: ParsedFeed | FetchError
     now: datetime = NOW
     commands: list[list[str]] = field(default_factory=list)
+    asked_by: list[int] = field(default_factory=list)
     outcome: Done | TocsinError = field(
         default_factory=lambda: Done(0, "┏━━━┳━━━┓\n┃ told ┃ 3 ┃\n└───┴───┘\nall went well <b>")
     )
 
     poller: asyncio.Task[None] | None = None
+    pushed: int = 0
 
     async def start(self) -> None:
         limiter = Limiter(lambda: UNLIMITED)
@@ -83,6 +85,8 @@ class Bench:
         await asyncio.gather(self.poller, return_exceptions=True)
 
     async def restart(self) -> None:
+        """Once Telegram knows that the last update was handled: else it would send it again."""
+        await self.fake.until(lambda: self.fake.confirmed >= self.pushed)
         await self.stop()
         await self.start()
 
@@ -95,7 +99,8 @@ class Bench:
             raise self.preview
         return self.preview
 
-    async def run(self, command: Sequence[str]) -> Done:
+    async def run(self, command: Sequence[str], asked_by: int) -> Done:
+        self.asked_by.append(asked_by)
         self.commands.append(list(command))
         if isinstance(self.outcome, TocsinError):
             raise self.outcome
@@ -106,13 +111,13 @@ class Bench:
     async def say(self, text: str, user_id: int = ADMIN) -> Call:
         """Write to the bot and wait for its answer."""
         number = len(self.fake.messages)
-        await self.fake.push(updates.private(text, user_id))
+        self.pushed = await self.fake.push(updates.private(text, user_id))
         return (await self.fake.sent(number + 1))[number]
 
     async def press(self, data: str, user_id: int = ADMIN) -> Call:
         """Press a button and wait for the page it turns to."""
         number = len(self.fake.calls_of("editMessageText"))
-        await self.fake.push(updates.press(data, user_id))
+        self.pushed = await self.fake.push(updates.press(data, user_id))
         return (await self.fake.called("editMessageText", number + 1))[number]
 
     async def follow(self, page: Call, words: str) -> Call:
@@ -188,8 +193,19 @@ async def test_admin_opens_a_page_of_buttons_for_admins_only(bench: Bench) -> No
     page = await bench.say("/admin")
     assert {"Feeds", "Thresholds", "Subscribers", "Label queue"} <= set(buttons(page))
     assert "no command" in (await bench.say("/admin", ANNA)).text
-    (scope,) = [call.params for call in bench.fake.calls_of("setMyCommands") if "admin" in str(call.params["commands"])]
-    assert scope["scope"] == {"type": "chat", "chat_id": ADMIN}
+
+
+async def test_who_becomes_an_admin_later_finds_admin_in_their_menu_after_the_first_time(bench: Bench) -> None:
+    (bench.folder / "telegram.toml").write_text(f"admins = [{ADMIN}, {ANNA}]\n", encoding="utf-8")
+    await bench.say("/help")
+    await bench.reload()
+    for _ in range(2):
+        await bench.say("/admin", ANNA)
+    theirs = [call.params for call in bench.fake.calls_of("setMyCommands") if str(ANNA) in str(call.params)]
+    assert [(menu.get("language_code", ""), menu["commands"][-1]["command"]) for menu in theirs] == [
+        ("", "admin"),
+        ("fr", "admin"),
+    ]
 
 
 async def test_in_a_group_admin_shows_nothing(bench: Bench) -> None:
@@ -559,6 +575,7 @@ async def test_an_invite_link_is_made_renewed_and_not_kept_in_the_record(bench: 
     page = await bench.follow(await bench.press("adm:people:invite"), "By invitation")
     code = bench.settings.telegram.invite_code
     assert f"https://t.me/tocsin_test_bot?start={code}" in page.text
+    assert f"https://t.me/tocsin_test_bot?startgroup={code}" in page.text
     assert "You are subscribed" in (await bench.say(f"/start {code}", ANNA)).text
     await bench.follow(page, "New code")
     assert bench.settings.telegram.invite_code != code
@@ -624,6 +641,7 @@ async def test_training_runs_by_itself_and_its_outcome_comes_as_a_message(bench:
     await bench.follow(await bench.press("adm:ops:train"), "Train")
     (message,) = await bench.fake.sent(1)
     assert bench.commands == [["train"]]
+    assert bench.asked_by == [ADMIN]
     assert "train: Done." in message.text
     bench.outcome = TocsinError("another training or backtest is running")
     await bench.press("adm:ops:train:yes")
@@ -667,6 +685,25 @@ async def test_the_queue_puts_wrong_before_disputed_before_unsure_and_leaves_the
     wanted = ["called wrong", "Headline 4", "Headline 3", "Headline 2", "Nothing waits"]
     assert all(words in text for words, text in zip(wanted, shown, strict=True))
     assert "<b>" not in shown[0]
+
+
+async def test_the_queue_begins_with_what_people_disagree_on(bench: Bench) -> None:
+    queue(bench)
+    at = {"first_seen_at": NOW, "last_seen_at": NOW}
+    told = {"direction": Direction.ESCALATION, "level": 1, "score": 50.0, "rule": "r", "created_at": NOW}
+    bench.add(Story(id=3, title="t", **at), Alert(id=2, story_id=3, kind=AlertKind.NEW, **told))
+    bench.add(*reading(6, 0.9, story_id=3), *reading(7, 0.9, story_id=3))
+    for kind in (VerdictKind.WRONG, VerdictKind.USEFUL, VerdictKind.USEFUL):
+        bench.add(Verdict(kind=kind, text="Headline 6", alert_id=2, created_at=NOW))
+    bench.add(Verdict(kind=VerdictKind.USEFUL, text="Headline 7", alert_id=2, created_at=NOW))
+    page = await bench.press("adm:label:list")
+    assert "called wrong, and useful 2 times" in page.text and "Headline 6" in page.text
+    shown = [page.text]
+    while "Skip" in buttons(page):
+        page = await bench.follow(page, "Skip")
+        shown.append(page.text)
+    assert "because called wrong.\n" in shown[1]
+    assert not any("Headline 7" in text for text in shown)
 
 
 async def test_one_tap_stores_a_label_that_training_finds(bench: Bench) -> None:

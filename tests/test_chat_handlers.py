@@ -17,7 +17,7 @@ from bot.chat.desk import ChatParts
 from bot.chat.limiter import Limiter
 from bot.chat.receiver import receive_updates
 from bot.chat.serving import Pace
-from bot.messages.replies import COMMANDS
+from bot.messages.replies import COMMANDS, FOR_CHAT_ADMINS
 from config.errors import DatabaseError
 from config.schema import Alerts, Levels, Settings, Telegram
 from models import Alert, AlertKind, Delivery, Direction, Story, Subscriber, SubscriberState
@@ -135,7 +135,12 @@ async def test_a_flood_of_requests_asks_the_admins_only_so_often(bench: Bench) -
 
 
 async def test_an_admin_is_in_at_once_with_default_levels_and_a_digest_date(bench: Bench) -> None:
-    assert "You are subscribed" in await bench.ask("/start", ADMIN)
+    welcome = await bench.say(updates.private("/start", ADMIN))
+    assert "You are subscribed" in welcome.text
+    ((choose,),) = welcome.params["reply_markup"]["inline_keyboard"]
+    assert choose == {"text": "Choose what you hear", "callback_data": "set:main"}
+    _, page = await press(bench, "set:main", ADMIN)
+    assert "Escalation from: warning" in page.text
     admin = bench.find(ADMIN)
     assert admin is not None
     assert (admin.state, admin.level_escalation, admin.level_deescalation) == (SubscriberState.ACTIVE, 2, 2)
@@ -251,6 +256,18 @@ async def test_an_admin_may_change_a_verdict_with_the_button_that_stays(bench: B
     assert button["callback_data"] == f"join:yes:{number}"
     await press(bench, button["callback_data"])
     assert bench.state() == SubscriberState.ACTIVE
+
+
+async def test_an_approved_chat_is_welcomed_in_the_language_of_its_telegram(bench: Bench) -> None:
+    hello = updates.private("/start", ANNA)
+    hello["message"]["from"]["language_code"] = "fr"
+    await bench.say(hello)
+    found = bench.find()
+    assert found is not None
+    await press(bench, f"join:yes:{found.id}")
+    (welcome,) = bench.outbox(ANNA)
+    assert welcome.message["plain"].startswith("Cette discussion est abonnée")
+    assert welcome.message["buttons"] == [[{"text": "Choisir ce que vous recevez", "data": "set:main"}]]
 
 
 async def test_a_late_yes_does_not_bring_back_who_stopped(bench: Bench) -> None:
@@ -424,7 +441,7 @@ async def test_threshold(bench: Bench, words: str, answer: str, levels: tuple[in
 async def test_help_lists_every_command(bench: Bench) -> None:
     bench.add(SubscriberState.ACTIVE)
     answer = await bench.ask("/help")
-    assert all(f"/{name}" in answer for name in ("start", "stop", "latest", "threshold", "help"))
+    assert all(f"/{name}" in answer for name in ("start", "stop", "latest", "threshold", "unwatch", "unmute", "help"))
 
 
 @pytest.mark.parametrize("command", ["/help", "/latest", "/threshold watch", "/stop"])
@@ -462,6 +479,15 @@ async def test_an_ordinary_member_may_not_decide_for_a_group(bench: Bench, comma
     assert bench.state(GROUP) == SubscriberState.ACTIVE
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+async def test_a_member_of_a_group_is_refused_what_its_menu_leaves_out_and_nothing_else(
+    bench: Bench, name: str
+) -> None:
+    bench.add(SubscriberState.ACTIVE, chat_id=GROUP, kind="supergroup")
+    answer = await bench.say(updates.group(f"/{name}", GROUP, ANNA))
+    assert ("Only admins of this chat" in answer.text) == (name in FOR_CHAT_ADMINS)
+
+
 async def test_an_anonymous_admin_speaks_for_the_group(bench: Bench) -> None:
     bench.add(SubscriberState.ACTIVE, chat_id=GROUP)
     await bench.say(updates.anonymous_admin("/stop", GROUP))
@@ -473,6 +499,16 @@ async def test_who_writes_as_some_channel_does_not_speak_for_the_group(bench: Be
     bench.add(SubscriberState.ACTIVE, chat_id=GROUP)
     assert "Only admins" in (await bench.say(updates.as_channel("/stop", GROUP, CHANNEL))).text
     assert bench.state(GROUP) == SubscriberState.ACTIVE
+
+
+@pytest.mark.parametrize(("status", "state"), [("creator", SubscriberState.ACTIVE), ("member", None)])
+async def test_a_startgroup_link_subscribes_the_group_of_its_admin_only(
+    bench: Bench, status: str, state: SubscriberState | None
+) -> None:
+    bench.use(access="invite", invite_code=CODE)
+    bench.fake.members[GROUP, ANNA] = status
+    await bench.say(updates.group(f"/start@tocsin_test_bot {CODE}", GROUP, ANNA))
+    assert bench.state(GROUP) == state
 
 
 async def test_an_admin_of_the_bot_who_is_admin_of_the_group_needs_no_approval(bench: Bench) -> None:
@@ -532,6 +568,38 @@ async def test_a_group_that_becomes_a_supergroup_keeps_its_subscription(bench: B
     found = bench.find(-1005)
     assert found is not None
     assert (found.state, found.kind) == (SubscriberState.ACTIVE, "supergroup")
+
+
+@pytest.mark.parametrize(
+    "update",
+    [
+        updates.group("/setings@tocsin_test_bot quiet", GROUP, ANNA, topic=9),
+        updates.group("/Setings@Tocsin_Test_Bot", GROUP, ANNA),
+        updates.channel("/setings@tocsin_test_bot", CHANNEL),
+    ],
+    ids=["topic", "group", "channel"],
+)
+async def test_a_mistyped_command_addressed_to_us_is_answered_where_it_stands(
+    bench: Bench, update: dict[str, Any]
+) -> None:
+    answer = await bench.say(update)
+    (where,) = update.values()
+    assert "Did you mean /settings?" in answer.text
+    assert answer.chat_id == where["chat"]["id"]
+    assert answer.params.get("message_thread_id") == where.get("message_thread_id")
+
+
+async def test_a_mistyped_command_that_may_be_for_another_bot_is_not_answered(bench: Bench) -> None:
+    for text in ("/setings", "/setings@another_bot", "/frobnicate", "hello", "@tocsin_test_bot"):
+        await bench.fake.push(updates.group(text, GROUP, ANNA))
+        await bench.fake.push(updates.channel(text, CHANNEL))
+    for last in (updates.group("/help", GROUP, ANNA), updates.channel("/help", CHANNEL)):
+        await bench.fake.push(last)
+    assert all("subscribers only" in call.text for call in await bench.fake.sent(2))
+
+
+async def test_of_two_commands_that_are_near_both_are_named(bench: Bench) -> None:
+    assert "Did you mean /unmute or /mute?" in await bench.ask("/nmute")
 
 
 # When something fails -------------------------------------------------------------------------------------------------

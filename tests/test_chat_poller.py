@@ -17,7 +17,7 @@ from bot.chat.desk import ChatParts
 from bot.chat.limiter import Limiter
 from bot.chat.receiver import receive_updates
 from bot.chat.serving import Pace
-from bot.messages.replies import COMMANDS
+from bot.messages.replies import COMMANDS, FOR_CHAT_ADMINS
 from config.errors import ConfigError
 from config.schema import Rate, Settings, Telegram
 from models import Delivery, Lease
@@ -84,22 +84,38 @@ async def test_it_asks_only_for_what_it_uses_and_drops_nothing(fake: FakeBotApi,
 
 async def test_commands_are_offered_to_those_who_may_use_them(fake: FakeBotApi, database: Database) -> None:
     async with poller(fake, database):
-        calls = await fake.called("setMyCommands", 6)
+        calls = await fake.called("setMyCommands", 8)
     languages = [call.params.get("language_code", "") for call in calls]
-    assert languages == ["", "", "", "fr", "fr", "fr"]
+    assert languages == ["", "", "", "fr", "fr", "fr", "", "fr"]
     assert "abonner" in str(calls[3].params["commands"])
-    for menus in (calls[:3], calls[3:]):
+    for menus in (calls[:3], calls[3:6]):
         check_menus(menus)
 
 
 def check_menus(calls: list[Call]) -> None:
-    offered = {
-        call.params.get("scope", {"type": "default"})["type"]: [c["command"] for c in call.params["commands"]]
-        for call in calls
-    }
-    assert offered["all_group_chats"] == ["latest", "help"]
-    assert offered["default"] == offered["all_chat_administrators"]
-    assert set(offered["default"]) == set(COMMANDS)
+    offered = {call.params.get("scope", {"type": "default"})["type"]: names_of(call) for call in calls}
+    assert offered["all_group_chats"] == [name for name in COMMANDS if name not in FOR_CHAT_ADMINS]
+    assert {"why", "story", "status", "help"} <= set(offered["all_group_chats"])
+    assert offered["default"] == offered["all_chat_administrators"] == [*COMMANDS]
+    assert {"unwatch", "unmute"} <= set(offered["default"])
+
+
+def names_of(call: Call) -> list[str]:
+    return [command["command"] for command in call.params["commands"]]
+
+
+async def test_admins_find_admin_in_their_menu_from_the_start_in_their_language(
+    fake: FakeBotApi, database: Database
+) -> None:
+    async with poller(fake, database):
+        *_, english, french = await fake.called("setMyCommands", 8)
+    for call in (english, french):
+        assert call.params["scope"] == {"type": "chat", "chat_id": 1001}
+        assert names_of(call) == [*COMMANDS, "admin"]
+    assert [call.params["commands"][-1]["description"] for call in (english, french)] == [
+        "run this bot",
+        "administrer ce bot",
+    ]
 
 
 async def test_a_menu_that_cannot_be_set_costs_nothing(fake: FakeBotApi, database: Database) -> None:

@@ -15,7 +15,19 @@ from bot.messages.message import Message
 from bot.messages.settings import Offer, settings_page
 from classifiers.labels import SIGNALS
 from config.schema import Digest, Settings
-from models import Alert, AlertKind, Delivery, Direction, Feed, Story, Subscriber, SubscriberState, Verdict, VerdictKind
+from models import (
+    Alert,
+    AlertKind,
+    Delivery,
+    Direction,
+    Feed,
+    Reading,
+    Story,
+    Subscriber,
+    SubscriberState,
+    Verdict,
+    VerdictKind,
+)
 from models import Digest as WeeklyDigest
 from tests.rows import add_feed, add_reading
 from tests.test_chat_handlers import ADMIN, ANNA, CHANNEL, GROUP, NOW, Bench, bench, database
@@ -280,6 +292,22 @@ async def test_useful_and_wrong_are_kept_once_a_chat_with_the_words(bench: Bench
     with bench.database.read() as session:
         verdict = session.exec(select(Verdict)).one()
     assert (verdict.kind, verdict.text, verdict.alert_id) == (VerdictKind.WRONG, "Armour crosses", alert)
+    assert (verdict.model, verdict.article_id) == ("", None)
+
+
+async def test_a_verdict_names_the_article_of_the_headline_and_the_model_that_read_it(bench: Bench) -> None:
+    alert = alert_told(bench, bench.add(ACTIVE))
+    with bench.database.write() as session:
+        story = session.exec(select(Story.id)).one()
+        feed = add_feed(session, NOW)
+        add_reading(session, feed, NOW, "Another headline", 60.0, story_id=story)
+        add_reading(session, feed, NOW, "Armour crosses", 60.0, story_id=story)
+        wanted = session.exec(select(Reading).where(Reading.title == "Armour crosses")).one()
+        expected = (wanted.model, wanted.article_id)
+    assert "the next training learns" in (await press(bench, f"alert:wrong:{alert}"))["text"]
+    with bench.database.read() as session:
+        verdict = session.exec(select(Verdict)).one()
+    assert (verdict.model, verdict.article_id) == expected
 
 
 async def test_why_explains_the_alert_from_rule_to_sentence(bench: Bench) -> None:
@@ -330,7 +358,8 @@ async def test_forget_is_no_way_round_a_refusal_nor_to_ask_the_admins_again(
 async def test_missed_and_privacy_answer(bench: Bench) -> None:
     bench.add(ACTIVE)
     assert "Nothing came near" in await bench.ask("/missed")
-    assert "Stored about this chat" in await bench.ask("/privacy")
+    stored = await bench.ask("/privacy")
+    assert "Stored about this chat" in stored and "words you sent with /feedback" in stored and "its language" in stored
 
 
 async def test_status_shows_choices_and_tension_with_a_chart(bench: Bench) -> None:
@@ -431,7 +460,7 @@ async def test_a_mute_for_hours_ends_by_itself_or_at_once(bench: Bench) -> None:
 async def test_a_chat_starts_in_the_language_of_its_telegram_and_may_change_it(bench: Bench) -> None:
     hello = updates.private("/start", ADMIN)
     hello["message"]["from"]["language_code"] = "fr-CA"
-    await bench.say(hello)
+    assert "Cette discussion est abonnée" in (await bench.say(hello)).text
     assert "Apaisement à partir de : warning" in await bench.ask("/settings", ADMIN)
     assert "abonner cette discussion" in await bench.ask("/help", ADMIN)
     await press(bench, "set:language:language:en", ADMIN)

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from bot.messages.alert import signal_name
 from bot.messages.language import ENGLISH, LANGUAGES, catalogue, in_language, language_of, read_po
 from bot.messages.names import region_name
-from bot.messages.replies import COMMANDS, help_text
+from bot.messages.replies import ADMIN_COMMAND, COMMANDS, help_text, welcome
 from bot.messages.settings import Offer, settings_page
 from config.load import load_file
 from config.schema import WEEKDAYS, Settings, SignalName
-from models import Subscriber
+from models import Direction, Level, Subscriber
 
 BOT = Path(__file__).parents[1] / "bot"
 NOW = datetime(2022, 2, 17, 12, 0, tzinfo=UTC)
@@ -31,7 +31,7 @@ def shipped_regions() -> set[str]:
 
 def said() -> Iterator[str]:
     """Every English text that the program says in the reader's language."""
-    yield from COMMANDS.values()
+    yield from (COMMANDS | ADMIN_COMMAND).values()
     yield from map(signal_name, get_args(SignalName))
     yield from WEEKDAYS
     yield from map(region_name, shipped_regions())
@@ -63,7 +63,7 @@ def _fields(text: str) -> set[tuple[str, str | None]]:
 
 @pytest.mark.parametrize("language", OTHERS)
 def test_a_menu_entry_fits_into_what_telegram_takes(language: str) -> None:
-    assert all(3 <= len(in_language(language)(what)) <= 256 for what in COMMANDS.values())
+    assert all(3 <= len(in_language(language)(what)) <= 256 for what in (COMMANDS | ADMIN_COMMAND).values())
 
 
 @pytest.mark.parametrize("page", ["main", "levels", "quiet", "zone", "budget", "digest", "looks", "signals", "done"])
@@ -74,6 +74,21 @@ def test_a_page_of_settings_speaks_the_chats_language_and_its_buttons_do_the_sam
     )
     assert french.plain != english.plain
     assert [[b.data for b in row] for row in french.buttons] == [[b.data for b in row] for row in english.buttons]
+
+
+@pytest.mark.parametrize(
+    ("language", "first", "button"),
+    [
+        ("en", "You are subscribed", "Choose what you hear"),
+        ("fr", "Cette discussion est abonnée", "Choisir ce que vous recevez"),
+    ],
+)
+def test_the_welcome_leads_to_the_choices_in_the_chats_language(language: str, first: str, button: str) -> None:
+    levels = {Direction.ESCALATION: Level.WARNING, Direction.DEESCALATION: Level.WATCH}
+    said = welcome(levels, in_language(language))
+    assert said.plain.startswith(first)
+    assert "warning" in said.plain and "watch" in said.plain and "/settings" in said.plain
+    assert [(each.text, each.data) for row in said.buttons for each in row] == [(button, "set:main")]
 
 
 def test_a_language_there_is_no_catalogue_of_is_english() -> None:

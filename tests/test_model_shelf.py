@@ -154,6 +154,19 @@ def test_the_commands_list_promote_and_roll_back(bot: Bot, tmp_path: Path, other
     assert known == [("command line", "model", name) for name in ("abcdef123456", DEFAULT_ARTIFACT.name)]
 
 
+def test_a_promotion_that_an_admin_had_run_is_recorded_as_theirs(
+    bot: Bot, tmp_path: Path, other: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Shelf(tmp_path / "var/models").put(other)
+    monkeypatch.setenv("TOCSIN_ASKED_BY", "1001")
+    assert bot("models", "promote", "abc").code == 0
+    opened = open_database("sqlite:///tocsin.db", datetime.now(UTC))
+    with opened.read() as session:
+        change = session.exec(select(Change)).one()
+    opened.close()
+    assert (change.who, change.admin_id, change.after) == ("admin 1001", 1001, "abcdef123456")
+
+
 async def test_a_running_tocsin_takes_up_a_promoted_model(
     sqlite_url: str, now: datetime, tmp_path: Path, other: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,14 +1,18 @@
 """A stage that stops working is told once, and once more when it works again; long commands run by themselves."""
 
 import asyncio
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sqlmodel import select
 
 from bot.errands import Errands
 from bot.messages.message import Message
 from bot.trouble import PATIENCE, StageWatch
 from config.errors import DatabaseError, TocsinError
+from models import Change
+from models.database import open_database
 
 
 class Stage:
@@ -73,7 +77,7 @@ async def test_what_could_not_be_told_is_told_at_the_next_round() -> None:
     assert len(stage.told) == 1
 
 
-async def test_a_command_runs_on_our_folder_and_database_without_our_secrets(
+async def test_a_command_runs_on_our_folder_and_database_without_our_secrets_in_an_admins_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TOCSIN_TELEGRAM_TOKEN", "123456789:AAF-fake_token_for_tests_0123456789ab")
@@ -81,13 +85,16 @@ async def test_a_command_runs_on_our_folder_and_database_without_our_secrets(
     monkeypatch.setenv("TOCSIN_TELEGRAM_WEBHOOK_SECRET", "a-secret-of-these-tests")
     errands = Errands(tmp_path, f"sqlite:///{tmp_path}/t.db")
     assert {"TOCSIN_TELEGRAM_TOKEN", "TOCSIN_TELEGRAM_WEBHOOK_SECRET"}.isdisjoint(errands._environment())
-    running = asyncio.create_task(errands.run(["feeds", "pause", "https://a.example/rss"]))
+    running = asyncio.create_task(errands.run(["feeds", "pause", "https://a.example/rss"], asked_by=1001))
     await asyncio.sleep(0)
     with pytest.raises(TocsinError, match="is running"):
         await errands.run(["feeds", "list"])
     done = await running
     assert (done.code, "is paused" in done.output) == (0, True)
-    assert (tmp_path / "t.db").exists()
+    opened = open_database(f"sqlite:///{tmp_path}/t.db", datetime.now(UTC))
+    with opened.read() as session:
+        assert session.exec(select(Change.who, Change.key)).all() == [("admin 1001", "https://a.example/rss")]
+    opened.close()
     refused = await errands.run(["feeds", "remove", "https://b.example/rss"])
     assert refused.code == 1
     assert "no feed has the address" in refused.output

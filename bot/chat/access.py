@@ -14,7 +14,7 @@ from bot.calendar import digest_for, next_digest
 from bot.changes import Who, record
 from bot.chat.limiter import Limit, Window
 from bot.messages import replies, to_admins
-from bot.messages.language import ENGLISH
+from bot.messages.language import ENGLISH, in_language
 from bot.messages.lines import one_line
 from bot.messages.message import Message
 from bot.notices import enqueue, tell_admins
@@ -167,7 +167,7 @@ def _let_in(session: Session, settings: Settings, subscriber: Subscriber, now: d
     wanted = digest_for(subscriber, settings.digest)
     subscriber.digest_due_at = next_digest(wanted, now) if subscriber.digest else None
     session.add(subscriber)
-    return replies.welcome(levels_of(subscriber))
+    return replies.welcome(levels_of(subscriber), in_language(subscriber.language))
 
 
 def _come_back(session: Session, settings: Settings, known: Subscriber, now: datetime) -> Message:

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 import telegram
-from telegram import BotCommand, BotCommandScopeChat, Update
+from telegram import Update
 from telegram.constants import ChatType
 from telegram.error import TelegramError
 from telegram.ext import Application, CallbackQueryHandler, CommandHandler, ContextTypes, MessageHandler, filters
@@ -25,6 +25,7 @@ from bot.chat.admin_call import Call, Page, Reply, answered_by_text, page
 from bot.chat.buttons import OUTDATED
 from bot.chat.desk import LONGEST_RETRY_S, AdminTools, Desk
 from bot.chat.failures import as_failure
+from bot.chat.menus import offer_admin_command
 from bot.chat.sender import TelegramSender, keyboard
 from bot.messages import replies
 from bot.messages.message import Button, Message, notice
@@ -217,13 +218,6 @@ class AdminHandlers:
             log.warning("answer_failed chat=%s error=%s", user_id, failure)
 
     async def _add_to_menu(self, user_id: int) -> None:
-        """/admin behind the / key of this admin; an ornament."""
-        if user_id in self._with_menu:
-            return
-        self._with_menu.add(user_id)
-        known = [BotCommand(name, what) for name, what in replies.COMMANDS.items()]
-        try:
-            scope = BotCommandScopeChat(user_id)
-            await self._bot.set_my_commands([*known, BotCommand("admin", "run this bot")], scope=scope)
-        except TelegramError as error:
-            log.info("commands_not_set admin=%s error=%s", user_id, error)
+        """/admin behind the / key of who became an admin, or spoke to us first, after the start."""
+        if user_id not in self._with_menu and await offer_admin_command(self._bot, user_id):
+            self._with_menu.add(user_id)

@@ -107,7 +107,7 @@ LAST_WORDS = 1500
 
 async def outcome(call: Call, command: Sequence[str], back: str) -> Reply:
     """Run one of our commands and show the end of what it said."""
-    done = await call.tools.run(command)
+    done = await call.tools.run(command, call.user_id)
     await call.tools.reload()
     ended = "Done." if done.code == 0 else f"It failed with status {done.code}."
     return page(f"{command[0]}: {ended}\n\n{without_frames(done.output)[-LAST_WORDS:]}", back=back)

@@ -199,7 +199,7 @@ async def _ask_backup(_call: Call) -> Reply:
 async def _backup(call: Call) -> Reply:
     data = await asyncio.to_thread(_backup_bytes, call)
     if data is None:
-        raise ConfigError("the backup is too large for Telegram; make it with: python -m bot backup FILE")
+        raise ConfigError("the backup is too large for Telegram; make it with: ./run.sh backup FILE")
     name = f"tocsin-{call.now:%Y-%m-%d-%H%M}.db"
     return Reply(page(f"{name}, {len(data) / 2**20:.1f} MB.", back="menu").message, document=(name, data))
 

@@ -115,8 +115,9 @@ async def _invite(call: Call) -> Reply:
     telegram = load_file(call.tools.folder, "telegram")
     lines = ["By invitation: whoever knows the code is in." if telegram.access == "invite" else "By approval."]
     if telegram.access == "invite":
-        link = f"https://t.me/{call.bot.username}?start={telegram.invite_code}"
-        lines += ["", f"Pass on this link: {link}", f"Or the code: /start {telegram.invite_code}"]
+        code, ours = telegram.invite_code, f"https://t.me/{call.bot.username}"
+        lines += ["", f"Pass on this link: {ours}?start={code}", f"For a group: {ours}?startgroup={code}"]
+        lines.append(f"Or the code: /start {code}")
         buttons = [Button("New code; the old one ends", "adm:people:code"), Button("By approval", "adm:people:access")]
     else:
         lines.append("Each newcomer is put to you with two buttons.")

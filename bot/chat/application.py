@@ -2,19 +2,17 @@
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from typing import Any
 
-from telegram import BotCommand, BotCommandScopeAllChatAdministrators, BotCommandScopeAllGroupChats, Update
-from telegram.error import TelegramError
+from telegram import Update
 from telegram.ext import Application, ApplicationBuilder, BaseUpdateProcessor
 
 from bot.chat.admin import AdminHandlers
 from bot.chat.api import bot_url, keep_out_of_logs, make_request
 from bot.chat.desk import ChatParts, Desk
-from bot.chat.failures import as_failure
 from bot.chat.handlers import Handlers
-from bot.messages.language import ENGLISH, LANGUAGES, in_language
-from bot.messages.replies import COMMANDS
+from bot.chat.menus import offer_admin_command, offer_commands
 
 log = logging.getLogger(__name__)
 
@@ -65,24 +63,11 @@ def build_application(token: str, base_url: str | None, parts: ChatParts) -> Any
     return application
 
 
-async def say_hello(application: AnyApplication) -> None:
-    """Ask who the bot is, which proves the token, and set its menus. Raises TelegramError."""
+async def say_hello(application: AnyApplication, admins: Sequence[int]) -> None:
+    """Ask who the bot is, which proves the token, and set its menus; `admins` are user ids. Raises TelegramError."""
     await application.initialize()
     await application.start()
     log.info("telegram_ready bot=@%s", application.bot.username)
-    await _offer_commands(application)
-
-
-async def _offer_commands(application: AnyApplication) -> None:
-    """The menu behind the / key; an ornament."""
-    bot = application.bot
-    try:
-        for language in LANGUAGES:
-            say, code = in_language(language), None if language == ENGLISH else language
-            everything = [BotCommand(name, say(what)) for name, what in COMMANDS.items()]
-            for_members = [command for command in everything if command.command in ("latest", "help")]
-            await bot.set_my_commands(everything, language_code=code)
-            await bot.set_my_commands(for_members, scope=BotCommandScopeAllGroupChats(), language_code=code)
-            await bot.set_my_commands(everything, scope=BotCommandScopeAllChatAdministrators(), language_code=code)
-    except TelegramError as error:
-        log.warning("commands_not_set error=%s", as_failure(error, "setMyCommands"))
+    await offer_commands(application.bot)
+    for user_id in admins:
+        await offer_admin_command(application.bot, user_id)

@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import telegram
 from telegram import Update
-from telegram.constants import ChatMemberStatus
+from telegram.constants import ChatMemberStatus, ChatType
 from telegram.error import TelegramError
 from telegram.ext import ContextTypes
 
@@ -72,6 +72,8 @@ class Buttons:
         visitor, verb = visitor_of(update), parts[1] if len(parts) == 3 else ""
         if verb not in ("why", "mute", *verdicts.KINDS) or not parts[2].isdecimal():
             await query.answer(OUTDATED, show_alert=True)
+        elif verb == "why" and visitor.chat.kind != ChatType.PRIVATE:
+            await self._explain_in_public(query, visitor, int(parts[2][:18]))
         elif verb != "mute" or await self._may_press(query, visitor):
             said = await self._desk.decide(
                 lambda s, _cfg, now: verdicts.press_alert(s, visitor, verb, int(parts[2][:18]), now)
@@ -80,6 +82,19 @@ class Buttons:
                 await query.answer(said if isinstance(said, str) else None)
             if isinstance(said, Message):
                 await self._desk.answer(visitor.chat, said)
+
+    async def _explain_in_public(self, query: telegram.CallbackQuery, visitor: Visitor, alert_id: int) -> None:
+        """Why? where others read along: posted once, as an answer to the alert; a channel's readers are told alone."""
+        alone = visitor.chat.kind == ChatType.CHANNEL and not await self._is_chat_admin(query, visitor)
+        said = await self._desk.decide(
+            lambda s, _cfg, now: (
+                verdicts.explain_in_brief(s, visitor, alert_id)
+                if alone
+                else verdicts.explain_once(s, visitor, alert_id, now)
+            )
+        )
+        with suppress(TelegramError):  # as above
+            await query.answer(said, show_alert=alone)
 
     async def _press_forget(self, update: Update, query: telegram.CallbackQuery, parts: list[str]) -> None:
         visitor = visitor_of(update)
@@ -92,13 +107,14 @@ class Buttons:
 
     async def _may_press(self, query: telegram.CallbackQuery, visitor: Visitor) -> bool:
         """Whether the one who pressed may decide for the chat now; tells them when not."""
-        chat_id, user_id = visitor.chat.chat_id, query.from_user.id
-        if chat_id == user_id:
-            return True
-        if (await self._bot.get_chat_member(chat_id, user_id)).status in CHAT_ADMINS:
+        if visitor.chat.chat_id == query.from_user.id or await self._is_chat_admin(query, visitor):
             return True
         await query.answer("Only admins of this chat can do that.", show_alert=True)
         return False
+
+    async def _is_chat_admin(self, query: telegram.CallbackQuery, visitor: Visitor) -> bool:
+        """Asked of Telegram at every press."""
+        return (await self._bot.get_chat_member(visitor.chat.chat_id, query.from_user.id)).status in CHAT_ADMINS
 
     async def _show_outcome(
         self, query: telegram.CallbackQuery, outcome: Message | None, quietly: bool = False

@@ -40,13 +40,13 @@ LONGEST_RETRY_S = 30.0
 class AdminTools:
     """What /admin needs beyond: the folder of settings, their reload (did anything change?), and one look at a feed.
 
-    `preview` raises FetchError. `run` runs one of our commands by itself, which may take minutes.
+    `preview` raises FetchError. `run` runs one of our commands by itself for an admin (a user id); it may take minutes.
     """
 
     folder: Path
     reload: Callable[[], Awaitable[bool]]
     preview: Callable[[str], Awaitable[ParsedFeed]]
-    run: Callable[[Sequence[str]], Awaitable[Done]]
+    run: Callable[[Sequence[str], int], Awaitable[Done]]
 
 
 @dataclass(frozen=True, slots=True)

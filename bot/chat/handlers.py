@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from difflib import get_close_matches
@@ -72,38 +73,33 @@ class Handlers:
 
     def attach(self, application: Application[Any, Any, Any, Any, Any, Any]) -> None:
         """Register every handler; an update goes to the first that fits."""
-        for name, handler in {
-            "start": self.start,
-            "stop": self._command(lambda ask: access.leave(ask.session, ask.settings, ask.visitor, ask.now), True),
-            "help": self._command(lambda ask: commands.show_help(ask.session, ask.visitor)),
-            "latest": self._command(lambda ask: commands.show_latest(ask.session, ask.visitor)),
-            "threshold": self._command(
-                lambda ask: commands.set_levels(ask.session, ask.settings.alerts, ask.visitor, ask.words), True
-            ),
-            "settings": self._command(
-                lambda ask: choices.show_settings(ask.session, ask.settings, ask.visitor, ask.words, ask.now), True
-            ),
-            "watch": self._command(lambda ask: _pair(ask, "dyads", add=True), True),
-            "unwatch": self._command(lambda ask: _pair(ask, "dyads", add=False), True),
-            "mute": self._command(lambda ask: _pair(ask, "muted_dyads", add=True), True),
-            "unmute": self._command(lambda ask: _pair(ask, "muted_dyads", add=False), True),
-            "why": self._command(lambda ask: commands.show_why(ask.session, ask.visitor)),
-            "story": self._command(lambda ask: stories.show_story(ask.session, ask.visitor, ask.words, ask.now)),
-            "missed": self._command(lambda ask: commands.show_missed(ask.session, ask.visitor, ask.now)),
-            "feedback": self._command(
-                lambda ask: verdicts.take_feedback(ask.session, ask.settings, ask.visitor, ask.words, ask.now)
-            ),
-            "status": self.status,
-            "digest": self.digest,
-            "privacy": self._command(lambda _ask: replies.privacy()),
-            "forget": self._command(lambda ask: commands.ask_forget(ask.session, ask.visitor), True),
-        }.items():
+        answers: dict[str, Callable[[Ask], Message | None]] = {
+            "stop": lambda ask: access.leave(ask.session, ask.settings, ask.visitor, ask.now),
+            "help": lambda ask: commands.show_help(ask.session, ask.visitor),
+            "latest": lambda ask: commands.show_latest(ask.session, ask.visitor),
+            "threshold": lambda ask: commands.set_levels(ask.session, ask.settings.alerts, ask.visitor, ask.words),
+            "settings": lambda ask: choices.show_settings(ask.session, ask.settings, ask.visitor, ask.words, ask.now),
+            "watch": lambda ask: _pair(ask, "dyads", add=True),
+            "unwatch": lambda ask: _pair(ask, "dyads", add=False),
+            "mute": lambda ask: _pair(ask, "muted_dyads", add=True),
+            "unmute": lambda ask: _pair(ask, "muted_dyads", add=False),
+            "why": lambda ask: commands.show_why(ask.session, ask.visitor),
+            "story": lambda ask: stories.show_story(ask.session, ask.visitor, ask.words, ask.now),
+            "missed": lambda ask: commands.show_missed(ask.session, ask.visitor, ask.now),
+            "feedback": lambda ask: verdicts.take_feedback(ask.session, ask.settings, ask.visitor, ask.words, ask.now),
+            "privacy": lambda _ask: replies.privacy(),
+            "forget": lambda ask: commands.ask_forget(ask.session, ask.visitor),
+        }
+        handlers = {name: self._command(answer, name in replies.FOR_CHAT_ADMINS) for name, answer in answers.items()}
+        handlers |= {"start": self.start, "status": self.status, "digest": self.digest}
+        for name, handler in handlers.items():
             application.add_handler(CommandHandler(name, handler, filters=SPOKEN))
         application.add_handler(CallbackQueryHandler(Buttons(self._desk, self._bot).press))
         application.add_handler(ChatMemberHandler(self.membership, ChatMemberHandler.MY_CHAT_MEMBER))
         application.add_handler(MessageHandler(filters.StatusUpdate.MIGRATE, self.migration))
         private_text = filters.TEXT & filters.ChatType.PRIVATE & filters.UpdateType.MESSAGE
         application.add_handler(MessageHandler(private_text, self.anything_else))
+        application.add_handler(MessageHandler(filters.COMMAND & SPOKEN, self.addressed_to_us))
         application.add_error_handler(self.error)
 
     # Commands -----------------------------------------------------------------------------------------------------
@@ -118,7 +114,7 @@ class Handlers:
             )
             await self._desk.answer(visitor.chat, decision)
 
-    def _command(self, answer: Callable[[Ask], Message | None], for_admins: bool = False) -> Handler:
+    def _command(self, answer: Callable[[Ask], Message | None], for_admins: bool) -> Handler:
         """A command that one function answers in one transaction; `for_admins`: in groups their admins' only."""
 
         async def handle(update: Update, context: Context) -> None:
@@ -143,12 +139,13 @@ class Handlers:
 
     async def anything_else(self, update: Update, _context: Context) -> None:
         """Any other text in a private chat."""
-        message = update.effective_message
-        word = (message.text or "").split(maxsplit=1)[0] if message and (message.text or "").strip() else ""
-        close = get_close_matches(word.lstrip("/").lower()[:30], replies.COMMANDS, n=1) if word.startswith("/") else []
-        await self._desk.answer(
-            visitor_of(update).chat, replies.did_you_mean(close[0]) if close else replies.unknown_command()
-        )
+        await self._desk.answer(visitor_of(update).chat, _what_was_meant(_first_word(update)))
+
+    async def addressed_to_us(self, update: Update, _context: Context) -> None:
+        """An unknown command in a group or channel; without @our_name it may be for another bot."""
+        command, _, name = _first_word(update).partition("@")
+        if name.lower() == self._bot.username.lower():
+            await self._desk.answer(visitor_of(update).chat, _what_was_meant(command))
 
     # Things that happen to the bot --------------------------------------------------------------------------------
 
@@ -190,7 +187,12 @@ class Handlers:
         known = isinstance(context.error, TocsinError | TelegramError)
         trace = None if known else context.error
         log.error("update_failed chat=%s error=%r", chat.id if chat else None, context.error, exc_info=trace)
-        if isinstance(update, Update) and chat is not None and update.my_chat_member is None:
+        if not isinstance(update, Update) or chat is None or update.my_chat_member is not None:
+            return
+        if update.callback_query is not None and chat.type != ChatType.PRIVATE:  # others read along
+            with suppress(TelegramError):
+                await update.callback_query.answer(replies.something_went_wrong().plain, show_alert=True)
+        else:
             await self._desk.answer(visitor_of(update).chat, replies.something_went_wrong())
 
     async def _speaks_for_chat(self, update: Update, visitor: Visitor) -> bool:
@@ -205,3 +207,15 @@ class Handlers:
         if not allowed:
             await self._desk.answer(visitor.chat, replies.only_chat_admins())
         return allowed
+
+
+def _first_word(update: Update) -> str:
+    message = update.effective_message
+    return next(iter((message.text or "").split(maxsplit=1)), "") if message else ""
+
+
+def _what_was_meant(word: str) -> Message:
+    """For a word that is no command of ours: those that are spelled nearly so."""
+    known = [*replies.COMMANDS]
+    close = get_close_matches(word[1:].lower()[:30], known, n=2, cutoff=0.7) if word.startswith("/") else []
+    return replies.did_you_mean(close) if close else replies.unknown_command()

@@ -74,7 +74,7 @@ class Receiver:
                 await self._way.stop()
                 return self._pace.lease_s / 6
             if not self._application.running:
-                await say_hello(self._application)
+                await say_hello(self._application, self._desk.parts.settings().telegram.admins)
             await self._follow_settings()
             pause = await self._way.step()
         except TelegramError as error:

@@ -9,31 +9,63 @@ from sqlmodel import Session, col, select
 from bot.chat.access import Visitor, subscriber_or_reply
 from bot.messages import replies, to_admins
 from bot.messages.message import Message, clip, notice
-from bot.messages.why import why_message
-from bot.notices import tell_admins
+from bot.messages.why import why_in_brief, why_message
+from bot.notices import enqueue, tell_admins
 from config.schema import Settings
-from models import Alert, Delivery, Story, Subscriber, Verdict, VerdictKind
+from models import Alert, Delivery, Priority, Reading, Story, Subscriber, Verdict, VerdictKind
 
 FEEDBACK_A_DAY = 5
+NOTED = {
+    VerdictKind.USEFUL: "Thank you, noted.",
+    VerdictKind.WRONG: "Noted. It is put to the admins; what they label, the next training learns from.",
+}
 KINDS = {"useful": VerdictKind.USEFUL, "wrong": VerdictKind.WRONG}
 
 
 def press_alert(session: Session, visitor: Visitor, verb: str, alert_id: int, now: datetime) -> str | Message:
     """Why, Useful, Wrong or Mute under an alert: a line for the one who pressed, or a message for the chat."""
-    known = subscriber_or_reply(session, visitor)
-    if isinstance(known, Message):
-        return "This chat is not subscribed; /start changes that."
-    alert = session.get(Alert, alert_id)
-    if alert is None:
-        return "That alert is too old: it was forgotten."
+    found = _pressed(session, visitor, alert_id)
+    if isinstance(found, str):
+        return found
+    known, alert = found
     if verb == "why":
         return why_message(alert)
     if verb == "mute":
         return _mute(session, known, alert)
     _judge(session, known, alert, KINDS[verb], now)
-    return (
-        "Thank you, noted." if verb == "useful" else "Noted. Admins look at it, and the next training learns from it."
-    )
+    return NOTED[KINDS[verb]]
+
+
+def explain_once(session: Session, visitor: Visitor, alert_id: int, now: datetime) -> str:
+    """Why? in a group or by a channel's admin: the explanation queued once an alert and chat, as an answer to it.
+
+    Returns the line for the one who pressed.
+    """
+    found = _pressed(session, visitor, alert_id)
+    if isinstance(found, str):
+        return found
+    known, alert = found
+    posted = enqueue(session, known, f"why:{alert.id}", why_message(alert), now, Priority.REPLY)
+    if posted is None:
+        return "It was explained here before: see the answer to this alert."
+    told = select(Delivery.id).where(Delivery.subscriber_id == known.id, Delivery.alert_id == alert.id)
+    posted.replies_to_id = session.exec(told.limit(1)).first()
+    return "The explanation comes as an answer to this alert."
+
+
+def explain_in_brief(session: Session, visitor: Visitor, alert_id: int) -> str:
+    """Why? by a reader of a channel: rule and score, for nobody else to see."""
+    found = _pressed(session, visitor, alert_id)
+    return found if isinstance(found, str) else why_in_brief(found[1])
+
+
+def _pressed(session: Session, visitor: Visitor, alert_id: int) -> tuple[Subscriber, Alert] | str:
+    """The chat and the alert of a button, or what the one who pressed is told when one of them is gone."""
+    known = subscriber_or_reply(session, visitor)
+    if isinstance(known, Message):
+        return "This chat is not subscribed; /start changes that."
+    alert = session.get(Alert, alert_id)
+    return "That alert is too old: it was forgotten." if alert is None else (known, alert)
 
 
 def take_feedback(
@@ -88,12 +120,24 @@ def _mute(session: Session, subscriber: Subscriber, alert: Alert) -> str:
 def _judge(session: Session, subscriber: Subscriber, alert: Alert, kind: VerdictKind, now: datetime) -> None:
     """One verdict a chat and alert: the latest."""
     same = select(Verdict).where(Verdict.alert_id == alert.id, Verdict.subscriber_id == subscriber.id)
-    said = session.exec(same).first() or Verdict(
+    said = session.exec(same).first()
+    if said is None:
+        said = _new_verdict(session, subscriber, alert, kind, now)
+    said.kind, said.created_at = kind, now
+    session.add(said)
+
+
+def _new_verdict(session: Session, subscriber: Subscriber, alert: Alert, kind: VerdictKind, now: datetime) -> Verdict:
+    """On the alert's headline, with its article and the model that read it while they are stored."""
+    title = str(alert.facts.get("title", ""))
+    read = select(Reading).where(Reading.story_id == alert.story_id, Reading.title == title, col(Reading.latest))
+    reading = session.exec(read.order_by(col(Reading.news_at), col(Reading.id)).limit(1)).first()
+    return Verdict(
         kind=kind,
-        text=str(alert.facts.get("title", "")),
+        text=title,
+        model=reading.model if reading else "",
+        article_id=reading.article_id if reading else None,
         alert_id=alert.id,
         subscriber_id=subscriber.id,
         created_at=now,
     )
-    said.kind, said.created_at = kind, now
-    session.add(said)

@@ -15,7 +15,7 @@ from sqlmodel import Session
 
 from bot import changes
 from bot.app import fetch_limits, utc_now
-from bot.changes import COMMAND_LINE
+from bot.changes import who_asks
 from bot.commands.options import Config, DatabaseUrl, config_folder, console, database_url, progress
 from bot.feeds.fetcher import Fetcher
 from bot.feeds.opml import OpmlFeed, read_opml, write_opml
@@ -84,7 +84,7 @@ def add(
     folder = config_folder(config)
     address = _usable(url)
     entry = _entry(address, title, publisher, family)
-    added = _recorded(database, lambda session, now: changes.add(session, folder, COMMAND_LINE, [entry], now))
+    added = _recorded(database, lambda session, now: changes.add(session, folder, who_asks(), [entry], now))
     console().print(
         f"Added {address} to {folder / 'feeds.toml'}. Look at what it brings: python -m bot feeds test {address}"
         if added
@@ -103,7 +103,7 @@ def remove(
     Example: python -m bot feeds remove https://example.org/rss.xml
     """
     folder = config_folder(config)
-    _recorded(database, lambda session, now: changes.remove(session, folder, COMMAND_LINE, url, now))
+    _recorded(database, lambda session, now: changes.remove(session, folder, who_asks(), url, now))
     console().print(f"Removed {url}.")
 
 
@@ -134,7 +134,7 @@ def resume(
 
 
 def _pause(url: str, paused: bool, folder: Path, database: str | None) -> None:
-    done = _recorded(database, lambda session, now: changes.pause(session, folder, COMMAND_LINE, url, paused, now))
+    done = _recorded(database, lambda session, now: changes.pause(session, folder, who_asks(), url, paused, now))
     word = "paused" if paused else "being read"
     console().print(f"{url} is {word}." if done else f"{url} is {word} already.")
 
@@ -156,7 +156,7 @@ def import_opml(
         raise ConfigError(f"feeds import {file}: cannot be read: {error.strerror}") from error
     found = read_opml(data, lambda problem: out.print(Text(f"left out: {problem}")))
     folder, entries = config_folder(config), [_entry(feed.url, feed.title) for feed in found]
-    added = _recorded(database, lambda session, now: changes.add(session, folder, COMMAND_LINE, entries, now))
+    added = _recorded(database, lambda session, now: changes.add(session, folder, who_asks(), entries, now))
     out.print(f"{len(added)} feeds added, {len(found) - len(added)} were there already.")
 
 

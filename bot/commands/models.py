@@ -70,8 +70,8 @@ def rollback(config: Config = None, database: DatabaseUrl = None) -> None:
 
 
 def take_over(database: str | None, before: Path, folder: Path) -> None:
-    """Record that another model is live, and say so."""
-    from bot.changes import COMMAND_LINE, record
+    """Record that another model is live and who wanted it, and say so."""
+    from bot.changes import record, who_asks
     from config.edit_value import Edited
     from models.database import open_database
 
@@ -79,7 +79,7 @@ def take_over(database: str | None, before: Path, folder: Path) -> None:
     opened = open_database(database_url(database), now)
     try:
         with opened.write() as session:
-            record(session, COMMAND_LINE, Edited("model", "live", before.name, folder.name), now)
+            record(session, who_asks(), Edited("model", "live", before.name, folder.name), now)
     finally:
         opened.close()
     out = console()

@@ -134,7 +134,7 @@ def tune(
 
 def _write_levels(folder: Path, database: str | None, wanted: dict[str, float]) -> None:
     """In an order in which watch < warning < critical holds after each step."""
-    from bot.changes import COMMAND_LINE, change_value
+    from bot.changes import change_value, who_asks
     from config.load import load_file
     from models.database import open_database
 
@@ -144,7 +144,7 @@ def _write_levels(folder: Path, database: str | None, wanted: dict[str, float]) 
         for name in reversed(LEVEL_NAMES) if rises else LEVEL_NAMES:
             with opened.write() as session:
                 where = ("alerts", ("levels", name))
-                change_value(session, folder, COMMAND_LINE, where, wanted[name], utc_now())
+                change_value(session, folder, who_asks(), where, wanted[name], utc_now())
     finally:
         opened.close()
 

@@ -18,7 +18,9 @@ COMMANDS = {
     "settings": "levels, regions, pairs, quiet hours, digest",
     "threshold": "from which level on to be told",
     "watch": "hear of a pair: /watch RU UA",
+    "unwatch": "take a watched pair back: /unwatch RU UA",
     "mute": "hear nothing of a pair, or nothing for hours",
+    "unmute": "hear of a muted pair again, or end the quiet",
     "latest": "the last alerts",
     "why": "why the last alert rang",
     "story": "how a story went on",
@@ -30,18 +32,27 @@ COMMANDS = {
     "forget": "delete what is stored about this chat",
     "help": "what this bot does",
 }
+#: What decides for a chat: in a group its admins' only.
+FOR_CHAT_ADMINS = frozenset(("start", "stop", "settings", "threshold", "watch", "unwatch", "mute", "unmute", "forget"))
+#: In the menu of the bot's admins besides.
+ADMIN_COMMAND = {"admin": "run this bot"}
 
 
 # Joining and leaving --------------------------------------------------------------------------------------------------
 
 
-def welcome(levels: Mapping[Direction, Level]) -> Message:
-    """For a chat that is subscribed from now on."""
-    chosen = ", ".join(f"{direction.word} from {level.word}" for direction, level in levels.items())
-    return notice(
-        f"You are subscribed: a story is told once it reaches your levels ({chosen}), and a digest comes every week.\n"
-        "/threshold changes the levels, /latest shows the last alerts, /stop ends it, /help says more."
+def welcome(levels: Mapping[Direction, Level], say: Say) -> Message:
+    """For a chat that is subscribed from now on, with the way to its choices."""
+    told = say(
+        "You are subscribed: a story is told once it reaches your levels (escalation from {up}, easing from {down}), "
+        "and a digest comes every week."
+    ).format(up=levels[Direction.ESCALATION].word, down=levels[Direction.DEESCALATION].word)
+    more = say(
+        "/settings chooses levels, regions, pairs and quiet hours, /latest shows the last alerts, /stop ends it, "
+        "/help says more."
     )
+    buttons = ((Button(say("Choose what you hear"), "set:main"),),)
+    return notice(f"{told}\n{more}", buttons=buttons)
 
 
 def already_subscribed() -> Message:
@@ -124,9 +135,10 @@ def unknown_command() -> Message:
     return notice("That is no command of this bot. /help lists them.")
 
 
-def did_you_mean(command: str) -> Message:
-    """For a command that is nearly one of ours."""
-    return notice(f"That is no command of this bot. Did you mean /{command}? /help lists them.")
+def did_you_mean(close: Sequence[str]) -> Message:
+    """For a command that is nearly one of ours, or one of some."""
+    meant = " or ".join(f"/{command}" for command in close)
+    return notice(f"That is no command of this bot. Did you mean {meant}? /help lists them.")
 
 
 def pair_chosen(pair: str, muted: bool, added: bool, watched: Sequence[str]) -> Message:
@@ -215,9 +227,10 @@ def nothing_to_explain() -> Message:
 def privacy() -> Message:
     """For /privacy."""
     return notice(
-        "Stored about this chat: its id, its name or title, what you chose in /settings, which messages were sent here "
-        "and when, and what you said of alerts (Useful, Wrong). Not stored: who reads, who is in a group, what is "
-        "written here besides commands. Messages are forgotten with the news they were about. Nothing is passed on, "
+        "Stored about this chat: its id, its name or title, its language (at first that of your Telegram), what you "
+        "chose in /settings, which messages were sent here and when, what you said of alerts (Useful, Wrong), and the "
+        "words you sent with /feedback, in the messages its admins got. Not stored: who reads, who is in a group, what "
+        "else is written here. Messages are forgotten with the news they were about. Nothing is passed on, "
         "except to Telegram, which carries it.\n/forget deletes all of it; what you said of alerts stays without your "
         "chat, and of a request that waits or was declined the id of the chat."
     )

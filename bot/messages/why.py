@@ -5,10 +5,11 @@ from typing import Any
 
 from bot.messages.alert import MAX_CLAIMS, MAX_EVIDENCE, MAX_SOURCES, NAME_LIMIT, headline_of, signal_name
 from bot.messages.lines import Line, fitting, heading, is_linkable, joined, line, linked, one_line
-from bot.messages.message import Message
+from bot.messages.message import Message, clip
 from models import Alert, AlertKind
 
 _TITLE_LIMIT, _SENTENCE_LIMIT = 200, 240
+_PRESS_LIMIT = 200  # https://core.telegram.org/bots/api#answercallbackquery
 _RING_FOR_MORE_THAN_A_SCORE = (AlertKind.CONFIRMED, AlertKind.CONTESTED, AlertKind.TEMPO)
 
 
@@ -29,6 +30,11 @@ def why_message(alert: Alert) -> Message:
         )
     )
     return Message(html=html, plain=plain, title=head)
+
+
+def why_in_brief(alert: Alert) -> str:
+    """Direction, score and rule in what Telegram shows to the one who pressed: at most 200 characters."""
+    return clip(f"{alert.direction.word} {alert.score:.0f}. Rule: {one_line(alert.rule, _PRESS_LIMIT)}.", _PRESS_LIMIT)
 
 
 def _rule(alert: Alert) -> str:

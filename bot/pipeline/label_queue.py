@@ -40,22 +40,32 @@ def _labelled(session: Session) -> set[str]:
 
 
 def _called_wrong(session: Session, since: datetime) -> list[Doubt]:
-    """Readings whose headline an alert told and a subscriber called wrong, those called so most often first."""
-    times = func.count(col(Verdict.id))
+    """Readings whose headline an alert told and a subscriber called wrong.
+
+    First those on which people disagree most (many call it wrong, many useful), then those called wrong most often.
+    """
+    kinds = (VerdictKind.WRONG, VerdictKind.USEFUL)
+    wrong, useful = (func.count(col(Verdict.id)).filter(col(Verdict.kind) == kind) for kind in kinds)
     rows = session.exec(
-        select(Reading, times)
+        select(Reading, wrong, useful)
         .join(Alert, col(Alert.story_id) == col(Reading.story_id))
         .join(Verdict, col(Verdict.alert_id) == col(Alert.id))
         .where(
-            Verdict.kind == VerdictKind.WRONG,
+            col(Verdict.kind).in_(kinds),
             col(Verdict.created_at) >= since,
             col(Verdict.text) == col(Reading.title),
             col(Reading.latest),
         )
         .group_by(col(Reading.id))
-        .order_by(times.desc(), col(Reading.id))
+        .having(wrong > 0)
     ).all()
-    return [Doubt(reading, f"called wrong {count} times" if count > 1 else "called wrong") for reading, count in rows]
+    rows = sorted(rows, key=lambda row: (-min(row[1], row[2]), -row[1], row[0].id))
+    return [Doubt(reading, _opinions(no, yes)) for reading, no, yes in rows]
+
+
+def _opinions(wrong: int, useful: int) -> str:
+    often = f"called wrong {wrong} times" if wrong > 1 else "called wrong"
+    return f"{often}, and useful {f'{useful} times' if useful > 1 else 'once'}" if useful else often
 
 
 def _disputed(session: Session, since: datetime) -> list[Doubt]:

@@ -1,0 +1,49 @@
+"""A bot in, its command menus set: per language, for each what they may use. An ornament; that it fails is logged."""
+
+import logging
+
+import telegram
+from telegram import (
+    BotCommand,
+    BotCommandScope,
+    BotCommandScopeAllChatAdministrators,
+    BotCommandScopeAllGroupChats,
+    BotCommandScopeChat,
+)
+from telegram.error import TelegramError
+
+from bot.chat.failures import as_failure
+from bot.messages.language import ENGLISH, LANGUAGES, in_language
+from bot.messages.replies import ADMIN_COMMAND, COMMANDS, FOR_CHAT_ADMINS
+
+log = logging.getLogger(__name__)
+
+FOR_MEMBERS = [name for name in COMMANDS if name not in FOR_CHAT_ADMINS]
+
+
+async def offer_commands(bot: telegram.Bot) -> None:
+    """The menu behind the / key: everything, and to ordinary members of a group what they may use."""
+    try:
+        for language in LANGUAGES:
+            await _offer(bot, language, [*COMMANDS])
+            await _offer(bot, language, FOR_MEMBERS, BotCommandScopeAllGroupChats())
+            await _offer(bot, language, [*COMMANDS], BotCommandScopeAllChatAdministrators())
+    except TelegramError as error:
+        log.warning("commands_not_set error=%s", as_failure(error, "setMyCommands"))
+
+
+async def offer_admin_command(bot: telegram.Bot, user_id: int) -> bool:
+    """/admin in the menu of an admin of the bot; False when Telegram knows no chat with them yet, or fails."""
+    try:
+        for language in LANGUAGES:
+            await _offer(bot, language, [*COMMANDS, *ADMIN_COMMAND], BotCommandScopeChat(user_id))
+    except TelegramError as error:
+        log.info("commands_not_set admin=%s error=%s", user_id, as_failure(error, "setMyCommands"))
+        return False
+    return True
+
+
+async def _offer(bot: telegram.Bot, language: str, names: list[str], scope: BotCommandScope | None = None) -> None:
+    say, code = in_language(language), None if language == ENGLISH else language
+    words = COMMANDS | ADMIN_COMMAND
+    await bot.set_my_commands([BotCommand(name, say(words[name])) for name in names], scope, language_code=code)

@@ -1,0 +1,180 @@
+"""Buttons under alerts and /settings, pressed in private chats, groups, topics and channels; over HTTP."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import fake_bot_api as fakes
+import fake_updates as updates
+import pytest
+from fake_bot_api import TOKEN, Call
+from sqlmodel import select
+
+from bot.chat.api import open_bot
+from bot.chat.limiter import Limiter
+from bot.chat.sender import TelegramSender
+from bot.messages.message import units
+from bot.messages.why import why_in_brief
+from bot.pipeline.deliver import drain_outbox
+from models import (
+    Alert,
+    AlertKind,
+    Delivery,
+    DeliveryState,
+    Direction,
+    Outlet,
+    SubscriberState,
+    Verdict,
+    VerdictKind,
+)
+from tests.rows import UNLIMITED
+from tests.test_chat_handlers import ANNA, CHANNEL, GROUP, NOW, Bench, bench, database
+from tests.test_chat_settings import alert_told
+
+__all__ = ["bench", "database"]
+
+TOLD_AS = 31  # the id of the message that told the alert
+ACTIVE = SubscriberState.ACTIVE
+BORIS = 43
+
+
+@dataclass(frozen=True)
+class Place:
+    """A chat or topic, and the alert that was told there."""
+
+    chat_id: int
+    kind: str
+    topic: int = 0
+
+    def subscribe(self, bench: Bench) -> int:
+        return bench.add(ACTIVE, chat_id=self.chat_id, kind=self.kind, thread_id=self.topic)
+
+    def tell(self, bench: Bench) -> int:
+        """Subscribe and tell an alert here; returns its number."""
+        number = alert_told(bench, self.subscribe(bench))
+        with bench.database.write() as session:
+            row = session.exec(select(Delivery)).one()
+            row.state, row.message_id = DeliveryState.SENT, TOLD_AS
+        return number
+
+    async def press(self, bench: Bench, data: str, user_id: int = ANNA) -> dict[str, Any]:
+        """Press a button here; what the one who pressed is told, once everything it causes is done."""
+        chat = {"id": self.chat_id, "type": self.kind, "title": "Newsroom"}
+        number = len(bench.fake.calls_of("answerCallbackQuery"))
+        await bench.fake.push(updates.press(data, user_id, TOLD_AS, chat, self.topic))
+        return (await bench.fake.called("answerCallbackQuery", number + 1))[number].params
+
+
+PRIVATE, IN_GROUP = Place(ANNA, "private"), Place(GROUP, "supergroup")
+IN_TOPIC, IN_CHANNEL = Place(GROUP, "supergroup", 9), Place(CHANNEL, "channel")
+EVERYWHERE = pytest.mark.parametrize(
+    "place", [PRIVATE, IN_GROUP, IN_TOPIC, IN_CHANNEL], ids=["private", "group", "topic", "channel"]
+)
+
+
+async def send_what_waits(bench: Bench) -> list[Call]:
+    async with open_bot(TOKEN, bench.fake.base_url) as bot:
+        sender = TelegramSender(bot, Limiter(lambda: UNLIMITED))
+        await drain_outbox(bench.database, {Outlet.TELEGRAM: sender}, lambda: bench.now)
+    return bench.fake.messages
+
+
+# Why? -----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("place", [IN_GROUP, IN_TOPIC, IN_CHANNEL], ids=["group", "topic", "channel"])
+async def test_where_others_read_along_an_explanation_answers_its_alert_and_is_posted_once(
+    bench: Bench, place: Place
+) -> None:
+    bench.fake.members[CHANNEL, ANNA] = bench.fake.members[CHANNEL, BORIS] = "administrator"
+    alert = place.tell(bench)
+    assert "comes as an answer" in (await place.press(bench, f"alert:why:{alert}"))["text"]
+    (posted,) = await send_what_waits(bench)
+    assert "reached warning (60)" in posted.text
+    assert (posted.chat_id, posted.params.get("message_thread_id", 0)) == (place.chat_id, place.topic)
+    assert posted.params["reply_parameters"]["message_id"] == TOLD_AS
+    assert "see the answer to this alert" in (await place.press(bench, f"alert:why:{alert}", BORIS))["text"]
+    assert await send_what_waits(bench) == [posted]
+
+
+async def test_a_reader_of_a_channel_is_told_rule_and_score_alone_and_nothing_is_posted(bench: Bench) -> None:
+    alert = IN_CHANNEL.tell(bench)
+    told = await IN_CHANNEL.press(bench, f"alert:why:{alert}")
+    assert told["text"] == "escalation 66. Rule: escalation 66 reached warning (60)."
+    assert told["show_alert"] is True
+    assert await send_what_waits(bench) == []
+
+
+async def test_in_a_private_chat_every_press_of_why_is_answered_at_once(bench: Bench) -> None:
+    alert = PRIVATE.tell(bench)
+    for number in (1, 2):
+        await PRIVATE.press(bench, f"alert:why:{alert}")
+        assert "reached warning (60)" in (await bench.fake.sent(number))[-1].text
+
+
+@pytest.mark.parametrize("place", [IN_GROUP, IN_CHANNEL], ids=["group", "channel"])
+async def test_why_under_an_alert_of_a_chat_that_left_or_an_alert_forgotten_says_so(bench: Bench, place: Place) -> None:
+    assert "not subscribed" in (await place.press(bench, "alert:why:1"))["text"]
+    place.subscribe(bench)
+    assert "forgotten" in (await place.press(bench, "alert:why:1"))["text"]
+
+
+def test_the_brief_why_fits_into_the_answer_to_a_press() -> None:
+    alert = Alert(
+        story_id=1, kind=AlertKind.NEW, direction=Direction.ESCALATION, level=2, score=66, rule="🔴 a" * 200,
+        facts={}, created_at=NOW,
+    )  # fmt: skip
+    assert units(why_in_brief(alert)) <= 200
+
+
+async def test_a_press_that_fails_in_a_channel_is_answered_to_its_reader_and_posts_nothing(bench: Bench) -> None:
+    alert = IN_CHANNEL.tell(bench)
+    bench.fake.fail(fakes.bad_request("member list is inaccessible"), "getChatMember")
+    assert "did not work" in (await IN_CHANNEL.press(bench, f"alert:why:{alert}"))["text"]
+    assert bench.fake.messages == []
+
+
+# Useful, Wrong, Mute --------------------------------------------------------------------------------------------------
+
+
+@EVERYWHERE
+async def test_a_verdict_is_kept_for_the_place_it_was_pressed_in_and_the_last_counts(
+    bench: Bench, place: Place
+) -> None:
+    bench.add(ACTIVE, chat_id=GROUP, kind="supergroup", thread_id=8)
+    alert = place.tell(bench)
+    await place.press(bench, f"alert:useful:{alert}")
+    assert "Noted" in (await place.press(bench, f"alert:wrong:{alert}", BORIS))["text"]
+    found = bench.find(place.chat_id, place.topic)
+    with bench.database.read() as session:
+        verdict = session.exec(select(Verdict)).one()
+    assert found is not None
+    assert (verdict.kind, verdict.subscriber_id) == (VerdictKind.WRONG, found.id)
+    assert bench.fake.messages == []
+
+
+@pytest.mark.parametrize("place", [IN_GROUP, IN_TOPIC, IN_CHANNEL], ids=["group", "topic", "channel"])
+async def test_only_an_admin_of_the_chat_mutes_a_pair_and_only_where_it_was_pressed(bench: Bench, place: Place) -> None:
+    other = Place(GROUP, "supergroup", 8)
+    other.subscribe(bench)
+    alert = place.tell(bench)
+    assert "Only admins of this chat" in (await place.press(bench, f"alert:mute:{alert}"))["text"]
+    bench.fake.members[place.chat_id, ANNA] = "administrator"
+    assert "is muted here" in (await place.press(bench, f"alert:mute:{alert}"))["text"]
+    muted = [found.muted_dyads for at in (place, other) if (found := bench.find(at.chat_id, at.topic))]
+    assert muted == [["RU-UA"], []]
+
+
+# /settings in a topic -------------------------------------------------------------------------------------------------
+
+
+async def test_settings_in_a_topic_answer_and_change_that_topic(bench: Bench) -> None:
+    bench.fake.members[GROUP, ANNA] = "administrator"
+    IN_GROUP.subscribe(bench)
+    IN_TOPIC.subscribe(bench)
+    shown = await bench.say(updates.group("/settings", GROUP, ANNA, topic=9))
+    assert shown.params["message_thread_id"] == 9
+    await IN_TOPIC.press(bench, "set:levels:escalation:critical")
+    (page,) = await bench.fake.called("editMessageText")
+    assert (page.chat_id, page.params["message_id"]) == (GROUP, TOLD_AS)
+    levels = [found.level_escalation for topic in (0, 9) if (found := bench.find(GROUP, topic))]
+    assert levels == [2, 3]
