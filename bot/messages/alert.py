@@ -11,6 +11,7 @@ from bot.messages.message import Button, Message, clip
 from models import Alert, AlertKind, Direction, Level, Story, StoryStatus
 
 if TYPE_CHECKING:
+    from bot.pipeline.index import Point
     from bot.pipeline.weigh import Weight
     from models.reading import ReadingWithSource
 
@@ -48,8 +49,11 @@ def signal_name(signal: str) -> str:
     return SIGNAL_NAMES.get(signal, signal.replace("_", " "))
 
 
-def alert_facts(story: Story, weight: "Weight", direction: Direction) -> dict[str, Any]:
-    """What an alert about `story` says, as JSON: headline, sources, claims, evidence, parties, scores."""
+def alert_facts(
+    story: Story, weight: "Weight", direction: Direction, tension: "Point | None" = None
+) -> dict[str, Any]:
+    """What an alert about `story` says, as JSON: headline, sources, claims, evidence, parties, scores, and beside the
+    `tension` of its pair today the usual one, where that is known."""
     rows = weight.top.get(direction, ())
     return {
         "title": rows[0][0].title if rows else story.title,
@@ -65,6 +69,7 @@ def alert_facts(story: Story, weight: "Weight", direction: Direction) -> dict[st
         "sources": _sources(rows),
         "claims": _claims(rows, weight),
         "evidence": _evidence(rows, direction),
+        "tension": _tension(tension),
     }
 
 
@@ -124,6 +129,13 @@ def _summary(rows: "tuple[ReadingWithSource, ...]") -> str:
 def _pair(story: Story, weight: "Weight") -> list[Line]:
     names = dict(weight.actors)
     return [(code, names.get(code, code)) for code in (story.dyad or "").split("-") if code]
+
+
+def _tension(point: "Point | None") -> dict[str, int] | None:
+    """Escalation of the pair, 0-100; None until there are 28 days to compare with."""
+    if point is None or point.usual is None:
+        return None
+    return {"usual": round(point.usual), "today": round(point.escalation)}
 
 
 def _sources(rows: "tuple[ReadingWithSource, ...]") -> list[dict[str, str]]:
@@ -186,9 +198,17 @@ def _facts_lines(alert: Alert, facts: dict[str, Any]) -> list[Line]:
     return [
         line(f"Signals: {signals}") if signals else ("", ""),
         line(f"Scores: {scores}"),
+        line(_usual(facts)),
         line(f"Evidence: “{clip(evidence, 240)}”") if evidence else ("", ""),
         line(f"Why: {alert.rule}"),
     ]
+
+
+def _usual(facts: dict[str, Any]) -> str:
+    """The pair's tension beside its usual one: a score of 60 is news for a calm pair and a weekday for another."""
+    tension = facts.get("tension")  # alerts of older versions have none
+    pair = " – ".join(clip(name, NAME_LIMIT) for name in facts["dyad"])
+    return f"Usual tension for {pair}: {tension['usual']}, today {tension['today']}" if tension and pair else ""
 
 
 def _source_lines(facts: dict[str, Any]) -> list[Line]:
