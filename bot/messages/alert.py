@@ -49,9 +49,7 @@ def signal_name(signal: str) -> str:
     return SIGNAL_NAMES.get(signal, signal.replace("_", " "))
 
 
-def alert_facts(
-    story: Story, weight: "Weight", direction: Direction, tension: "Point | None" = None
-) -> dict[str, Any]:
+def alert_facts(story: Story, weight: "Weight", direction: Direction, tension: "Point | None" = None) -> dict[str, Any]:
     """What an alert about `story` says, as JSON: headline, sources, claims, evidence, parties, scores, and beside the
     `tension` of its pair today the usual one, where that is known."""
     rows = weight.top.get(direction, ())
