@@ -6,7 +6,7 @@ Facts are plain JSON kept with the alert, so that the message can be made again,
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from bot.messages.lines import Line, fitting, is_linkable, joined, line, linked
+from bot.messages.lines import Line, fitting, is_linkable, isolated, joined, line, linked, quoted
 from bot.messages.message import Button, Message, clip
 from models import Alert, AlertKind, Direction, Level, Story, StoryStatus
 
@@ -79,7 +79,7 @@ def alert_message(alert: Alert) -> Message:
         line(head, bold=True),
         line(clip(facts["title"], TITLE_LIMIT), bold=True),
         line(facts["summary"]),
-        *_dispute_lines(facts),
+        *_claim_lines(facts),
         *_apart(_facts_lines(alert, facts)),
         *_apart(_source_lines(facts)),
     ]
@@ -170,21 +170,33 @@ def _evidence(rows: "tuple[ReadingWithSource, ...]", direction: Direction) -> li
     return sorted(unique.values(), key=lambda item: -item["score"])[:MAX_EVIDENCE]
 
 
-def _dispute_lines(facts: dict[str, Any]) -> list[Line]:
-    return [
-        line(f"⚖ {clip(claim['claimant'], NAME_LIMIT)} {_stance_words(claim)}: “{clip(claim['sentence'], 160)}”")
-        for claim in _shown_claims(facts)
-    ]
+def _claim_lines(facts: dict[str, Any]) -> list[Line]:
+    words = _whose_word if facts["status"] == StoryStatus.UNCONFIRMED else _side
+    return [line(words(claim, facts)) for claim in _shown_claims(facts)]
 
 
 def _shown_claims(facts: dict[str, Any]) -> list[dict[str, str]]:
+    """Those of both sides of a dispute; of a story that nobody else confirms, the first."""
+    if facts["status"] == StoryStatus.UNCONFIRMED:
+        return sorted(facts["claims"], key=lambda claim: claim["stance"] == "deny")[:1]
     contested = [claim for claim in facts["claims"] if claim["signal"] in facts["contested"]]
     return sorted(contested, key=lambda claim: (claim["signal"], claim["stance"]))[:MAX_CLAIMS]
 
 
-def _stance_words(claim: dict[str, str]) -> str:
+def _side(claim: dict[str, str], _facts: dict[str, Any]) -> str:
     verb = "denies" if claim["stance"] == "deny" else "affirms"
-    return f"{verb} ({signal_name(claim['signal'])})"
+    said = f"{verb} ({signal_name(claim['signal'])}): {quoted(claim['sentence'], 160)}"
+    return f"⚖ {isolated(clip(claim['claimant'], NAME_LIMIT))} {said}"
+
+
+def _whose_word(claim: dict[str, str], facts: dict[str, Any]) -> str:
+    """The sentence itself only where it is not on the screen already."""
+    verb = "denies it" if claim["stance"] == "deny" else "says so"
+    known = "no other source yet" if facts["independent"] <= 1 else "no neutral source yet"
+    repeats = claim["sentence"] in facts["title"] or claim["sentence"] in facts["summary"]
+    sentence = "." if repeats else f": {quoted(claim['sentence'], 160)}"
+    who = isolated(clip(claim["claimant"], NAME_LIMIT))
+    return f"🗣 {who} {verb} ({signal_name(claim['signal'])}); {known}{sentence}"
 
 
 def _facts_lines(alert: Alert, facts: dict[str, Any]) -> list[Line]:
@@ -197,7 +209,7 @@ def _facts_lines(alert: Alert, facts: dict[str, Any]) -> list[Line]:
         line(f"Signals: {signals}") if signals else ("", ""),
         line(f"Scores: {scores}"),
         line(_usual(facts)),
-        line(f"Evidence: “{clip(evidence, 240)}”") if evidence else ("", ""),
+        line(f"Evidence: {quoted(evidence, 240)}") if evidence else ("", ""),
         line(f"Why: {alert.rule}"),
     ]
 
