@@ -1,16 +1,20 @@
 """The weekly digest: due once a week, also after downtime, never twice, with a chart."""
 
+import io
 import re
+from collections.abc import Callable
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from PIL import Image, ImageColor
 from sqlmodel import Session, select
 
 from bot.calendar import digest_for, next_digest
-from bot.messages.chart import Day, week_chart
+from bot.messages.chart import BEFORE, EASING, ESCALATION, INK, PAPER, Day, week_chart
 from bot.messages.digest import PairLine, own_first
 from bot.messages.message import Message
+from bot.messages.stats import DayCount, stats_chart
 from bot.notices import enqueue_all
 from bot.pipeline.digest import compose_digest, daily_tension, send_due_digests, week_facts
 from config.schema import ActorEntry, Actors, Settings
@@ -362,3 +366,38 @@ def test_a_chart_is_a_picture_as_wide_as_a_phone() -> None:
     picture = week_chart(days, [], "Tension")
     assert picture[:8] == PNG
     assert int.from_bytes(picture[16:20]) == 1080
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [lambda days: week_chart(days, [], "T"), lambda days: stats_chart([DayCount(day.day, 9, 1) for day in days])],
+    ids=["digest", "numbers"],
+)
+def test_the_papers_grey_is_behind_all_of_a_chart(draw: Callable[[list[Day]], bytes]) -> None:
+    days = [Day((MONDAY + timedelta(days=n)).date(), 10.0 * n, 5.0 * n) for n in range(7)]
+    picture = Image.open(io.BytesIO(draw(days))).convert("RGB")
+    counts = {colour: count for count, colour in picture.getcolors(1 << 20) or ()}
+    assert max(counts, key=lambda colour: counts[colour]) == ImageColor.getrgb(PAPER)
+    assert (255, 255, 255) not in counts
+
+
+def contrast(first: str, second: str) -> float:
+    """1 to 21, as WCAG 2 defines it."""
+
+    def luminance(colour: str) -> float:
+        parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+        red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    darker, lighter = sorted((luminance(first), luminance(second)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def test_a_chart_is_legible_and_its_edge_is_seen_on_dark_and_light_screens() -> None:
+    assert contrast("#000000", "#ffffff") == pytest.approx(21)
+    assert contrast(INK, PAPER) >= 7  # words
+    assert min(contrast(colour, PAPER) for colour in (ESCALATION, EASING, BEFORE)) >= 3  # shapes
+    assert min(contrast(BEFORE, bar) for bar in (ESCALATION, EASING)) >= 3
+    assert (
+        min(contrast(PAPER, screen) for screen in ("#ffffff", "#182533")) >= 1.3
+    )  # Telegram's bubbles, light and dark
