@@ -13,15 +13,15 @@ _AT_ONCE = 500  # ids in one statement
 
 
 class Digest(SQLModel, table=True):
-    """The digest of [since, until) as it is told to all in a time zone (IANA name), whose days it names; one per span
-    and zone. `chart` is a PNG."""
+    """The digest of [since, until) for those whose clocks were `minutes_ahead` of UTC at its end: it names their days.
+    One per span and clock; `chart` is a PNG."""
 
-    __table_args__ = (UniqueConstraint("since", "until", "timezone", name="uq_digest_span"),)
+    __table_args__ = (UniqueConstraint("since", "until", "minutes_ahead", name="uq_digest_span"),)
 
     id: int = Field(default=None, primary_key=True)
     since: datetime
     until: datetime
-    timezone: str = Field(default="UTC", max_length=64)
+    minutes_ahead: int = 0
     message: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
     chart: bytes = b""
     created_at: datetime

@@ -244,11 +244,13 @@ def test_a_digest_covers_and_names_the_days_of_its_readers(
     assert [day.day.weekday() for day in drawn[0]] == list(range(7))
 
 
-def test_zones_whose_week_ends_together_get_digests_of_their_own(database: Database) -> None:
-    for timezone in ("UTC", "Africa/Abidjan", "UTC"):
+def test_a_digest_is_shared_by_zones_whose_clocks_agree_and_by_no_others(database: Database) -> None:
+    for timezone in ("Europe/Berlin", "Europe/Madrid", "Africa/Abidjan", "Europe/Berlin"):
         subscribe(database, timezone=timezone)
-    assert send_due_digests(database, SETTINGS, MONDAY) == 3
-    assert len({row.digest_id for row in queued(database)}) == 2
+    assert send_due_digests(database, SETTINGS, MONDAY) == 4
+    rows = sorted(queued(database), key=lambda row: row.subscriber_id)
+    berlin, madrid, abidjan, again = (row.digest_id for row in rows)
+    assert berlin == madrid == again != abidjan
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,15 @@
 """a week of stories -> one digest per subscriber whose digest is due, also after downtime, never twice.
 
 The week ends at the latest moment a digest was due. Two weeks of downtime give one digest, of the last week; a digest
-moved to an earlier day or hour comes a week later rather than twice. Days are those of the subscriber's time zone, and
-everybody in it with the same week shares what was found; whoever chose pairs or regions reads of these first.
+moved to an earlier day or hour comes a week later rather than twice. Days are those of the subscriber's time zone; all
+whose clocks show the same share one digest, and whoever chose pairs or regions reads of these first.
 """
 
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo
 
@@ -49,28 +49,32 @@ from models.subscriber import digest_due
 WEEK = timedelta(days=7)
 QUIET = (0.0, 0.0)
 LEAST_APART = timedelta(days=5, hours=12)  # a digest moved to the day before comes then, one moved to the evening not
+Week = tuple[datetime, datetime, int]
+"""Until and since, and by how many minutes clocks are ahead of UTC at the end: many time zones agree in all three."""
 
 
 def send_due_digests(database: Database, settings: Settings, now: datetime) -> int:
     """Queue the digest for everybody whose time has come; returns for how many."""
     queued = 0
     with database.write() as session:
-        for (until, timezone), subscribers in _plan(session, settings, now).items():
+        for (until, _since, _offset), subscribers in _plan(session, settings, now).items():
+            timezone = digest_for(subscribers[0], settings.digest).timezone
             queued += _queue(session, settings, until, timezone, subscribers, now)
     return queued
 
 
-def _plan(session: Session, settings: Settings, now: datetime) -> dict[tuple[datetime, str], list[Subscriber]]:
-    """Who is due, by the end of the week and the time zone; everybody's next digest is set."""
+def _plan(session: Session, settings: Settings, now: datetime) -> dict[Week, list[Subscriber]]:
+    """Who is due, by their week; everybody's next digest is set."""
     due = digest_due(session, now)
     last = last_digests(session, [subscriber.id for subscriber in due])
-    by_week: dict[tuple[datetime, str], list[Subscriber]] = defaultdict(list)
+    by_week: dict[Week, list[Subscriber]] = defaultdict(list)
     for subscriber in due:
         assert subscriber.digest_due_at is not None  # noqa: S101 - the query asked for it
         wanted = digest_for(subscriber, settings.digest)
         until = latest_due(subscriber.digest_due_at, wanted, now)
         if subscriber.id not in last or until - last[subscriber.id] >= LEAST_APART:
-            by_week[until, wanted.timezone].append(subscriber)
+            since, end = _week(until, wanted.timezone)
+            by_week[until, since.astimezone(UTC), _minutes_ahead(end)].append(subscriber)
         subscriber.digest_due_at = next_digest(wanted, now)
     return by_week
 
@@ -119,13 +123,16 @@ def latest_due(due: datetime, digest: config_schema.Digest, now: datetime) -> da
 
 def make_digest(session: Session, settings: Settings, until: datetime, timezone: str, now: datetime) -> Digest:
     """The digest of the week before `until` in a time zone, made once and kept."""
-    since, _end = _week(until, timezone)
-    same = (Digest.since == since, Digest.until == until, Digest.timezone == timezone)
+    since, end = _week(until, timezone)
+    ahead = _minutes_ahead(end)
+    same = (Digest.since == since, Digest.until == until, Digest.minutes_ahead == ahead)
     made = session.exec(select(Digest).where(*same)).first()
     if made is not None:
         return made
     message, chart = compose_digest(session, settings, until, timezone)
-    digest = Digest(since=since, until=until, timezone=timezone, message=message.to_json(), chart=chart, created_at=now)
+    digest = Digest(
+        since=since, until=until, minutes_ahead=ahead, message=message.to_json(), chart=chart, created_at=now
+    )
     session.add(digest)
     session.flush()
     return digest
@@ -145,6 +152,10 @@ def _week(until: datetime, timezone: str) -> tuple[datetime, datetime]:
     """Begin and end of a week in local time, so that a day more or less is the same hour, also where clocks change."""
     end = until.astimezone(ZoneInfo(timezone))
     return end - WEEK, end
+
+
+def _minutes_ahead(moment: datetime) -> int:
+    return (moment.utcoffset() or timedelta(0)) // timedelta(minutes=1)
 
 
 def week_facts(session: Session, settings: Settings, since: datetime, until: datetime) -> WeekFacts:

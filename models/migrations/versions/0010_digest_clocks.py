@@ -1,4 +1,4 @@
-"""Digests: one a span and time zone, because each names the days of its readers"""
+"""Digests: one a span and clock, because each names the days of its readers"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -14,11 +14,11 @@ FORMER = "digest_since_until_key"  # as PostgreSQL named it; SQLite had no name 
 
 def upgrade() -> None:
     with op.batch_alter_table("digest", schema=None, naming_convention=CONVENTION) as batch_op:
-        batch_op.add_column(sa.Column("timezone", sa.String(length=64), nullable=False, server_default="UTC"))
+        batch_op.add_column(sa.Column("minutes_ahead", sa.Integer(), nullable=False, server_default="0"))
         batch_op.drop_constraint(FORMER, type_="unique")
-        batch_op.create_unique_constraint(NEW, ["since", "until", "timezone"])
+        batch_op.create_unique_constraint(NEW, ["since", "until", "minutes_ahead"])
     with op.batch_alter_table("digest", schema=None) as batch_op:  # the default was for rows that were there already
-        batch_op.alter_column("timezone", existing_type=sa.String(64), existing_nullable=False, server_default=None)
+        batch_op.alter_column("minutes_ahead", existing_type=sa.Integer(), existing_nullable=False, server_default=None)
 
 
 def downgrade() -> None:
@@ -26,4 +26,4 @@ def downgrade() -> None:
     with op.batch_alter_table("digest", schema=None) as batch_op:
         batch_op.drop_constraint(NEW, type_="unique")
         batch_op.create_unique_constraint(FORMER, ["since", "until"])
-        batch_op.drop_column("timezone")
+        batch_op.drop_column("minutes_ahead")
