@@ -252,7 +252,7 @@ def _corrected(session: Session, stories: Sequence[int], until: datetime) -> dic
     corrections = select(Alert.story_id, Alert.kind).where(
         col(Alert.story_id).in_(stories), col(Alert.kind).in_(CORRECTIONS), col(Alert.created_at) < until
     )
-    return dict(session.exec(corrections.order_by(col(Alert.id))).all())
+    return {story_id: AlertKind(kind) for story_id, kind in session.exec(corrections.order_by(col(Alert.id)))}
 
 
 def _how_it_ended(story: Story, correction: AlertKind | None) -> str:
