@@ -52,7 +52,7 @@ class SuppressionReason(StrEnum):
     REPEAT = "repeat"  #: more coverage of what was told already
     QUIET = "quiet period"  #: the story rang shortly before; looked at again when the period is over
     OLD = "old"  #: the news was no longer news when it was read
-    BUDGET = "budget"  #: the subscriber had their alerts of the day; the digest counts it
+    BUDGET = "budget"  #: the subscriber had their alerts of the day; /missed lists it
     THRESHOLD = "subscriber threshold"  #: below the level this subscriber chose
     UNWANTED = "not chosen"  #: none of the regions, pairs or signals this subscriber chose
     MUTED = "muted"  #: about a pair this subscriber muted

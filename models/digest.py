@@ -1,20 +1,42 @@
 """A week summed up: the text and chart that a digest message was made of, kept so that a retry sends the same."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import JSON, UniqueConstraint
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field, Session, SQLModel, col, func, select
+
+from models.delivery import Delivery, DeliveryState
+
+_AT_ONCE = 500  # ids in one statement
 
 
 class Digest(SQLModel, table=True):
-    """The digest of [since, until); one per span. `chart` is a PNG."""
+    """The digest of [since, until) for those whose clocks were `minutes_ahead` of UTC at its end: it names their days.
+    One per span and clock; `chart` is a PNG."""
 
-    __table_args__ = (UniqueConstraint("since", "until"),)
+    __table_args__ = (UniqueConstraint("since", "until", "minutes_ahead", name="uq_digest_span"),)
 
     id: int = Field(default=None, primary_key=True)
     since: datetime
     until: datetime
+    minutes_ahead: int = 0
     message: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
     chart: bytes = b""
     created_at: datetime
+
+
+def last_digests(session: Session, subscribers: Sequence[int]) -> dict[int, datetime]:
+    """Subscriber id -> where the last digest ended that was sent there, or is about to be."""
+    found: dict[int, datetime] = {}
+    for start in range(0, len(subscribers), _AT_ONCE):
+        told = (
+            select(Delivery.subscriber_id, func.max(Digest.until))
+            .join(Digest, col(Digest.id) == col(Delivery.digest_id))
+            .where(col(Delivery.subscriber_id).in_(subscribers[start : start + _AT_ONCE]))
+            .where(Delivery.state != DeliveryState.FAILED)
+            .group_by(col(Delivery.subscriber_id))
+        )
+        found.update(session.exec(told).all())
+    return found

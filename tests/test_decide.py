@@ -17,7 +17,7 @@ from models import Alert, AlertKind, Delivery, Direction, Level, Reading, Story,
 from models.database import Database
 from models.delivery import DeliveryState
 from models.story import StoryStatus
-from tests.rows import add_feed, add_reading, add_subscriber
+from tests.rows import add_feed, add_reading, add_subscriber, statements
 
 SETTINGS = Alerts()
 UP, DOWN = Direction.ESCALATION, Direction.DEESCALATION
@@ -140,6 +140,42 @@ def test_a_retraction_names_the_score_of_the_first_alert(database: Database, now
     assert alert.kind is AlertKind.RETRACTED and first.score < 57
     assert alert.rule == f"rewritten: rang at {first.score:.0f}, now {alert.facts['escalation']}"
     assert headline_of(first).startswith("🟡") and f"escalation {first.score:.0f} " in alert_message(first).plain
+
+
+@pytest.mark.parametrize(
+    ("followed", "line"),
+    [(60, "\nUsual tension for KE – VA: 8, today 15\n"), (20, None)],
+    ids=["known for two months", "new"],
+)
+def test_an_alert_says_what_is_usual_for_its_pair_where_that_is_known(
+    database: Database, now: datetime, followed: int, line: str | None
+) -> None:
+    with database.write() as session:
+        feed = add_feed(session, now, first_read_at=now - timedelta(days=followed))
+        for day in range(1, followed):
+            at = now - timedelta(days=day)
+            old = Story(title="before", first_seen_at=at, last_seen_at=at, dyad="KE-VA", changed=False)
+            session.add(old)
+            session.flush()
+            add_reading(session, feed, at, "Shots", 40.0, story_id=old.id, gathered=True)
+        story = Story(title="now", first_seen_at=now, last_seen_at=now)
+        session.add(story)
+        session.flush()
+        add_reading(session, feed, now, "Troops cross", 75.0, story_id=story.id, gathered=True, dyad="KE-VA")
+    (alert,) = judge(database, now)
+    text = alert_message(alert).plain
+    assert line in text if line else "Usual" not in text
+
+
+def test_what_is_usual_is_asked_once_a_pair_and_not_for_every_reader(database: Database, now: datetime) -> None:
+    with database.write() as session:
+        for _ in range(5):
+            add_subscriber(session, now)
+        for _ in range(3):
+            report(session, None, now, escalation=95.0, dyad="KE-VA")
+        asked = statements(session)
+        assert raise_alerts(session, SETTINGS, now) == 3
+        assert sum("min(feed.first_read_at)" in text for text in asked) == 1
 
 
 def test_a_subscriber_hears_from_the_level_they_chose_in_each_direction(database: Database, now: datetime) -> None:

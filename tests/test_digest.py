@@ -1,16 +1,38 @@
 """The weekly digest: due once a week, also after downtime, never twice, with a chart."""
 
-from datetime import datetime, timedelta
+import io
+import re
+from collections.abc import Callable
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
-from sqlmodel import select
+from PIL import Image, ImageColor
+from sqlmodel import Session, select
 
-from bot.messages.chart import Day, week_chart
+from bot.calendar import digest_for, next_digest
+from bot.messages.chart import BEFORE, EASING, ESCALATION, INK, PAPER, Day, week_chart
+from bot.messages.digest import PairLine, own_first
 from bot.messages.message import Message
+from bot.messages.stats import DayCount, stats_chart
 from bot.notices import enqueue_all
 from bot.pipeline.digest import compose_digest, daily_tension, send_due_digests, week_facts
 from config.schema import ActorEntry, Actors, Settings
-from models import Alert, Article, Delivery, Digest, Direction, Priority, Story, Subscriber, SubscriberState
+from models import (
+    Alert,
+    AlertKind,
+    Article,
+    Delivery,
+    DeliveryState,
+    Digest,
+    Direction,
+    Priority,
+    Story,
+    Subscriber,
+    SubscriberState,
+    Suppression,
+    SuppressionReason,
+)
 from models.database import Database
 from models.story import StoryStatus
 from tests.rows import add_feed, add_reading, add_subscriber, statements
@@ -119,9 +141,178 @@ def test_the_week_lists_escalation_easing_disputes_and_counts(database: Database
         assert len(session.exec(select(Article)).all()) == 2
     assert [line.title for line in facts.escalating] == ["Armour masses"]
     assert [line.title for line in facts.easing] == ["Truce signed"]
-    assert [line.note for line in facts.contested] == ["disputed: ceasefire"]
+    assert [line.note for line in facts.contested] == ["still disputed: ceasefire"]
     assert (facts.articles, facts.articles_before, facts.alerts["critical"]) == (1, 1, 1)
     assert (facts.pairs[0].escalation, facts.pairs[0].escalation_before) == (88, 20)
+
+
+def add_told(session: Session, at: datetime, kinds: tuple[AlertKind, ...], **values: object) -> Story:
+    """A story that was told as each of `kinds`, an hour apart."""
+    story = Story(title="s", first_seen_at=at, last_seen_at=at, peak_escalation=70, **{"told_contested": True} | values)
+    session.add(story)
+    session.flush()
+    for hours, kind in enumerate(kinds):
+        session.add(
+            Alert(
+                story_id=story.id, kind=kind, direction=Direction.ESCALATION, level=2, score=70, rule="r",
+                created_at=at + timedelta(hours=hours),
+            )
+        )  # fmt: skip
+    return story
+
+
+@pytest.mark.parametrize(
+    ("status", "later", "note"),
+    [
+        (StoryStatus.CONTESTED, None, "still disputed: ceasefire"),
+        (StoryStatus.CONFIRMED, AlertKind.CONFIRMED, "was disputed, now confirmed"),
+        (StoryStatus.CONFIRMED, None, "was disputed, now confirmed"),
+        (StoryStatus.RETRACTED, AlertKind.RETRACTED, "was disputed, taken back"),
+        (StoryStatus.UNCONFIRMED, AlertKind.RETRACTED, "was disputed, taken back"),
+        (StoryStatus.UNCONFIRMED, None, "no longer disputed, nor confirmed"),
+    ],
+    ids=["still", "confirmed", "confirmed without a word", "taken back", "taken back and judged anew", "neither"],
+)
+def test_the_week_says_how_disputes_ended(
+    database: Database, status: StoryStatus, later: AlertKind | None, note: str
+) -> None:
+    kinds = (AlertKind.CONTESTED, *([later] if later else []))
+    disputed = ["ceasefire"] if status is StoryStatus.CONTESTED else []
+    with database.write() as session:
+        add_told(session, MONDAY - timedelta(days=3), kinds, status=status, contested=disputed)
+        add_told(session, MONDAY - timedelta(days=9), kinds, status=status, contested=disputed)  # the week before
+        add_told(session, MONDAY - timedelta(days=3), (AlertKind.NEW,), told_contested=False)
+    with database.read() as session:
+        facts = week_facts(session, SETTINGS, MONDAY - timedelta(days=7), MONDAY)
+    assert [line.note for line in facts.contested] == [note]
+
+
+def test_corrections_are_not_counted_as_alerts(database: Database) -> None:
+    with database.write() as session:
+        add_told(session, MONDAY - timedelta(days=3), (AlertKind.NEW, AlertKind.CONFIRMED, AlertKind.RETRACTED))
+    with database.read() as session:
+        facts = week_facts(session, SETTINGS, MONDAY - timedelta(days=7), MONDAY)
+    assert facts.alerts == {"critical": 0, "warning": 1, "watch": 0, "easing": 0}
+
+
+def test_what_a_chat_chose_not_to_hear_is_not_told_to_others(database: Database) -> None:
+    with database.write() as session:
+        story = add_told(session, MONDAY - timedelta(days=3), (AlertKind.NEW,))
+        for subscriber, reason in (
+            (0, SuppressionReason.REPEAT), (1, SuppressionReason.MUTED), (2, SuppressionReason.THRESHOLD),
+        ):  # fmt: skip
+            session.add(
+                Suppression(
+                    story_id=story.id, subscriber_id=subscriber, direction=Direction.ESCALATION, level=1,
+                    reason=reason, score=50, first_at=story.first_seen_at, last_at=story.first_seen_at,
+                )
+            )  # fmt: skip
+    with database.read() as session:
+        facts = week_facts(session, SETTINGS, MONDAY - timedelta(days=7), MONDAY)
+    assert facts.withheld == {"repeat": 1}
+
+
+@pytest.mark.parametrize(
+    ("timezone", "due", "span"),
+    [
+        ("Asia/Tokyo", "2026-03-15T23:00+00:00", "09 Mar to 15 Mar 2026"),
+        ("America/New_York", "2026-03-16T12:00+00:00", "09 Mar to 15 Mar 2026"),
+        ("America/New_York", "2026-03-09T12:00+00:00", "02 Mar to 08 Mar 2026"),  # whose clocks went on on 8 March
+    ],
+    ids=["tokyo", "new york", "a week of 167 hours"],
+)
+def test_a_digest_covers_and_names_the_days_of_its_readers(
+    database: Database, monkeypatch: pytest.MonkeyPatch, timezone: str, due: str, span: str
+) -> None:
+    until, zone, drawn = datetime.fromisoformat(due), ZoneInfo(timezone), list[list[Day]]()
+    monkeypatch.setattr("bot.pipeline.digest.week_chart", lambda week, *_: drawn.append(week) or PNG)
+    begin = datetime.combine(until.astimezone(zone).date() - timedelta(days=7), time(8), zone)
+    with database.write() as session:
+        feed, story = add_feed(session, MONDAY), Story(title="s", first_seen_at=until, last_seen_at=until)
+        session.add(story)
+        session.flush()
+        for hours, score in ((-0.5, 90.0), (0.5, 50.0), (16.5, 30.0)):  # before, Monday morning, Tuesday half past 0
+            add_reading(session, feed, begin + timedelta(hours=hours), "t", score, story_id=story.id)
+    subscribe(database, due=until, timezone=timezone)
+    assert send_due_digests(database, SETTINGS, until) == 1
+    (row,) = queued(database)
+    assert row.message["plain"].startswith(f"🗓 Week of {span}\n")
+    with database.read() as session:
+        digest = session.get_one(Digest, row.digest_id)
+        assert (digest.since, digest.until) == (begin, until)
+    assert [round(day.escalation) for day in drawn[0]] == [10, 0, 0, 0, 0, 0, 0]
+    assert [day.day.weekday() for day in drawn[0]] == list(range(7))
+
+
+def test_a_digest_is_shared_by_zones_whose_clocks_agree_and_by_no_others(database: Database) -> None:
+    for timezone in ("Europe/Berlin", "Europe/Madrid", "Africa/Abidjan", "Europe/Berlin"):
+        subscribe(database, timezone=timezone)
+    assert send_due_digests(database, SETTINGS, MONDAY) == 4
+    rows = sorted(queued(database), key=lambda row: row.subscriber_id)
+    berlin, madrid, abidjan, again = (row.digest_id for row in rows)
+    assert berlin == madrid == again != abidjan
+
+
+@pytest.mark.parametrize(
+    ("chosen", "days"),
+    [({"digest_at": "20:00"}, 7.5), ({"digest_weekday": 2}, 9), ({"digest_weekday": 6}, 6),
+     ({"timezone": "America/New_York"}, 7 + 4 / 24)],
+    ids=["the evening", "wednesday", "the day before", "a zone further west"],
+)  # fmt: skip
+def test_a_digest_that_is_moved_comes_no_sooner_than_about_a_week_after_the_last(
+    database: Database, chosen: dict[str, object], days: float
+) -> None:
+    number = subscribe(database)
+    assert send_due_digests(database, SETTINGS, MONDAY) == 1
+    with database.write() as session:  # as /settings does
+        subscriber = session.get_one(Subscriber, number)
+        for key, value in chosen.items():
+            setattr(subscriber, key, value)
+        subscriber.digest_due_at = next_digest(digest_for(subscriber, SETTINGS.digest), MONDAY)
+    hours = [MONDAY + timedelta(hours=hour) for hour in range(1, 24 * 12)]
+    assert [hour for hour in hours if send_due_digests(database, SETTINGS, hour)] == [MONDAY + timedelta(days=days)]
+
+
+def test_a_digest_that_never_arrived_counts_for_nothing(database: Database) -> None:
+    number = subscribe(database)
+    send_due_digests(database, SETTINGS, MONDAY)
+    with database.write() as session:
+        session.exec(select(Delivery)).one().state = DeliveryState.FAILED
+        session.get_one(Subscriber, number).digest_at = "20:00"
+        session.get_one(Subscriber, number).digest_due_at = MONDAY + timedelta(hours=12)
+    assert send_due_digests(database, SETTINGS, MONDAY + timedelta(hours=12)) == 1
+
+
+def test_a_chats_own_pairs_come_first_and_others_share_what_was_found(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at, found = MONDAY - timedelta(days=2), list[datetime]()
+    monkeypatch.setattr("bot.pipeline.digest.week_facts", lambda *args: found.append(args[3]) or week_facts(*args))
+    with database.write() as session:
+        feed = add_feed(session, at)
+        for pair, score, region in (("RU-UA", 80.0, "europe"), ("IL-IR", 60.0, "middle-east"), ("IN-PK", 5.0, "asia")):
+            story = Story(title=pair, first_seen_at=at, last_seen_at=at, dyad=pair, regions=[region])
+            session.add(story)
+            session.flush()
+            add_reading(session, feed, at, pair, score, story_id=story.id, dyad=pair)
+    for choice in ({}, {"dyads": ["IN-PK"]}, {"regions": ["middle-east"]}, {"dyads": ["IN-PK"]}, {}):
+        subscribe(database, **choice)
+    assert send_due_digests(database, SETTINGS, MONDAY) == 5
+    pairs = [re.findall(r"^[•★] ([^:]+): escalation", row.message["plain"], re.M) for row in queued(database)]
+    russia, iran, india = "Russia – Ukraine", "Israel – Iran", "India – Pakistan"
+    assert pairs[0] == pairs[4] == [russia, iran, india]
+    assert pairs[1] == pairs[3] == [india, russia, iran]
+    assert pairs[2] == [iran, russia, india]
+    assert "★ Israel – Iran" in queued(database)[2].message["plain"]
+    assert "★" not in queued(database)[0].message["plain"]
+    assert len(found) == 2  # once for the digest of all, once for all those who chose
+
+
+def test_a_pair_chosen_by_name_is_told_also_when_it_was_quiet() -> None:
+    quiet, loud = PairLine("A – B", 0, 40, 0, 0, code="A-B"), PairLine("C – D", 50, 0, 0, 0, code="C-D")
+    shown = own_first((loud, quiet), frozenset({"A-B"}), frozenset(), 5)
+    assert [(pair.code, pair.own) for pair in shown] == [("A-B", True), ("C-D", False)]
+    assert [pair.code for pair in own_first((loud, quiet), frozenset(), frozenset(), 5)] == ["C-D"]
 
 
 def test_a_days_tension_is_the_mean_of_its_five_loudest_stories(database: Database) -> None:
@@ -149,7 +340,7 @@ def test_pairs_are_named_as_in_alerts(database: Database) -> None:
         for pair in ("RU-UA", "KE-RU"):
             add_reading(session, feed, at, "t", 50.0, story_id=story.id, dyad=pair)
     with database.read() as session:
-        message, _chart = compose_digest(session, settings, MONDAY)
+        message, _chart = compose_digest(session, settings, MONDAY, "UTC")
     assert "• Russia – Ukraine: escalation" in message.plain and "• Kestria – Russia: escalation" in message.plain
     assert "RU-UA" not in message.plain
 
@@ -164,12 +355,12 @@ def test_heading_and_chart_name_the_same_days(database: Database, monkeypatch: p
 
     monkeypatch.setattr("bot.pipeline.digest.week_chart", draw)
     with database.read() as session:
-        message, _chart = compose_digest(session, SETTINGS, until)
+        message, _chart = compose_digest(session, SETTINGS, until, "UTC")
     ((days, title),) = drawn
     span = f"{days[0].day:%d %b} to {days[-1].day:%d %b %Y}"
     assert span == "09 Mar to 15 Mar 2026"
     assert message.plain.startswith(f"🗓 Week of {span}\n")
-    assert message.title.endswith(span) and title == f"Tension, {span}"
+    assert message.title.endswith(span) and title == f"Tension, all pairs, {span}"
 
 
 def test_a_chart_is_a_picture_as_wide_as_a_phone() -> None:
@@ -177,3 +368,38 @@ def test_a_chart_is_a_picture_as_wide_as_a_phone() -> None:
     picture = week_chart(days, [], "Tension")
     assert picture[:8] == PNG
     assert int.from_bytes(picture[16:20]) == 1080
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [lambda days: week_chart(days, [], "T"), lambda days: stats_chart([DayCount(day.day, 9, 1) for day in days])],
+    ids=["digest", "numbers"],
+)
+def test_the_papers_grey_is_behind_all_of_a_chart(draw: Callable[[list[Day]], bytes]) -> None:
+    days = [Day((MONDAY + timedelta(days=n)).date(), 10.0 * n, 5.0 * n) for n in range(7)]
+    picture = Image.open(io.BytesIO(draw(days))).convert("RGB")
+    counts = {colour: count for count, colour in picture.getcolors(1 << 20) or ()}
+    assert max(counts, key=lambda colour: counts[colour]) == ImageColor.getrgb(PAPER)
+    assert (255, 255, 255) not in counts
+
+
+def contrast(first: str, second: str) -> float:
+    """1 to 21, as WCAG 2 defines it."""
+
+    def luminance(colour: str) -> float:
+        parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+        red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    darker, lighter = sorted((luminance(first), luminance(second)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def test_a_chart_is_legible_and_its_edge_is_seen_on_dark_and_light_screens() -> None:
+    assert contrast("#000000", "#ffffff") == pytest.approx(21)
+    assert contrast(INK, PAPER) >= 7  # words
+    assert min(contrast(colour, PAPER) for colour in (ESCALATION, EASING, BEFORE)) >= 3  # shapes
+    assert min(contrast(BEFORE, bar) for bar in (ESCALATION, EASING)) >= 3
+    assert (
+        min(contrast(PAPER, screen) for screen in ("#ffffff", "#182533")) >= 1.3
+    )  # Telegram's bubbles, light and dark

@@ -1,5 +1,6 @@
 """What alerts and digests look like: valid HTML within Telegram's limits whatever the articles say."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from bot.messages.alert import alert_message, headline_of
 from bot.messages.digest import PairLine, StoryLine, WeekFacts, digest_message
+from bot.messages.lines import isolated
 from bot.messages.message import TEXT_LIMIT, Button, Message, clip, notice, units
 from bot.messages.missed import missed_message
 from bot.messages.replies import latest
@@ -59,6 +61,56 @@ def test_a_disputed_alert_says_who_stands_where() -> None:
     text = alert_message(alert(status="contested", contested=["troop_withdrawal"], claims=claims)).plain
     assert "Varnia affirms (troop withdrawal): “Units are going home.”" in text
     assert "NATO denies (troop withdrawal): “We see no pull-back.”" in text
+
+
+SAYS = {"claimant": "Varnia", "signal": "threat", "stance": "affirm", "sentence": "They will strike, it says."}
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        ({"claims": [SAYS]}, "🗣 Varnia says so (threat); no other source yet: “They will strike, it says.”"),
+        ({"claims": [SAYS], "independent": 2}, "🗣 Varnia says so (threat); no neutral source yet: “They will"),
+        (
+            {"claims": [SAYS], "title": "They will strike, it says."},
+            "🗣 Varnia says so (threat); no other source yet.\n",
+        ),
+        ({"claims": [SAYS | {"claimant": "NATO", "stance": "deny"}]}, "🗣 NATO denies it (threat); no other source yet"),
+        ({"claims": [SAYS | {"claimant": "NATO", "stance": "deny"}, SAYS]}, "🗣 Varnia says so (threat)"),
+    ],
+    ids=["one source", "parties only", "as the headline says", "a denial", "both"],
+)
+def test_an_unconfirmed_alert_says_whose_word_it_is(facts: dict[str, Any], said: str) -> None:
+    text = alert_message(alert(**facts)).plain
+    assert said in text and text.count("🗣") == 1
+
+
+@pytest.mark.parametrize("facts", [{"claims": []}, {"claims": [SAYS], "status": "confirmed"}], ids=["unknown", "known"])
+def test_nobody_is_named_where_nobody_is_known_or_others_confirm_it(facts: dict[str, Any]) -> None:
+    assert "🗣" not in alert_message(alert(**facts)).plain
+
+
+ARABIC, HEBREW = "وكالة الأنباء", "סוכנות הידיעות"
+HOSTILE_ARABIC = f"{ARABIC}\u2069\u202e"
+
+
+def test_words_from_right_to_left_do_not_turn_our_sentence_around() -> None:
+    source = {"publisher": HEBREW, "title": ARABIC, "url": "https://a.example/1", "at": NOW.isoformat()}
+    evidence = {"sentence": HOSTILE_ARABIC, "signal": None, "direction": "escalation", "score": 9.0}
+    made = alert(sources=[source], evidence=[evidence], claims=[SAYS | {"sentence": HEBREW}])
+    story = StoryLine(70, ARABIC, url="https://a.example/1", sources=3)
+    for message in (alert_message(made), why_message(made), digest_message(week(escalating=(story,)))):
+        for text in (message.html, message.plain):
+            words = re.findall(rf"(.)(?:{ARABIC}|{HEBREW})(.)", text)
+            assert words and all(pair == ("\u2068", "\u2069") for pair in words)
+            assert "\u202e" not in text
+            assert text.count("\u2068") == text.count("\u2069")
+    assert f"• \u2068{HEBREW}\u2069, 12 Mar 09:30 UTC" in alert_message(made).plain
+
+
+def test_words_from_left_to_right_stay_as_they_are() -> None:
+    for text in ("Київ", "Varnia masses armour", "北京 🇺🇦", ""):
+        assert isolated(text) == text
 
 
 def test_an_alert_names_its_sources_with_links_and_the_rule_that_fired() -> None:

@@ -1,9 +1,10 @@
 """send-test, digest: messages on demand."""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -55,7 +56,10 @@ def _chat(chat_id: int) -> Chat:
 def digest(
     until: Annotated[
         datetime | None,
-        typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M"], help="End of the week, UTC. Default: now."),
+        typer.Option(
+            formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M"],
+            help="End of the week, in the time zone of config/digest.toml. Default: now.",
+        ),
     ] = None,
     chart: Annotated[Path, typer.Option(help="Where the chart goes.")] = Path("var/charts"),
     config: Config = None,
@@ -74,12 +78,13 @@ async def _print_digest(until: datetime | None, pictures: Path, folder: Path, ur
     from models.database import open_database
 
     now = utc_now()
-    end = until.replace(tzinfo=UTC) if until else now
+    settings = load_settings(folder)
+    timezone = settings.digest.timezone
+    end = until.replace(tzinfo=ZoneInfo(timezone)) if until else now
     if end.year < 1990:
         raise ConfigError(f"digest: --until {end:%Y-%m-%d}: there were no feeds then; name a day like {now:%Y-%m-%d}")
-    settings = load_settings(folder)
     opened = open_database(url, now)
     with opened.read() as session:
-        message, picture = compose_digest(session, settings, end)
+        message, picture = compose_digest(session, settings, end, timezone)
     opened.close()
     await TerminalSender(console(), pictures).send(Envelope(_chat(0), message, picture))

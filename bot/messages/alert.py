@@ -6,11 +6,12 @@ Facts are plain JSON kept with the alert, so that the message can be made again,
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from bot.messages.lines import Line, fitting, is_linkable, joined, line, linked
+from bot.messages.lines import Line, fitting, is_linkable, isolated, joined, line, linked, quoted
 from bot.messages.message import Button, Message, clip
 from models import Alert, AlertKind, Direction, Level, Story, StoryStatus
 
 if TYPE_CHECKING:
+    from bot.pipeline.index import Point
     from bot.pipeline.weigh import Weight
     from models.reading import ReadingWithSource
 
@@ -48,8 +49,9 @@ def signal_name(signal: str) -> str:
     return SIGNAL_NAMES.get(signal, signal.replace("_", " "))
 
 
-def alert_facts(story: Story, weight: "Weight", direction: Direction) -> dict[str, Any]:
-    """What an alert about `story` says, as JSON: headline, sources, claims, evidence, parties, scores."""
+def alert_facts(story: Story, weight: "Weight", direction: Direction, tension: "Point | None" = None) -> dict[str, Any]:
+    """What an alert about `story` says, as JSON: headline, sources, claims, evidence, parties, scores, and beside the
+    `tension` of its pair today the usual one, where that is known."""
     rows = weight.top.get(direction, ())
     return {
         "title": rows[0][0].title if rows else story.title,
@@ -65,6 +67,7 @@ def alert_facts(story: Story, weight: "Weight", direction: Direction) -> dict[st
         "sources": _sources(rows),
         "claims": _claims(rows, weight),
         "evidence": _evidence(rows, direction),
+        "tension": _tension(tension),
     }
 
 
@@ -76,7 +79,7 @@ def alert_message(alert: Alert) -> Message:
         line(head, bold=True),
         line(clip(facts["title"], TITLE_LIMIT), bold=True),
         line(facts["summary"]),
-        *_dispute_lines(facts),
+        *_claim_lines(facts),
         *_apart(_facts_lines(alert, facts)),
         *_apart(_source_lines(facts)),
     ]
@@ -126,6 +129,13 @@ def _pair(story: Story, weight: "Weight") -> list[Line]:
     return [(code, names.get(code, code)) for code in (story.dyad or "").split("-") if code]
 
 
+def _tension(point: "Point | None") -> dict[str, int] | None:
+    """Escalation of the pair, 0-100; None until there are 28 days to compare with."""
+    if point is None or point.usual is None:
+        return None
+    return {"usual": round(point.usual), "today": round(point.escalation)}
+
+
 def _sources(rows: "tuple[ReadingWithSource, ...]") -> list[dict[str, str]]:
     """One line per publisher family, best reading first."""
     seen: set[str] = set()
@@ -160,21 +170,33 @@ def _evidence(rows: "tuple[ReadingWithSource, ...]", direction: Direction) -> li
     return sorted(unique.values(), key=lambda item: -item["score"])[:MAX_EVIDENCE]
 
 
-def _dispute_lines(facts: dict[str, Any]) -> list[Line]:
-    return [
-        line(f"⚖ {clip(claim['claimant'], NAME_LIMIT)} {_stance_words(claim)}: “{clip(claim['sentence'], 160)}”")
-        for claim in _shown_claims(facts)
-    ]
+def _claim_lines(facts: dict[str, Any]) -> list[Line]:
+    words = _whose_word if facts["status"] == StoryStatus.UNCONFIRMED else _side
+    return [line(words(claim, facts)) for claim in _shown_claims(facts)]
 
 
 def _shown_claims(facts: dict[str, Any]) -> list[dict[str, str]]:
+    """Those of both sides of a dispute; of a story that nobody else confirms, the first."""
+    if facts["status"] == StoryStatus.UNCONFIRMED:
+        return sorted(facts["claims"], key=lambda claim: claim["stance"] == "deny")[:1]
     contested = [claim for claim in facts["claims"] if claim["signal"] in facts["contested"]]
     return sorted(contested, key=lambda claim: (claim["signal"], claim["stance"]))[:MAX_CLAIMS]
 
 
-def _stance_words(claim: dict[str, str]) -> str:
+def _side(claim: dict[str, str], _facts: dict[str, Any]) -> str:
     verb = "denies" if claim["stance"] == "deny" else "affirms"
-    return f"{verb} ({signal_name(claim['signal'])})"
+    said = f"{verb} ({signal_name(claim['signal'])}): {quoted(claim['sentence'], 160)}"
+    return f"⚖ {isolated(clip(claim['claimant'], NAME_LIMIT))} {said}"
+
+
+def _whose_word(claim: dict[str, str], facts: dict[str, Any]) -> str:
+    """The sentence itself only where it is not on the screen already."""
+    verb = "denies it" if claim["stance"] == "deny" else "says so"
+    known = "no other source yet" if facts["independent"] <= 1 else "no neutral source yet"
+    repeats = claim["sentence"] in facts["title"] or claim["sentence"] in facts["summary"]
+    sentence = "." if repeats else f": {quoted(claim['sentence'], 160)}"
+    who = isolated(clip(claim["claimant"], NAME_LIMIT))
+    return f"🗣 {who} {verb} ({signal_name(claim['signal'])}); {known}{sentence}"
 
 
 def _facts_lines(alert: Alert, facts: dict[str, Any]) -> list[Line]:
@@ -186,9 +208,17 @@ def _facts_lines(alert: Alert, facts: dict[str, Any]) -> list[Line]:
     return [
         line(f"Signals: {signals}") if signals else ("", ""),
         line(f"Scores: {scores}"),
-        line(f"Evidence: “{clip(evidence, 240)}”") if evidence else ("", ""),
+        line(_usual(facts)),
+        line(f"Evidence: {quoted(evidence, 240)}") if evidence else ("", ""),
         line(f"Why: {alert.rule}"),
     ]
+
+
+def _usual(facts: dict[str, Any]) -> str:
+    """The pair's tension beside its usual one: a score of 60 is news for a calm pair and a weekday for another."""
+    tension = facts.get("tension")  # alerts of older versions have none
+    pair = " – ".join(clip(name, NAME_LIMIT) for name in facts["dyad"])
+    return f"Usual tension for {pair}: {tension['usual']}, today {tension['today']}" if tension and pair else ""
 
 
 def _source_lines(facts: dict[str, Any]) -> list[Line]:

@@ -13,8 +13,10 @@ if TYPE_CHECKING:
 
 WIDTH_INCHES, HEIGHT_INCHES, DPI = 7.2, 4.5, 150  # 1080 by 675 pixels: the width of a phone
 TITLE_POINTS, POINTS = 20, 15  # a phone shows a third of these pixels: 13 and 10 px of its own
-INK, PAPER, GRID = "#1c1f24", "#ffffff", "#d9dce1"
-ESCALATION, EASING, BEFORE = "#c8452e", "#2f8f5b", "#7b828c"
+#: A picture cannot follow the reader's screen: this grey neither glares on a dark one nor melts into a white one.
+#: All that is drawn stands out from it, and the line of what was before from the bars too: tests/test_digest.py.
+INK, PAPER, GRID = "#1c1f24", "#d5dae1", "#b4bac3"
+ESCALATION, EASING, BEFORE = "#b83a24", "#1f7a49", "#14171b"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,7 @@ def _dress(axes: object, title: str) -> None:
     from matplotlib.axes import Axes
 
     assert isinstance(axes, Axes)  # noqa: S101 - subplots() is typed for any number of axes
+    axes.set_facecolor(PAPER)
     axes.axhline(0, color=INK, linewidth=1)
     axes.set_title(title, fontsize=TITLE_POINTS, loc="left", color=INK, pad=40)
     axes.set_ylim(-100, 100)

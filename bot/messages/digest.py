@@ -1,6 +1,7 @@
 """A week's facts in, the digest message out. Quiet weeks get one too: silence should never leave doubt."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bot.messages.lines import Line, fitting, heading, joined, line, linked
@@ -22,18 +23,24 @@ class StoryLine:
 
 @dataclass(frozen=True, slots=True)
 class PairLine:
-    """A pair of parties by its name: its loudest escalation and easing this week and the week before, 0-100."""
+    """A pair of parties by its name: its loudest escalation and easing this week and the week before, 0-100.
+
+    By `code` ("RU-UA") and `regions` a reader may have chosen it; then it is their `own`.
+    """
 
     pair: str
     escalation: float
     escalation_before: float
     deescalation: float
     deescalation_before: float
+    code: str = ""
+    regions: frozenset[str] = frozenset()
+    own: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class WeekFacts:
-    """What a digest is made of; the span is [since, until), aware."""
+    """What a digest is made of; the span is [since, until), aware, in the zone whose days are named."""
 
     since: datetime
     until: datetime
@@ -58,7 +65,7 @@ def digest_message(facts: WeekFacts) -> Message:
         *_pairs(facts.pairs),
         *_section("Escalation", facts.escalating),
         *_section("Easing", facts.easing),
-        *_section("Disputed", facts.contested),
+        *_section("Disputed, and how it ended", facts.contested),
         *_section("Near misses", facts.near_misses),
         *_withheld(facts.withheld or {}),
     ]
@@ -69,6 +76,19 @@ def digest_message(facts: WeekFacts) -> Message:
         title=f"Weekly digest · {span}",
         silent=True,
     )
+
+
+def own_first(
+    pairs: Sequence[PairLine], dyads: frozenset[str], regions: frozenset[str], most: int
+) -> tuple[PairLine, ...]:
+    """At most so many of `pairs`, in their order: those of a reader's choice first, then the others. Pairs without
+    news are left out, but for those chosen by name. Pure."""
+    shown = [
+        replace(pair, own=pair.code in dyads or bool(pair.regions & regions))
+        for pair in pairs
+        if pair.code in dyads or max(pair.escalation, pair.deescalation) > 0
+    ]
+    return tuple(sorted(shown, key=lambda pair: not pair.own)[:most])
 
 
 def week_words(since: datetime, until: datetime) -> str:
@@ -90,11 +110,12 @@ def _pairs(pairs: tuple[PairLine, ...]) -> list[Line]:
     if not pairs:
         return []
     lines = [
-        f"• {pair.pair}: escalation{_NBSP}{_change(pair.escalation, pair.escalation_before)}, "
+        f"{'★' if pair.own else '•'} {pair.pair}: escalation{_NBSP}{_change(pair.escalation, pair.escalation_before)}, "
         f"easing{_NBSP}{_change(pair.deescalation, pair.deescalation_before)}"
         for pair in pairs
     ]
-    return [heading("Pairs (peak: week before → this week)"), *map(line, lines)]
+    first = ", ★ yours first" if any(pair.own for pair in pairs) else ""
+    return [heading(f"Pairs{first} (peak: week before → this week)"), *map(line, lines)]
 
 
 def _change(now: float, before: float) -> str:

@@ -78,6 +78,7 @@ def stats_chart(days: Sequence[DayCount]) -> bytes:
     articles.bar(places, [day.articles for day in days], color=EASING, width=0.62, zorder=2)
     articles.set_xticks(places, [f"{day.day.day}\n{day.day:%b}" for day in days], fontsize=POINTS)
     for axes, title in ((alerts, "Alerts a day"), (articles, "Articles a day")):
+        axes.set_facecolor(PAPER)
         axes.set_title(title, fontsize=TITLE_POINTS, loc="left", color=INK)
         axes.yaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
         axes.set_ylim(bottom=0)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bot.messages.alert import headline_of, signal_name
-from bot.messages.lines import Line, fitting, joined, line, linked, one_line
+from bot.messages.lines import Line, fitting, isolated, joined, line, linked, one_line
 from bot.messages.message import Message
 from bot.messages.names import pair_name
 from models import Alert, Direction, Level, Story
@@ -50,4 +50,4 @@ def _moment(story: Story) -> str:
 def _report(row: "ReadingWithSource") -> Line:
     reading, article, feed = row
     name = one_line(feed.title or feed.publisher or feed.url, 60)
-    return linked(f"• {article.news_at:%d %b %H:%M} ", name, article.url, f": {one_line(reading.title, 200)}")
+    return linked(f"• {article.news_at:%d %b %H:%M} ", name, article.url, f": {isolated(one_line(reading.title, 200))}")

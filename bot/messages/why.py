@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from bot.messages.alert import MAX_CLAIMS, MAX_EVIDENCE, MAX_SOURCES, NAME_LIMIT, headline_of, signal_name
-from bot.messages.lines import Line, fitting, heading, is_linkable, joined, line, linked, one_line
+from bot.messages.lines import Line, fitting, heading, is_linkable, joined, line, linked, one_line, quoted
 from bot.messages.message import Message, clip
 from models import Alert, AlertKind
 
@@ -53,7 +53,7 @@ def _evidence(facts: dict[str, Any]) -> list[Line]:
 
 def _moved(item: dict[str, Any], title: str) -> str:
     sentence = one_line(item["sentence"], _SENTENCE_LIMIT)
-    what = "The headline" if item["sentence"].strip() == title.strip() else f"“{sentence}”"
+    what = "The headline" if item["sentence"].strip() == title.strip() else quoted(sentence, _SENTENCE_LIMIT)
     read_as = f", read as {signal_name(item['signal'])}" if item.get("signal") else ""
     return f"• {what}: {item['score']:.0f} points{read_as}"
 

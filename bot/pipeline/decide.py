@@ -11,6 +11,7 @@ from sqlmodel import Session, col, select
 
 from bot.messages.alert import alert_facts, alert_message
 from bot.pipeline.address import address_alert
+from bot.pipeline.index import Point, tension_today
 from bot.pipeline.levels import level_of, next_level
 from bot.pipeline.rules import Past, Silence, Telling, is_retracted, worth_telling
 from bot.pipeline.weigh import Weight, weigh
@@ -31,7 +32,7 @@ def raise_alerts(session: Session, settings: Alerts, now: datetime, limit: int =
 
     `timezone` is that of the quiet hours of subscribers who chose none.
     """
-    stories, alerts, pairs = stories_to_judge(session, now, limit), list[Alert](), _PairsTold(session, settings, now)
+    stories, alerts, pairs = stories_to_judge(session, now, limit), list[Alert](), _Pairs(session, settings, now)
     for start in range(0, len(stories), TOGETHER):
         alerts += _judge_all(session, stories[start : start + TOGETHER], pairs, settings, now)
     session.flush()  # which numbers the alerts
@@ -43,7 +44,7 @@ def raise_alerts(session: Session, settings: Alerts, now: datetime, limit: int =
 
 
 def _judge_all(
-    session: Session, stories: Sequence[Story], pairs: "_PairsTold", settings: Alerts, now: datetime
+    session: Session, stories: Sequence[Story], pairs: "_Pairs", settings: Alerts, now: datetime
 ) -> list[Alert]:
     ids = [story.id for story in stories]
     readings, pasts = readings_of_stories(session, ids), _pasts(session, stories, settings, now)
@@ -63,7 +64,7 @@ def _judge(
     story: Story,
     readings: Sequence[ReadingWithSource],
     past: Past,
-    pairs: "_PairsTold",
+    pairs: "_Pairs",
     settings: Alerts,
     now: datetime,
 ) -> tuple[list[Alert], list[Silence]]:
@@ -75,7 +76,9 @@ def _judge(
         past = replace(past, pair=pairs.besides(story))
     outcomes = worth_telling(story, weight, past, settings, now)
     silences = [outcome for outcome in outcomes if isinstance(outcome, Silence)]
-    alerts = [_tell(story, weight, outcome, now) for outcome in outcomes if isinstance(outcome, Telling)]
+    tellings = [outcome for outcome in outcomes if isinstance(outcome, Telling)]
+    tension = pairs.tension(story.dyad) if tellings else None
+    alerts = [_tell(story, weight, telling, tension, now) for telling in tellings]
     story.changed = False
     story.judge_again_at = _next_look(story, weight, silences, settings, now)
     return alerts, silences
@@ -106,13 +109,15 @@ def _pasts(session: Session, stories: Sequence[Story], settings: Alerts, now: da
     }
 
 
-class _PairsTold:
-    """The alerts within the cool-down by the pair of their story, those of this round among them. Asks when needed."""
+class _Pairs:
+    """What is known of pairs: the alerts within the cool-down, those of this round among them, and how tense each is.
+    Asks when needed."""
 
     def __init__(self, session: Session, settings: Alerts, now: datetime) -> None:
         self._session, self._now = session, now
         self._cool_down = timedelta(minutes=settings.telling.cool_down_minutes)
         self._told: list[tuple[Story, Direction, Level, datetime]] | None = None
+        self._tension: dict[str, Point] = {}
 
     def besides(self, story: Story) -> dict[Direction, tuple[Level, datetime]]:
         """By direction the highest level other stories of its pair rang at within the cool-down, and when the last
@@ -127,6 +132,12 @@ class _PairsTold:
                 highest, last = found.get(direction, (level, at))
                 found[direction] = max(highest, level), max(last, at)
         return found
+
+    def tension(self, dyad: str | None) -> Point | None:
+        """How tense a pair is today, and usually; asked once a round, for the pairs of alerts only."""
+        if dyad is not None and dyad not in self._tension:
+            self._tension[dyad] = tension_today(self._session, dyad, self._now)
+        return self._tension.get(dyad or "")
 
     def rang(self, story: Story, alerts: Sequence[Alert]) -> None:
         """Alerts that this round raised."""
@@ -164,8 +175,8 @@ def update_story(story: Story, weight: Weight, settings: Alerts, now: datetime) 
             setattr(story, f"level_{direction}_since", now)
 
 
-def _tell(story: Story, weight: Weight, telling: Telling, now: datetime) -> Alert:
-    facts = alert_facts(story, weight, telling.direction)
+def _tell(story: Story, weight: Weight, telling: Telling, tension: Point | None, now: datetime) -> Alert:
+    facts = alert_facts(story, weight, telling.direction, tension)
     alert = Alert(
         story_id=story.id,
         kind=telling.kind,

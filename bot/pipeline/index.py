@@ -13,12 +13,13 @@ from datetime import UTC, datetime, timedelta
 from statistics import median
 from typing import NamedTuple
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from models import Article, Feed, Reading, Story
 
 LOUDEST = 5
 USUAL_STEPS = 28
+NOW_SPAN = timedelta(days=42)
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 
 
@@ -104,6 +105,20 @@ def told_by_panel(session: Session, since: datetime, dyad: str | None = None, re
         for reading in panel_readings(session, since, dyad)
         if region is None or region in reading.regions
     ]
+
+
+def followed_since(session: Session, now: datetime) -> datetime:
+    """Where what is usual now begins: six weeks ago, or a day after the first feed was read, when the others had been
+    too: only feeds followed before it count, so that without this a new bot would know of nothing for six weeks."""
+    first = session.exec(select(func.min(Feed.first_read_at))).one()
+    begin = min(first + DAY, now - DAY) if first is not None else now - NOW_SPAN
+    return max(begin, now - NOW_SPAN)
+
+
+def tension_today(session: Session, dyad: str, now: datetime) -> Point:
+    """The tension of a pair in the UTC day that `now` is in, with its usual one, as /status tells it."""
+    since = followed_since(session, now)
+    return tension(told_by_panel(session, since, dyad), since, now, DAY)[-1]
 
 
 def busiest_pairs(session: Session, since: datetime, limit: int = 10) -> Sequence[str]:

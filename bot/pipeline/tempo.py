@@ -14,7 +14,7 @@ from sqlmodel import Session, col, select
 
 from bot.messages.alert import alert_facts, alert_message
 from bot.pipeline.address import address_alert
-from bot.pipeline.index import panel_readings
+from bot.pipeline.index import panel_readings, tension_today
 from bot.pipeline.weigh import weigh
 from config.schema import Alerts
 from models import Alert, AlertKind, Direction, Level, Story
@@ -118,7 +118,7 @@ def _alert(session: Session, tempo: Tempo, settings: Alerts, now: datetime) -> A
         level=int(Level.WARNING),
         score=weight.escalation,
         rule=tempo.rule,
-        facts=alert_facts(story, weight, Direction.ESCALATION),
+        facts=alert_facts(story, weight, Direction.ESCALATION, tension_today(session, tempo.dyad, now)),
         created_at=now,
     )
     session.add(alert)
