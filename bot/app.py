@@ -110,7 +110,9 @@ class App:
         """deliveries -> messages"""
         max_age = timedelta(hours=self.settings.alerts.telling.max_age_hours)
         order = [Priority[kind.upper()] for kind in self.settings.telegram.rate.order]
-        return await drain_outbox(self.database, self.senders, self.clock, max_age=max_age, order=order)
+        return await drain_outbox(
+            self.database, self.senders, self.clock, max_age=max_age, order=order, settings=self.settings
+        )
 
     async def digest(self) -> int:
         """a week -> digests that are due"""

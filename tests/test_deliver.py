@@ -105,7 +105,7 @@ def test_what_was_accepted_is_sent_and_never_again(database: Database, now: date
 @pytest.mark.parametrize(
     ("failure", "priority", "state"),
     [
-        (SendFailure("chat not found", permanent=True), Priority.ALERT, DeliveryState.FAILED),
+        (SendFailure("message is odd", permanent=True), Priority.ALERT, DeliveryState.FAILED),
         (SendFailure("502"), Priority.ALERT, DeliveryState.WAITING),
         (SendFailure("flood", retry_after_s=40), Priority.ALERT, DeliveryState.WAITING),
         (SendFailure("timed out", lost_answer=True), Priority.ALERT, DeliveryState.WAITING),

@@ -15,6 +15,7 @@ from typing import TypeVar
 import telegram
 from sqlmodel import Session
 
+from bot.aftermath import learn_from
 from bot.chat.limiter import Limit, Limiter, Window
 from bot.chat.sender import TelegramSender
 from bot.errands import Done
@@ -24,7 +25,6 @@ from bot.notices import tell_admins, tell_change
 from bot.outlet import Chat, Envelope, SendFailure
 from config.errors import TocsinError
 from config.schema import Settings
-from models.chats import block_chat, move_chat
 from models.database import Database
 from models.delivery import Priority
 
@@ -97,7 +97,11 @@ class Desk:
             await self._send(chat, message, photo)
         except SendFailure as failure:
             log.warning("answer_failed chat=%s error=%s", chat.chat_id, failure)
-            await self._learn_from(chat, failure)
+            await self.note_failure(chat, failure)
+
+    async def note_failure(self, chat: Chat, failure: SendFailure) -> None:
+        """Keep what a failed answer says of its chat, for the outbox and over a restart. Raises DatabaseError."""
+        await self.decide(lambda s, cfg, now: learn_from(s, cfg, chat, failure, now))
 
     async def warn_admins(self, subject: str, text: str) -> None:
         """Queue a notice for every admin, at most once a day per `subject`; whoever calls this logs the trouble too."""
@@ -116,12 +120,6 @@ class Desk:
         except SendFailure as failure:
             if failure.retry_after_s is None or failure.retry_after_s > LONGEST_RETRY_S:
                 raise
+            await self.note_failure(chat, failure)
             await asyncio.sleep(failure.retry_after_s)
             await self._sender.send(envelope)
-
-    async def _learn_from(self, chat: Chat, failure: SendFailure) -> None:
-        if failure.moved_to is not None:
-            new = failure.moved_to
-            await self.decide(lambda s, _cfg, _now: move_chat(s, chat.chat_id, new))
-        elif failure.blocked:
-            await self.decide(lambda s, _cfg, now: block_chat(s, chat.chat_id, str(failure), now))
