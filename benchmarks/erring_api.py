@@ -1,7 +1,7 @@
 """A Bot API on loopback that errs at random, from a seed, and knows what it accepted all the same.
 
 Errors come in weather: every five minutes another share of the requests fails, up to all of them. A chat that blocked
-the bot stays blocked, one that is gone stays gone, a group that became a supergroup stays one, and `calm()` ends the rest.
+the bot stays so, as does one that is gone and a group that became a supergroup, and `calm()` ends the rest.
 """
 
 import asyncio
