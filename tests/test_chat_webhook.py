@@ -470,15 +470,18 @@ async def test_a_port_that_is_taken_is_named(site: Site, caplog: pytest.LogCaptu
     assert site.fake.calls_of("setWebhook") == []
 
 
-async def test_a_webhook_that_another_program_took_away_is_set_again_and_told_once(site: Site) -> None:
+async def test_a_webhook_that_another_program_took_away_is_set_again_and_told_once_and_its_end_once(site: Site) -> None:
     async with site.running():
         await site.ready()
         for number in (2, 3):
             await site.fake.webhook.delete()
             await site.fake.called("setWebhook", number)
         await site.answered()
-    (told,) = site.told()
-    assert "Another program deleted or replaced" in told
+        (told,) = site.told()
+        assert "Another program deleted or replaced" in told
+        site.now += timedelta(minutes=61)
+        await site.until(lambda: len(site.told()) > 1)
+    assert site.told()[1] == "For an hour no other program touched this bot's webhook: commands come here again."
 
 
 # Secrets --------------------------------------------------------------------------------------------------------------

@@ -6,7 +6,6 @@ Answers go out at once through the limiter, before alerts; only what must outliv
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -20,10 +19,9 @@ from bot.chat.limiter import Limit, Limiter, Window
 from bot.chat.sender import TelegramSender
 from bot.errands import Done
 from bot.feeds.types import ParsedFeed
-from bot.messages.message import Message, notice
-from bot.notices import tell_admins, tell_change
+from bot.messages.message import Message
+from bot.notices import tell_trouble
 from bot.outlet import Chat, Envelope, SendFailure
-from config.errors import TocsinError
 from config.schema import Settings
 from models.database import Database
 from models.delivery import Priority
@@ -103,14 +101,9 @@ class Desk:
         """Keep what a failed answer says of its chat, for the outbox and over a restart. Raises DatabaseError."""
         await self.decide(lambda s, cfg, now: learn_from(s, cfg, chat, failure, now))
 
-    async def warn_admins(self, subject: str, text: str) -> None:
-        """Queue a notice for every admin, at most once a day per `subject`; whoever calls this logs the trouble too."""
-        with suppress(TocsinError):
-            await self.decide(lambda s, cfg, now: tell_admins(s, cfg, f"{subject}:{now:%Y-%m-%d}", notice(text), now))
-
-    async def tell_change(self, subject: str, message: Message) -> None:
-        """Queue a message for every admin; called once per change of state. Raises DatabaseError."""
-        await self.decide(lambda s, cfg, now: tell_change(s, cfg, subject, message, now))
+    async def tell_trouble(self, subject: str, broken: bool, message: Message) -> None:
+        """Queue a message for every admin, if that it is broken (or no longer) is news. Raises DatabaseError."""
+        await self.decide(lambda s, cfg, now: tell_trouble(s, cfg, subject, broken, message, now))
 
     async def _send(self, chat: Chat, message: Message, photo: bytes | None) -> None:
         """Once more after flood control, which the limiter then waits out."""
