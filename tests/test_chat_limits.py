@@ -1,16 +1,20 @@
 """Telegram's own limits: an alert and what becomes of it reach every kind of chat without one message too early."""
 
 import asyncio
+import time
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fake_bot_api import TOKEN, FakeBotApi
 from fake_limits import FakeLimits
+from rich.console import Console
 from sqlmodel import Session, col, select
 from telegram.error import BadRequest
 
 from benchmarks.simulated import simulated_runner
+from bot.app import App
 from bot.chat.api import open_bot
 from bot.chat.limiter import Limiter
 from bot.chat.sender import TelegramSender
@@ -18,6 +22,7 @@ from bot.messages.message import notice
 from bot.outlet import Chat, Envelope, SendFailure
 from bot.pipeline.address import address_alert
 from bot.pipeline.deliver import drain_outbox
+from bot.service import Place, _opened, _sent_lately
 from config.schema import Alerts, Rate, Telling
 from models import Alert, AlertKind, Delivery, DeliveryState, Direction, Outlet, Story
 from models.database import Database, open_database
@@ -147,3 +152,57 @@ async def test_messages_and_topics_that_are_not_there_are_refused() -> None:
         ):
             with pytest.raises(BadRequest, match=words):
                 await request
+
+
+# A restart ------------------------------------------------------------------------------------------------------------
+
+
+def add_sends(database: Database, chat_id: int, at: list[datetime], **values: Any) -> None:
+    with database.write() as session:
+        chat = add_subscriber(session, at[0], chat_id=chat_id, **values)
+        for number, moment in enumerate(at):
+            row = Delivery(subscriber_id=chat.id, key=f"alert:{number}", send_after=moment, created_at=moment)
+            row.state, row.sent_at = DeliveryState.SENT, moment
+            session.add(row)
+
+
+@pytest.mark.timeout(60)
+async def test_a_restarted_service_keeps_one_a_second_and_twenty_a_minute_of_what_was_sent_before(
+    sqlite_database: Database, sqlite_url: str, now: datetime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(App, "load_model", lambda _app: None)  # which takes seconds
+    add_sends(sqlite_database, 1, [now])
+    add_sends(sqlite_database, 2, [now - timedelta(seconds=1)])
+    add_sends(sqlite_database, GROUP, [now - timedelta(seconds=2 * n) for n in range(20)])  # the first 38 s ago
+    add_sends(sqlite_database, CHANNEL, [now - timedelta(seconds=2 * n) for n in range(1, 20)])  # one less
+    (tmp_path / "feeds.toml").write_text("feeds = []\n", encoding="utf-8")
+    place = Place(tmp_path, sqlite_url, TOKEN, "http://127.0.0.1:9", tmp_path)
+    began = time.monotonic()
+    async with _opened(place, Console(quiet=True), lambda: now) as (_app, limiter):
+        assert limiter is not None
+        delays = {chat: limiter.delay(chat) for chat in (1, 2, GROUP, CHANNEL)}
+    took = time.monotonic() - began
+    assert delays[GROUP] == pytest.approx(60 - 38, abs=took)
+    assert delays[1] == pytest.approx(1, abs=max(took, 0.01))
+    assert delays[2] <= 0.1  # its turn in the spread over the second
+    assert delays[CHANNEL] <= 0.1
+
+
+def test_of_what_was_sent_before_a_restart_nothing_older_than_the_longest_window_is_asked_for(
+    database: Database, now: datetime
+) -> None:
+    add_sends(database, 1, [now - timedelta(seconds=seconds) for seconds in (90, 61, 60, 0.5)])
+    add_sends(database, 0, [now], outlet=Outlet.TERMINAL)
+    assert _sent_lately(database, now) == [(1, 60.0), (1, 0.5)]
+
+
+def test_a_recalled_send_counts_against_its_window_as_if_it_had_been_sent_by_this_run() -> None:
+    clock = Clock()
+    clock.now = 1000.0
+    limiter = Limiter(Rate, clock)
+    limiter.recall([(GROUP, 38.0 - 2 * n) for n in range(20)])
+    limiter.recall([(1, 0.4)])
+    assert limiter.delay(GROUP) == pytest.approx(22)
+    assert limiter.delay(1) == pytest.approx(0.6)
+    clock.now += 22
+    assert limiter.delay(GROUP) == limiter.delay(1) == 0
