@@ -22,6 +22,7 @@ from bot.feeds.types import ParsedFeed
 from bot.messages.message import Message
 from bot.notices import tell_trouble
 from bot.outlet import Chat, Envelope, SendFailure
+from config.errors import TocsinError
 from config.schema import Settings
 from models.database import Database
 from models.delivery import Priority
@@ -98,8 +99,11 @@ class Desk:
             await self.note_failure(chat, failure)
 
     async def note_failure(self, chat: Chat, failure: SendFailure) -> None:
-        """Keep what a failed answer says of its chat, for the outbox and over a restart. Raises DatabaseError."""
-        await self.decide(lambda s, cfg, now: learn_from(s, cfg, chat, failure, now))
+        """Keep what a failed answer says of its chat, for the outbox and over a restart; that this failed is logged."""
+        try:
+            await self.decide(lambda s, cfg, now: learn_from(s, cfg, chat, failure, now))
+        except TocsinError as error:
+            log.warning("failure_not_noted chat=%s error=%s", chat.chat_id, error)
 
     async def tell_trouble(self, subject: str, broken: bool, message: Message) -> None:
         """Queue a message for every admin, if that it is broken (or no longer) is news. Raises DatabaseError."""
