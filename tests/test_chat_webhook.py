@@ -460,6 +460,17 @@ async def test_a_webhook_that_telegram_refuses_is_told_once_and_tried_again(site
     assert "works again" in up
 
 
+async def test_a_webhook_that_is_given_up_for_polling_is_told_to_be_over(site: Site) -> None:
+    site.fake.fail(fakes.bad_request("bad webhook: Failed to resolve host"), "setWebhook")
+    async with site.running():
+        await site.until(lambda: bool(site.told()))
+        site.use("")
+        await site.answered()
+        await site.until(lambda: len(site.told()) > 1)
+        await site.answered()
+    assert site.told()[1:] == ["Commands come by polling now, and no longer by the webhook that did not work."]
+
+
 async def test_a_port_that_is_taken_is_named(site: Site, caplog: pytest.LogCaptureFixture) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", site.port))

@@ -9,8 +9,10 @@ from bot.chat.desk import Desk
 from bot.chat.rivals import Rivals, Sign
 from bot.chat.serving import Serving
 from bot.chat.token_lease import TokenLease
+from bot.trouble import StageWatch
 
 log = logging.getLogger(__name__)
+NO_WEBHOOK = "Commands come by polling now, and no longer by the webhook that did not work."
 
 
 class Poller:
@@ -21,6 +23,7 @@ class Poller:
     def __init__(self, desk: Desk, serving: Serving, lease: TokenLease, poll_s: int) -> None:
         self._bot = desk.bot
         self._rivals = Rivals(desk)
+        self._watch = StageWatch(desk.tell_trouble)
         self._serving = serving
         self._lease = lease
         self._poll_s = poll_s
@@ -39,6 +42,7 @@ class Poller:
             await self._resolve(error)
             raise
         await self._rivals.none()
+        await self._watch.ended("webhook", NO_WEBHOOK)  # it cannot work again by itself now
         return 0.0
 
     async def stop(self) -> None:
