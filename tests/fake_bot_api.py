@@ -149,6 +149,11 @@ class FakeBotApi:
         self._runner: web.AppRunner | None = None
 
     @property
+    def last_update(self) -> int:
+        """The id of the update pushed last."""
+        return self._next_update
+
+    @property
     def base_url(self) -> str:
         return f"http://127.0.0.1:{self.port}/bot"
 
