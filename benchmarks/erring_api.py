@@ -1,7 +1,7 @@
 """A Bot API on loopback that errs at random, from a seed, and knows what it accepted all the same.
 
 Errors come in weather: every five minutes another share of the requests fails, up to all of them. A chat that blocked
-the bot stays blocked, a group that became a supergroup stays one, and `calm()` ends the rest.
+the bot stays so, as does one that is gone and a group that became a supergroup, and `calm()` ends the rest.
 """
 
 import asyncio
@@ -21,6 +21,7 @@ WEATHER_LASTS_S = 300.0
 SLOW_S = 10.0
 TOO_SLOW_S = 40.0  # longer than the bot waits for an answer
 MOST_BLOCKED = 4
+MOST_GONE = 2
 TOKEN_IN_TEXT = re.compile(r"\[([a-z]+:\d+)\]")
 #: Answers of a proxy or a broken gateway; none of them says whether the message was taken.
 GARBAGE = (b"", b"<html>Sign in</html>", b"[]", b"null", b'"ok"', b'{"ok": true}', b'{"ok": true, "result": {}}')
@@ -73,6 +74,7 @@ class ErringApi:
         self.posted: dict[int, Posted] = {}
         self.accepted: list[Accepted] = []
         self.blocked: set[int] = set()
+        self.gone: set[int] = set()
         self.moved: dict[int, int] = {}
         self.errors: Counter[str] = Counter()
         self.requests = 0
@@ -131,6 +133,8 @@ class ErringApi:
         place, text = _place(form), str(form.get("text") or form.get("caption") or "")
         if place.chat_id in self.blocked:
             raise Refused(403, "Forbidden: bot was blocked by the user")
+        if place.chat_id in self.gone:
+            raise Refused(400, "Bad Request: chat not found")
         if place.chat_id in self.moved:
             raise self._upgraded(place.chat_id)
         if method == "editMessageText":
@@ -185,8 +189,10 @@ class ErringApi:
             self.blocked.add(_place(form).chat_id)
         return web.json_response(self._accept(method, form))
 
-    async def _chat_not_found(self, _request: web.Request, _method: str, _form: Json) -> web.StreamResponse:
-        raise Refused(400, "Bad Request: chat not found")
+    async def _chat_not_found(self, _request: web.Request, method: str, form: Json) -> web.StreamResponse:
+        if len(self.gone) < MOST_GONE:
+            self.gone.add(_place(form).chat_id)
+        return web.json_response(self._accept(method, form))
 
     async def _bad_markup(self, _request: web.Request, method: str, form: Json) -> web.StreamResponse:
         if form.get("parse_mode"):

@@ -74,6 +74,7 @@ class Verdict:
     doubled: int = 0
     uncertain_arrived: int = 0
     blocked: int = 0
+    gone: int = 0
     moved: int = 0
     lies: list[str] = field(default_factory=list)
 
@@ -213,7 +214,7 @@ def _marked(key: str, more: str = "") -> Message:
 def _judged(database: Database, api: ErringApi, verdict: Verdict) -> Verdict:
     """Compare each row with what was accepted for it, and each chat's state with what was said of it."""
     verdict.requests, verdict.errors = api.requests, api.errors
-    verdict.blocked, verdict.moved = len(api.blocked), len(api.moved)
+    verdict.blocked, verdict.gone, verdict.moved = len(api.blocked), len(api.gone), len(api.moved)
     with database.read() as session:
         rows = session.exec(select(Delivery, Subscriber).join(Subscriber).order_by(col(Delivery.id))).all()
         chats = session.exec(select(Subscriber)).all()
@@ -232,7 +233,7 @@ def _judged(database: Database, api: ErringApi, verdict: Verdict) -> Verdict:
             verdict.lies.append(f"{row.key} to {place}: its message {row.message_id} is not there")
     verdict.lies += [f"{key} at {place} belongs to no row" for place, key in arrivals]
     for chat in chats:
-        if (chat.state is SubscriberState.BLOCKED) != (chat.chat_id in api.blocked):
+        if (chat.state is SubscriberState.BLOCKED) != (chat.chat_id in api.blocked | api.gone):
             verdict.lies.append(f"chat {chat.chat_id} is {chat.state}, and said otherwise")
     return verdict
 
@@ -309,6 +310,7 @@ def show(verdicts: list[Verdict], minutes: float) -> Table:
         "arrived twice, and know of a lost answer": lambda one: one.doubled,
         "uncertain that arrived": lambda one: one.uncertain_arrived,
         "chats that blocked the bot": lambda one: one.blocked,
+        "chats that were gone": lambda one: one.gone,
         "groups that moved": lambda one: one.moved,
         "rows that say what is not so": lambda one: len(one.lies),
     }

@@ -9,10 +9,12 @@ and not a network. SQLite.
 import argparse
 import asyncio
 import time
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 
 from rich.table import Table
+from sqlalchemy.event import listen
 from sqlmodel import Session
 
 from benchmarks.measure import START, Collector, console, machine, peak_mb, progress, scratch_app
@@ -25,12 +27,17 @@ from models import Article, Feed, Outlet, Reading, Story, Subscriber, Subscriber
 
 @dataclass(frozen=True, slots=True)
 class Drained:
-    """Seconds to write and to send one alert to `chats` chats, and the most memory the process held so far."""
+    """Seconds to write and to send one alert to `chats` chats, and the most memory the process held so far.
+
+    `commits` and `statements` are those of sending.
+    """
 
     chats: int
     write_s: float
     send_s: float
     peak_mb: float
+    commits: int
+    statements: int
 
 
 async def drain(chats: int) -> Drained:
@@ -42,11 +49,20 @@ async def drain(chats: int) -> Drained:
         with app.database.write() as session:
             alerts = raise_alerts(session, app.settings.alerts, START)
         raised = time.perf_counter()
+        work = count_work(app)
         sent = await drain_outbox(app.database, app.senders, app.clock)
         end = time.perf_counter()
     if (alerts, sent, collector.sent) != (1, chats, chats):
         raise RuntimeError(f"expected one alert and {chats} messages, got {alerts} and {sent}")
-    return Drained(chats, raised - start, end - raised, peak_mb())
+    return Drained(chats, raised - start, end - raised, peak_mb(), work["commits"], work["statements"])
+
+
+def count_work(app: App) -> Counter[str]:
+    """Commits of writers and statements, from now on. A reader's transaction ends without a commit."""
+    work: Counter[str] = Counter()
+    listen(app.database.engine, "commit", lambda _connection: work.update(["commits"]))
+    listen(app.database.engine, "before_cursor_execute", lambda *_: work.update(["statements"]))
+    return work
 
 
 def prepare(app: App, chats: int) -> None:
@@ -102,6 +118,8 @@ def show(results: list[Drained]) -> Table:
         "written/s",
         "sent/s",
         "time a message, against the first",
+        "commits a message",
+        "statements a message",
         "peak MB",
     ):
         table.add_column(heading, justify="right")
@@ -109,7 +127,9 @@ def show(results: list[Drained]) -> Table:
     for one in results:
         rates = (f"{one.chats / one.write_s:,.0f}", f"{one.chats / one.send_s:,.0f}")
         growth = f"{one.send_s / one.chats / first:.2f}"
-        table.add_row(f"{one.chats:,}", f"{one.write_s:.2f}", f"{one.send_s:.2f}", *rates, growth, f"{one.peak_mb:.0f}")
+        work = (f"{one.commits / one.chats:.2f}", f"{one.statements / one.chats:.2f}")
+        times = (f"{one.write_s:.2f}", f"{one.send_s:.2f}")
+        table.add_row(f"{one.chats:,}", *times, *rates, growth, *work, f"{one.peak_mb:.0f}")
     return table
 
 

@@ -19,7 +19,7 @@ from bot.feeds.parser import ParsePool
 from bot.feeds.types import FetchLimits, FetchRequest, ParsedFeed
 from bot.messages.message import Message, notice
 from bot.model_shelf import classifier_in, shelf
-from bot.notices import tell_change
+from bot.notices import tell_change, tell_trouble
 from bot.outlet import Sender
 from bot.pipeline.classify import read_new_articles
 from bot.pipeline.cluster import gather_stories, load_index
@@ -110,7 +110,9 @@ class App:
         """deliveries -> messages"""
         max_age = timedelta(hours=self.settings.alerts.telling.max_age_hours)
         order = [Priority[kind.upper()] for kind in self.settings.telegram.rate.order]
-        return await drain_outbox(self.database, self.senders, self.clock, max_age=max_age, order=order)
+        return await drain_outbox(
+            self.database, self.senders, self.clock, max_age=max_age, order=order, settings=self.settings
+        )
 
     async def digest(self) -> int:
         """a week -> digests that are due"""
@@ -238,6 +240,14 @@ class App:
     async def tell_admins(self, subject: str, message: Message) -> None:
         """Queue a warning for every admin; called once per change of state."""
         await asyncio.to_thread(self._tell, subject, message)
+
+    async def tell_trouble(self, subject: str, broken: bool, message: Message) -> None:
+        """Queue a warning for every admin that a stage does not work, or does again, if they do not know it."""
+        await asyncio.to_thread(self._tell_trouble, subject, broken, message)
+
+    def _tell_trouble(self, subject: str, broken: bool, message: Message) -> None:
+        with self.database.write() as session:
+            tell_trouble(session, self.settings, subject, broken, message, self.clock())
 
     def _tell(self, subject: str, message: Message) -> None:
         now = self.clock()

@@ -41,7 +41,7 @@ def start_timetable(app: App) -> AsyncIOScheduler:
         ("tidy", app.tidy, TIDY_S),
     ]
     now = app.clock()
-    watch = StageWatch(app.tell_admins)
+    watch = StageWatch(app.tell_trouble)
     for name, job, seconds in jobs:
         scheduler.add_job(watch.watched(name, job), "interval", seconds=seconds, id=name, next_run_time=now)
     scheduler.start()

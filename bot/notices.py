@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from bot.messages.message import Message
 from config.schema import Settings
-from models import Delivery, Outlet, Priority, Subscriber, SubscriberState
+from models import Delivery, DeliveryState, Outlet, Priority, Subscriber, SubscriberState
 from models.subscriber import TERMINAL_CHAT, find_subscriber
+from models.trouble import begin_trouble, end_trouble
 
 _AT_ONCE = 500  # ids in one statement
 
@@ -25,6 +26,24 @@ def tell_admins(session: Session, settings: Settings, key: str, message: Message
 def tell_change(session: Session, settings: Settings, subject: str, message: Message, now: datetime) -> None:
     """Queue a message about a change of state, whatever was told of `subject` before; called once per change."""
     tell_admins(session, settings, f"{subject[:40]}:{now:%Y%m%d%H%M%S%f}", message, now)
+
+
+def tell_trouble(
+    session: Session, settings: Settings, subject: str, broken: bool, message: Message, now: datetime
+) -> None:
+    """Queue a message that something does not work, or works again, if that is news; a restart is none."""
+    if begin_trouble(session, subject, now) if broken else end_trouble(session, subject):
+        tell_change(session, settings, f"{subject}:{'down' if broken else 'up'}", message, now)
+
+
+def tell_once_since_it_worked(
+    session: Session, settings: Settings, subject: str, subscriber: Subscriber, message: Message, now: datetime
+) -> None:
+    """Queue a message about a chat, unless that was done since the last message that reached it."""
+    reached = select(func.max(Delivery.id)).where(
+        Delivery.subscriber_id == subscriber.id, Delivery.state == DeliveryState.SENT
+    )
+    tell_admins(session, settings, f"{subject}:{subscriber.id}:{session.exec(reached).one() or 0}", message, now)
 
 
 def admins(session: Session, settings: Settings, now: datetime) -> list[Subscriber]:

@@ -22,18 +22,22 @@ class SendFailure(SendError):
     """A message was not (or perhaps was) delivered; the attributes say what the caller does next.
 
     permanent       trying again cannot help
-    blocked         the chat removed the bot: stop sending there until it says /start
+    blocked         the chat removed the bot, is gone or lets it not write: stop sending there until it says /start
+    topic_gone      the same, of the forum topic alone
+    for_admins      what is wrong, when nobody but a person can set it right; the chat cannot say it itself
     lost_answer     the request may have been accepted: sending again may double the message
     retry_after_s   the earliest time to try this chat again, seconds
     moved_to        the chat has this new id
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is another thing to do next
         self,
         message: str,
         *,
         permanent: bool = False,
         blocked: bool = False,
+        topic_gone: bool = False,
+        for_admins: str = "",
         lost_answer: bool = False,
         retry_after_s: float | None = None,
         moved_to: int | None = None,
@@ -41,9 +45,16 @@ class SendFailure(SendError):
         super().__init__(message)
         self.permanent = permanent
         self.blocked = blocked
+        self.topic_gone = topic_gone
+        self.for_admins = for_admins
         self.lost_answer = lost_answer
         self.retry_after_s = retry_after_s
         self.moved_to = moved_to
+
+    @property
+    def closes(self) -> bool:
+        """Whether another kind of message would not get through either."""
+        return self.blocked or self.topic_gone
 
 
 async def _nothing() -> None:

@@ -18,16 +18,18 @@ WORDS = {
     "tidy": "Forgetting old articles",
     "webhook": "Receiving commands by webhook",
 }
-Tell = Callable[[str, Message], Awaitable[None]]
+#: (subject, whether it is broken, what admins are to be told): keeps the state and queues the message if it is news, in
+#: one transaction. `bot.notices.tell_trouble` is what it comes to.
+Tell = Callable[[str, bool, Message], Awaitable[None]]
 
 
 class StageWatch:
-    """Counts failures in a row per stage. A restart forgets: what still fails is told once more."""
+    """Counts failures in a row per stage. A restart forgets these, and not what was told: that is in the database."""
 
     def __init__(self, tell: Tell) -> None:
         self._tell = tell
         self._failures: dict[str, int] = {}
-        self._told: set[str] = set()
+        self._broken: dict[str, bool] = {}  # as it was last told; unknown until then
 
     def watched(self, stage: str, job: Callable[[], Awaitable[Any]]) -> Callable[[], Awaitable[Any]]:
         """`job`, with its outcome noted; its error is raised all the same."""
@@ -45,26 +47,34 @@ class StageWatch:
 
     async def failed(self, stage: str, error: Exception) -> None:
         """One more round of `stage` came to nothing."""
-        self._failures[stage] = self._failures.get(stage, 0) + 1
-        if self._failures[stage] >= PATIENCE and stage not in self._told:
-            why = str(error) if isinstance(error, TocsinError) else f"{type(error).__name__}; the log says more"
-            if await self._said(f"{stage}:down", f"{_what(stage)} does not work: {why}\nIt is tried again by itself."):
-                self._told.add(stage)
+        why = str(error) if isinstance(error, TocsinError) else f"{type(error).__name__}; the log says more"
+        await self.began(stage, f"{_what(stage)} does not work: {why}\nIt is tried again by itself.")
 
     async def worked(self, stage: str) -> None:
         """A round of `stage` did what it should."""
-        self._failures.pop(stage, None)
-        if stage in self._told and await self._said(f"{stage}:up", f"{_what(stage)} works again."):
-            self._told.discard(stage)
+        await self.ended(stage, f"{_what(stage)} works again.")
 
-    async def _said(self, subject: str, text: str) -> bool:
-        """False when it could not be stored, as when the database is the trouble; the next round tries again."""
+    async def began(self, subject: str, text: str, patience: int = PATIENCE) -> None:
+        """Trouble of any kind showed itself; told when it did so `patience` times."""
+        self._failures[subject] = self._failures.get(subject, 0) + 1
+        if self._failures[subject] >= patience:
+            await self._say(subject, True, text)
+
+    async def ended(self, subject: str, text: str) -> None:
+        """It is over; told if it was told that it began, by this run or one before."""
+        self._failures.pop(subject, None)
+        await self._say(subject, False, text)
+
+    async def _say(self, subject: str, broken: bool, text: str) -> None:
+        """When it cannot be stored, as when the database is the trouble, the next round tries again."""
+        if self._broken.get(subject) is broken:
+            return
         try:
-            await self._tell(subject, notice(text, "Trouble"))
+            await self._tell(subject, broken, notice(text, "Trouble"))
         except TocsinError as error:
-            log.warning("trouble_not_told subject=%s error=%s", subject, error)
-            return False
-        return True
+            log.warning("trouble_not_told subject=%s broken=%s error=%s", subject, broken, error)
+            return
+        self._broken[subject] = broken
 
 
 def _what(stage: str) -> str:

@@ -14,6 +14,7 @@ from models.question import Question
 from models.reading import Reading
 from models.story import Direction, Level, Story, StoryStatus
 from models.subscriber import Outlet, Subscriber, SubscriberState
+from models.trouble import Trouble
 from models.verdict import Verdict, VerdictKind
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "SubscriberState",
     "Suppression",
     "SuppressionReason",
+    "Trouble",
     "Verdict",
     "VerdictKind",
 ]

@@ -5,22 +5,41 @@ from datetime import datetime
 from sqlmodel import Session, col, select, update
 
 from models.alert import Suppression, suppress
-from models.delivery import Delivery, give_up_waiting
+from models.delivery import Delivery, DeliveryState, give_up_waiting
 from models.subscriber import Outlet, Subscriber, SubscriberState, find_subscriber
 from models.verdict import Verdict
 
 
-def block_chat(session: Session, chat_id: int, reason: str, now: datetime) -> None:
-    """The chat removed the bot, with all its topics; what waits for it is given up.
+def block_chat(
+    session: Session, chat_id: int, reason: str, now: datetime, thread_id: int | None = None
+) -> list[Subscriber]:
+    """No message reaches the chat, with all its topics, or the one topic given; what waits for it is given up.
 
-    Only active subscribers change: who was never let in, or was refused, must not come back by /start.
+    Only active subscribers change, and are returned: who was never let in, or was refused, must not come back by
+    /start.
     """
-    in_chat = select(Subscriber).where(Subscriber.outlet == Outlet.TELEGRAM, Subscriber.chat_id == chat_id)
-    for subscriber in session.exec(in_chat).all():
+    closed = select(Subscriber).where(Subscriber.outlet == Outlet.TELEGRAM, Subscriber.chat_id == chat_id)
+    if thread_id is not None:
+        closed = closed.where(Subscriber.thread_id == thread_id)
+    changed = []
+    for subscriber in session.exec(closed.order_by(col(Subscriber.id))).all():
         withdraw_deliveries(session, subscriber, reason)
         if subscriber.state == SubscriberState.ACTIVE:
             subscriber.state = SubscriberState.BLOCKED
             subscriber.changed_at = now
+            changed.append(subscriber)
+    return changed
+
+
+def hold_chat(session: Session, chat_id: int, until: datetime) -> None:
+    """A flood limit is the chat's, with all its topics, and lasts through a restart: nothing of it is due before."""
+    same_chat = select(Subscriber.id).where(Subscriber.outlet == Outlet.TELEGRAM, Subscriber.chat_id == chat_id)
+    waiting = (
+        col(Delivery.subscriber_id).in_(same_chat)
+        & (col(Delivery.state) == DeliveryState.WAITING)
+        & (col(Delivery.send_after) < until)
+    )
+    session.execute(update(Delivery).where(waiting).values(send_after=until))
 
 
 def withdraw_deliveries(session: Session, subscriber: Subscriber, reason: str, notices_too: bool = True) -> None:

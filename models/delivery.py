@@ -242,6 +242,17 @@ def alerts_sent_since(session: Session, since: datetime, level: int) -> dict[int
     return dict(session.exec(given).all())
 
 
+def undelivered(
+    session: Session, limit: int, subscriber_id: int | None = None
+) -> Sequence[tuple[Delivery, Subscriber]]:
+    """The newest messages that failed or may not have arrived, to one subscriber or to anybody, newest first."""
+    ended = (DeliveryState.FAILED, DeliveryState.UNCERTAIN)
+    rows = select(Delivery, Subscriber).join(Subscriber).where(col(Delivery.state).in_(ended))
+    if subscriber_id is not None:
+        rows = rows.where(Delivery.subscriber_id == subscriber_id)
+    return session.exec(rows.order_by(col(Delivery.id).desc()).limit(limit)).all()
+
+
 def open_deliveries(session: Session) -> int:
     """How many messages wait or are being sent."""
     return session.exec(select(func.count()).where(col(Delivery.state).in_(OPEN_STATES))).one()

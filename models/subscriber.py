@@ -23,7 +23,7 @@ class SubscriberState(StrEnum):
     PENDING = "pending"  #: asked to subscribe; an admin has not answered
     ACTIVE = "active"  #: gets alerts and digests
     STOPPED = "stopped"  #: said /stop; /start brings it back
-    BLOCKED = "blocked"  #: removed the bot (Telegram says 403); /start brings it back
+    BLOCKED = "blocked"  #: removed the bot, or is closed to it; /start brings it back
     REFUSED = "refused"  #: an admin said no; /start does not bring it back
 
 

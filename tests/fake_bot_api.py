@@ -15,6 +15,8 @@ from typing import Any, Self
 
 from aiohttp import web
 from fake_bot_text import complaint
+from fake_chats import FakeChats
+from fake_limits import FakeLimits
 from fake_webhook import FakeWebhook, complaint_about_webhook
 
 TOKEN = "123456789:AAF-fake_token_for_tests_0123456789ab"
@@ -112,9 +114,23 @@ class _Script:
 
 
 class FakeBotApi:
-    """A Bot API on loopback for one token. `calls` holds every request, `messages` those sends that were accepted."""
+    """A Bot API on loopback for one token. `calls` holds every request, `messages` those sends that were accepted.
 
-    def __init__(self, token: str = TOKEN, log: Path | None = None) -> None:
+    `limits` answers 429 to what is too much, a `strict` one knows which messages there are, and every answer takes
+    `delay_s`; by default there is none of that. `chats` says which topics there are.
+    """
+
+    def __init__(
+        self,
+        token: str = TOKEN,
+        log: Path | None = None,
+        limits: FakeLimits | None = None,
+        strict: bool = False,
+        delay_s: float = 0,
+    ) -> None:
+        self.limits = limits
+        self.chats = FakeChats(strict)
+        self.delay_s = delay_s
         self.token = token
         self.port = 0
         self.calls: list[Call] = []
@@ -131,6 +147,11 @@ class FakeBotApi:
         self._changed = asyncio.Condition()
         self.webhook = FakeWebhook(self._updates, self._notify)
         self._runner: web.AppRunner | None = None
+
+    @property
+    def last_update(self) -> int:
+        """The id of the update pushed last."""
+        return self._next_update
 
     @property
     def base_url(self) -> str:
@@ -209,6 +230,8 @@ class FakeBotApi:
         try:
             if request.match_info["token"] != self.token:
                 raise Refusal(401, "Unauthorized")
+            if self.delay_s:
+                await asyncio.sleep(self.delay_s)
             failure = self._scripted(call)
             if failure is not None:
                 return await self._fail(request, call, failure)
@@ -307,21 +330,32 @@ class FakeBotApi:
         return self.webhook.info()
 
     async def _send(self, call: Call) -> Json:
+        self._limit(call)
         _check(call)
+        _refuse(self.chats.complaint_about_place(call.params))
         if call.method == "sendPhoto" and not call.params.get("photo"):
             raise Refusal(400, "Bad Request: there is no photo in the request")
         self.messages.append(call)
         message_id = self._next_message
         self._next_message += 1
+        self.chats.note(message_id, call.params)
         if self._log is not None:
             with self._log.open("a", encoding="utf-8") as file:
                 file.write(json.dumps({"method": call.method, **_loggable(call.params)}) + "\n")
         return _message(message_id, call)
 
     async def _edit(self, call: Call) -> Json:
+        self._limit(call)
         if call.method == "editMessageText":
             _check(call)
+            _refuse(self.chats.complaint_about_edit(call.params))
+            self.chats.note(int(call.params["message_id"]), call.params)
         return _message(int(call.params["message_id"]), call)
+
+    def _limit(self, call: Call) -> None:
+        wait = self.limits.retry_after(call.chat_id or 0) if self.limits is not None else None
+        if wait is not None and (refusal := flood(wait).refusal) is not None:
+            raise refusal
 
     async def _get_chat_member(self, call: Call) -> Json:
         status = self.members.get((call.params["chat_id"], call.params["user_id"]), "member")
@@ -357,7 +391,11 @@ async def _parameters(request: web.Request) -> Json:
 
 
 def _check(call: Call) -> None:
-    if (reason := complaint(call.method, call.params)) is not None:
+    _refuse(complaint(call.method, call.params))
+
+
+def _refuse(reason: str | None) -> None:
+    if reason is not None:
         raise Refusal(400, f"Bad Request: {reason}")
 
 

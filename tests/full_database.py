@@ -30,6 +30,7 @@ from models import (
     SubscriberState,
     Suppression,
     SuppressionReason,
+    Trouble,
     Verdict,
     VerdictKind,
 )
@@ -145,6 +146,7 @@ def _people(now: datetime) -> list[SQLModel]:
         Subscriber(id=11, outlet=Outlet.TERMINAL, chat_id=0, digest=False, digest_due_at=now, daily_budget=1, **kept),
         Lease(name="service", holder="host:1", until=now),
         Question(token="abc", admin_id=-GROUP, kind="Broadcast", payload=ODD, until=now),
+        Trouble(subject="read", since=now),
     ]
 
 

@@ -176,13 +176,41 @@ async def test_a_rejected_token_says_what_to_check_and_shows_no_token(
     assert TOKEN not in caplog.text
 
 
-async def test_a_second_program_on_the_token_is_told_to_the_admins_once(fake: FakeBotApi, database: Database) -> None:
-    fake.fail(fakes.conflict(), "getUpdates", times=4)
+def told(database: Database) -> list[str]:
+    with database.read() as session:
+        return [row.message["plain"] for row in session.exec(select(Delivery).order_by(Delivery.id)).all()]
+
+
+async def test_a_second_program_on_the_token_is_told_once_over_days_and_restarts_and_its_end_once(
+    fake: FakeBotApi, database: Database
+) -> None:
+    clock = Clock()
+    for _ in range(3):
+        clock.now += timedelta(days=1)
+        fake.fail(fakes.conflict(), "getUpdates", times=4)
+        async with poller(fake, database, clock):
+            await answered(fake)
+            await answered(fake)
+    (warning,) = told(database)
+    assert "409 Conflict" in warning
+    async with poller(fake, database, clock):
+        for minutes, messages in ((0, 1), (59, 1), (2, 2)):
+            clock.now += timedelta(minutes=minutes)
+            number = await answered(fake)
+            await fake.until(lambda number=number: fake.confirmed >= number)  # the round is over
+            assert len(told(database)) == messages
+    assert told(database)[1:] == [
+        "For an hour no other program polled Telegram with this bot's token: commands come here alone again."
+    ]
+
+
+async def test_the_last_poll_of_a_killed_run_is_taken_for_no_other_program(
+    fake: FakeBotApi, database: Database
+) -> None:
+    fake.fail(fakes.conflict(), "getUpdates", times=2)
     async with poller(fake, database):
         await answered(fake)
-    with database.read() as session:
-        (notice,) = session.exec(select(Delivery)).all()
-    assert "409 Conflict" in notice.message["plain"]
+    assert told(database) == []
 
 
 async def test_a_webhook_that_another_program_sets_is_deleted_told_once_and_costs_no_update(

@@ -55,7 +55,7 @@ async def failure_of(sender: TelegramSender, message: Message = HELLO, photo: by
 
 def meaning(failure: SendFailure) -> dict[str, Any]:
     """The attributes that are set."""
-    return {name: value for name, value in vars(failure).items() if value not in (False, None)}
+    return {name: value for name, value in vars(failure).items() if value not in (False, None, "")}
 
 
 # What is sent ---------------------------------------------------------------------------------------------------------
@@ -168,10 +168,7 @@ RETRY: dict[str, Any] = {}
 TABLE = {
     "403 blocked": (fakes.forbidden(), {"permanent": True, "blocked": True}),
     "403 kicked": (fakes.forbidden("bot was kicked from the supergroup chat"), {"permanent": True, "blocked": True}),
-    "400 chat not found": (fakes.bad_request(), {"permanent": True}),
-    "400 no rights": (fakes.bad_request("not enough rights to send text messages to the chat"), {"permanent": True}),
-    "400 thread": (fakes.bad_request("message thread not found"), {"permanent": True}),
-    "400 topic": (fakes.bad_request("TOPIC_CLOSED"), {"permanent": True}),
+    "400 unforeseen": (fakes.bad_request("something new"), {"permanent": True}),
     "400 migrated": (fakes.migrated(-1009), {"moved_to": -1009}),
     "401 token": (fakes.unauthorized(), RETRY),
     "409 conflict": (fakes.conflict(), RETRY),
@@ -185,6 +182,32 @@ TABLE = {
     "dropped before it was taken": (fakes.dropped(accepted=False), LOST),
     "dropped after it was taken": (fakes.dropped(accepted=True), LOST),
 }
+
+
+CHAT, TOPIC, NOTHING = {"blocked": True}, {"topic_gone": True}, dict[str, Any]()
+CLOSED = {
+    "chat not found": (CHAT, "the chat was deleted"),
+    "group chat was deactivated": (CHAT, "the group was deleted"),
+    "not enough rights to send text messages to the chat": (CHAT, "may not write there"),
+    "have no rights to send a message": (CHAT, "may not write there"),
+    "need administrator rights in the channel chat": (CHAT, "make it an administrator"),
+    "CHAT_WRITE_FORBIDDEN": (CHAT, "may not write there"),
+    "CHAT_SEND_PLAIN_FORBIDDEN": (CHAT, "may not write there"),
+    "message thread not found": (TOPIC, "the topic was deleted"),
+    "TOPIC_DELETED": (TOPIC, "the topic was deleted"),
+    "TOPIC_CLOSED": (NOTHING, "the topic is closed"),
+}
+
+
+@pytest.mark.parametrize(("reason", "expected"), CLOSED.items(), ids=CLOSED.keys())
+async def test_a_place_that_takes_no_messages_says_what_to_pause_and_why(
+    fake: FakeBotApi, sender: TelegramSender, reason: str, expected: tuple[dict[str, Any], str]
+) -> None:
+    fake.fail(fakes.bad_request(reason))
+    failure = await failure_of(sender)
+    pauses, why = expected
+    assert meaning(failure) == {"permanent": True, "for_admins": failure.for_admins} | pauses
+    assert why in failure.for_admins
 
 
 @pytest.mark.parametrize(("scripted", "expected"), TABLE.values(), ids=TABLE.keys())

@@ -460,6 +460,17 @@ async def test_a_webhook_that_telegram_refuses_is_told_once_and_tried_again(site
     assert "works again" in up
 
 
+async def test_a_webhook_that_is_given_up_for_polling_is_told_to_be_over(site: Site) -> None:
+    site.fake.fail(fakes.bad_request("bad webhook: Failed to resolve host"), "setWebhook")
+    async with site.running():
+        await site.until(lambda: bool(site.told()))
+        site.use("")
+        await site.answered()
+        await site.until(lambda: len(site.told()) > 1)
+        await site.answered()
+    assert site.told()[1:] == ["Commands come by polling now, and no longer by the webhook that did not work."]
+
+
 async def test_a_port_that_is_taken_is_named(site: Site, caplog: pytest.LogCaptureFixture) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", site.port))
@@ -470,15 +481,18 @@ async def test_a_port_that_is_taken_is_named(site: Site, caplog: pytest.LogCaptu
     assert site.fake.calls_of("setWebhook") == []
 
 
-async def test_a_webhook_that_another_program_took_away_is_set_again_and_told_once(site: Site) -> None:
+async def test_a_webhook_that_another_program_took_away_is_set_again_and_told_once_and_its_end_once(site: Site) -> None:
     async with site.running():
         await site.ready()
         for number in (2, 3):
             await site.fake.webhook.delete()
             await site.fake.called("setWebhook", number)
         await site.answered()
-    (told,) = site.told()
-    assert "Another program deleted or replaced" in told
+        (told,) = site.told()
+        assert "Another program deleted or replaced" in told
+        site.now += timedelta(minutes=61)
+        await site.until(lambda: len(site.told()) > 1)
+    assert site.told()[1] == "For an hour no other program touched this bot's webhook: commands come here again."
 
 
 # Secrets --------------------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy.event import listen
 from sqlmodel import Session, select
 
 from bot.messages.message import Message
@@ -105,7 +106,7 @@ def test_what_was_accepted_is_sent_and_never_again(database: Database, now: date
 @pytest.mark.parametrize(
     ("failure", "priority", "state"),
     [
-        (SendFailure("chat not found", permanent=True), Priority.ALERT, DeliveryState.FAILED),
+        (SendFailure("message is odd", permanent=True), Priority.ALERT, DeliveryState.FAILED),
         (SendFailure("502"), Priority.ALERT, DeliveryState.WAITING),
         (SendFailure("flood", retry_after_s=40), Priority.ALERT, DeliveryState.WAITING),
         (SendFailure("timed out", lost_answer=True), Priority.ALERT, DeliveryState.WAITING),
@@ -345,6 +346,48 @@ def test_a_slow_chat_delays_no_other(database: Database, now: datetime) -> None:
     sender = Slow()
     assert asyncio.run(drain_outbox(database, {Outlet.TELEGRAM: sender}, lambda: now, at_once=8)) == 31
     assert sender.told[-1] == 1
+
+
+def test_that_a_request_begins_is_stored_before_it_is_made_and_writes_of_many_share_commits(
+    database: Database, now: datetime
+) -> None:
+    stored = list[bool]()
+
+    class Looking(ScriptedSender):
+        async def send(self, envelope: Envelope) -> int | None:
+            sent = await super().send(envelope)
+            with database.read() as session:
+                row = select(Delivery).join(Subscriber).where(Subscriber.chat_id == envelope.chat.chat_id)
+                stored.append(session.exec(row).one().begun)
+            return sent
+
+    with database.write() as session:
+        for _ in range(64):
+            queue(session, add_subscriber(session, now), now)
+    commits = list[None]()
+    listen(database.engine, "commit", lambda _connection: commits.append(None))
+    assert drain(database, Looking(), now) == 64
+    assert stored == [True] * 64
+    assert len(commits) < 64
+    with database.read() as session:
+        assert {row.state for row in session.exec(select(Delivery))} == {DeliveryState.SENT}
+
+
+def test_what_was_accepted_is_recorded_though_the_round_is_cancelled(database: Database, now: datetime) -> None:
+    async def cancel_when_accepted() -> None:
+        class Last(ScriptedSender):
+            async def send(self, envelope: Envelope) -> int | None:
+                sent = await super().send(envelope)
+                asyncio.get_running_loop().call_soon(lambda: asyncio.get_running_loop().call_soon(round_.cancel))
+                return sent
+
+        round_ = asyncio.create_task(drain_outbox(database, {Outlet.TELEGRAM: Last()}, lambda: now))
+        await asyncio.gather(round_, return_exceptions=True)
+        assert round_.cancelled() or round_.result() == 1
+
+    one_waiting(database, now)
+    asyncio.run(cancel_when_accepted())
+    assert only(database).state is DeliveryState.SENT
 
 
 def test_a_more_urgent_alert_overtakes_what_is_not_yet_under_way(database: Database, now: datetime) -> None:

@@ -21,7 +21,7 @@ def test_an_hour_of_random_errors_leaves_every_delivery_in_a_final_state_that_is
     assert set(verdict.states) == {DeliveryState.SENT, DeliveryState.UNCERTAIN, DeliveryState.FAILED}
     assert verdict.states[DeliveryState.SENT] > verdict.states.total() / 2
     assert len(verdict.errors) == 13
-    assert verdict.blocked and verdict.moved and verdict.doubled
+    assert verdict.blocked and verdict.gone and verdict.moved and verdict.doubled
 
 
 def test_simulated_time_jumps_over_a_pause_and_threads_finish_first() -> None:

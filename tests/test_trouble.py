@@ -1,37 +1,47 @@
 """A stage that stops working is told once, and once more when it works again; long commands run by themselves."""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlmodel import select
+from sqlmodel import col, select
 
 from bot.errands import Errands
-from bot.messages.message import Message
+from bot.messages.message import Message, notice
+from bot.notices import tell_trouble
 from bot.trouble import PATIENCE, StageWatch
 from config.errors import DatabaseError, TocsinError
-from models import Change
-from models.database import open_database
+from config.schema import Settings, Telegram
+from models import Change, Delivery, Trouble
+from models.database import Database, open_database
 
 
 class Stage:
-    """A stage that fails while a test says so, and what admins were told of it."""
+    """A stage that fails while a test says so, and what admins were told of it; `broken` is what the database knows."""
 
     def __init__(self) -> None:
         self.error: Exception | None = None
         self.deaf = False
+        self.broken: set[str] = set()
         self.told: list[str] = []
+        self.asked = 0
+        self.restart()
+
+    def restart(self) -> None:
         self._run = StageWatch(self.tell).watched("read", self.work)
 
     async def work(self) -> None:
         if self.error is not None:
             raise self.error
 
-    async def tell(self, _subject: str, message: Message) -> None:
+    async def tell(self, subject: str, broken: bool, message: Message) -> None:
+        self.asked += 1
         if self.deaf:
             raise DatabaseError("the database is locked")
-        self.told.append(message.plain)
+        if broken != (subject in self.broken):
+            self.broken ^= {subject}
+            self.told.append(message.plain)
 
     async def rounds(self, number: int) -> None:
         for _ in range(number):
@@ -50,6 +60,41 @@ async def test_a_stage_that_fails_is_told_once_and_its_return_once() -> None:
         "Reading articles does not work: disk full\nIt is tried again by itself.",
         "Reading articles works again.",
     ]
+
+
+async def test_a_restart_tells_nothing_twice_and_tells_that_it_is_over() -> None:
+    stage = Stage()
+    stage.error = DatabaseError("disk full")
+    for _ in range(3):
+        await stage.rounds(PATIENCE + 1)
+        stage.restart()
+    assert len(stage.told) == 1
+    stage.error = None
+    await stage.rounds(3)
+    stage.restart()
+    await stage.rounds(3)
+    assert stage.told[1:] == ["Reading articles works again."]
+
+
+async def test_a_stage_that_works_asks_the_database_once() -> None:
+    stage = Stage()
+    await stage.rounds(50)
+    assert stage.asked == 1
+
+
+def test_a_trouble_is_told_when_it_begins_and_when_it_ends_whatever_is_restarted(
+    database: Database, now: datetime
+) -> None:
+    settings = Settings(telegram=Telegram(admins=(1001, 1002)))
+    for step, broken in enumerate([False, True, True, False, False, True]):
+        with database.write() as session:
+            text = f"{step}: {'down' if broken else 'up'}"
+            tell_trouble(session, settings, "read", broken, notice(text), now + timedelta(minutes=step))
+    with database.read() as session:
+        rows = session.exec(select(Delivery).order_by(col(Delivery.id))).all()
+        assert [trouble.subject for trouble in session.exec(select(Trouble))] == ["read"]
+    told = [row.message["plain"] for row in rows]
+    assert told == [text for text in ("1: down", "3: up", "5: down") for _ in range(2)]
 
 
 async def test_a_stumble_now_and_then_is_nobodys_trouble() -> None:

@@ -216,6 +216,7 @@ class AdminHandlers:
             await self._sender.send(Envelope(Chat(user_id), message, photo, priority=Priority.REPLY))
         except SendFailure as failure:
             log.warning("answer_failed chat=%s error=%s", user_id, failure)
+            await self._desk.note_failure(Chat(user_id), failure)
 
     async def _add_to_menu(self, user_id: int) -> None:
         """/admin behind the / key of who became an admin, or spoke to us first, after the start."""

@@ -1,6 +1,7 @@
 """/admin, Subscribers: a press in; who is subscribed, let in, put out or invited out."""
 
 import secrets
+from collections.abc import Sequence
 
 from sqlmodel import Session, col, func, select
 
@@ -8,12 +9,15 @@ from bot import changes
 from bot.chat.access import answer_request, levels_of
 from bot.chat.admin_call import Call, Reply, number, page, turner
 from bot.messages import to_admins
+from bot.messages.lines import one_line
 from bot.messages.message import Button
 from config.errors import ConfigError
 from config.load import load_file
-from models import Outlet, Subscriber, SubscriberState
+from models import Delivery, DeliveryState, Outlet, Priority, Subscriber, SubscriberState
+from models.delivery import undelivered
 
 SIZE = 8
+REASON = 200
 MARKS = {
     SubscriberState.PENDING: "❓",
     SubscriberState.ACTIVE: "🔔",
@@ -25,7 +29,15 @@ MARKS = {
 
 async def show(call: Call, verb: str) -> Reply:
     """One page or step."""
-    steps = {"one": _one, "yes": _approve, "no": _block, "invite": _invite, "code": _new_code, "access": _access}
+    steps = {
+        "one": _one,
+        "yes": _approve,
+        "no": _block,
+        "lost": _undelivered,
+        "invite": _invite,
+        "code": _new_code,
+        "access": _access,
+    }
     return await steps.get(verb, _list)(call)
 
 
@@ -42,7 +54,7 @@ async def _list(call: Call) -> Reply:
         numbers[SIZE // 2 :],
         turner("people", at, total, SIZE, f":{wanted.value}" if wanted else ""),
         [*filters, Button("All", "adm:people:list")] if len(filters) > 1 else [],
-        [Button("Invite", "adm:people:invite")],
+        [Button("Invite", "adm:people:invite"), Button("Undelivered", "adm:people:lost")],
     )
     return page("\n".join([head or "Nobody yet.", "", *lines]), buttons, back="menu")
 
@@ -70,18 +82,21 @@ def _name(row: Subscriber) -> str:
 
 async def _one(call: Call) -> Reply:
     wanted = number(call.arg)
-    row = await call.desk.decide(lambda s, _cfg, _now: s.get(Subscriber, wanted))
+    row, lost = await call.desk.decide(
+        lambda s, _cfg, _now: (s.get(Subscriber, wanted), undelivered(s, 1, subscriber_id=wanted))
+    )
     if row is None:
         raise ConfigError("that subscriber is gone")
-    return _details(row)
+    return _details(row, [delivery for delivery, _ in lost])
 
 
-def _details(row: Subscriber) -> Reply:
+def _details(row: Subscriber, lost: Sequence[Delivery]) -> Reply:
     levels = ", ".join(f"{way.word} from {level.word}" for way, level in levels_of(row).items())
     text = [
         _name(row),
         f"{MARKS[row.state]} {row.state.value} since {row.changed_at:%d %b %Y}; known since {row.created_at:%d %b %Y}",
         levels,
+        *(f"Last not delivered: {_loss(delivery)}" for delivery in lost),
     ]
     buttons = []
     if row.state in (SubscriberState.PENDING, SubscriberState.REFUSED):
@@ -89,6 +104,22 @@ def _details(row: Subscriber) -> Reply:
     if row.state != SubscriberState.REFUSED:
         buttons.append(Button("Block", f"adm:people:no:{row.id}"))
     return page("\n".join(text), (buttons,), back="people:list")
+
+
+async def _undelivered(call: Call) -> Reply:
+    """What did not arrive lately, and why."""
+    rows = await call.desk.decide(lambda s, _cfg, _now: undelivered(s, SIZE))
+    lines = [f"{i}. {_name(chat)}: {_loss(delivery)}" for i, (delivery, chat) in enumerate(rows, 1)]
+    numbers = [Button(str(i), f"adm:people:one:{chat.id}") for i, (_, chat) in enumerate(rows, 1)]
+    head = f"The last {len(rows)} messages that failed or may not have arrived." if rows else "Everything arrived."
+    return page("\n".join([head, "", *lines]), (numbers[: SIZE // 2], numbers[SIZE // 2 :]), back="people:list")
+
+
+def _loss(delivery: Delivery) -> str:
+    """The time is that of the message: when it was given up is in the log."""
+    state = "may have arrived" if delivery.state is DeliveryState.UNCERTAIN else "failed"
+    what = Priority(delivery.priority).kind
+    return f"{what} of {delivery.created_at:%d %b %Y %H:%M} UTC {state}: {one_line(delivery.error or '', REASON)}"
 
 
 async def _approve(call: Call) -> Reply:

@@ -6,7 +6,6 @@ Answers go out at once through the limiter, before alerts; only what must outliv
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,16 +14,16 @@ from typing import TypeVar
 import telegram
 from sqlmodel import Session
 
+from bot.aftermath import learn_from
 from bot.chat.limiter import Limit, Limiter, Window
 from bot.chat.sender import TelegramSender
 from bot.errands import Done
 from bot.feeds.types import ParsedFeed
-from bot.messages.message import Message, notice
-from bot.notices import tell_admins, tell_change
+from bot.messages.message import Message
+from bot.notices import tell_trouble
 from bot.outlet import Chat, Envelope, SendFailure
 from config.errors import TocsinError
 from config.schema import Settings
-from models.chats import block_chat, move_chat
 from models.database import Database
 from models.delivery import Priority
 
@@ -97,16 +96,18 @@ class Desk:
             await self._send(chat, message, photo)
         except SendFailure as failure:
             log.warning("answer_failed chat=%s error=%s", chat.chat_id, failure)
-            await self._learn_from(chat, failure)
+            await self.note_failure(chat, failure)
 
-    async def warn_admins(self, subject: str, text: str) -> None:
-        """Queue a notice for every admin, at most once a day per `subject`; whoever calls this logs the trouble too."""
-        with suppress(TocsinError):
-            await self.decide(lambda s, cfg, now: tell_admins(s, cfg, f"{subject}:{now:%Y-%m-%d}", notice(text), now))
+    async def note_failure(self, chat: Chat, failure: SendFailure) -> None:
+        """Keep what a failed answer says of its chat, for the outbox and over a restart; that this failed is logged."""
+        try:
+            await self.decide(lambda s, cfg, now: learn_from(s, cfg, chat, failure, now))
+        except TocsinError as error:
+            log.warning("failure_not_noted chat=%s error=%s", chat.chat_id, error)
 
-    async def tell_change(self, subject: str, message: Message) -> None:
-        """Queue a message for every admin; called once per change of state. Raises DatabaseError."""
-        await self.decide(lambda s, cfg, now: tell_change(s, cfg, subject, message, now))
+    async def tell_trouble(self, subject: str, broken: bool, message: Message) -> None:
+        """Queue a message for every admin, if that it is broken (or no longer) is news. Raises DatabaseError."""
+        await self.decide(lambda s, cfg, now: tell_trouble(s, cfg, subject, broken, message, now))
 
     async def _send(self, chat: Chat, message: Message, photo: bytes | None) -> None:
         """Once more after flood control, which the limiter then waits out."""
@@ -116,12 +117,6 @@ class Desk:
         except SendFailure as failure:
             if failure.retry_after_s is None or failure.retry_after_s > LONGEST_RETRY_S:
                 raise
+            await self.note_failure(chat, failure)
             await asyncio.sleep(failure.retry_after_s)
             await self._sender.send(envelope)
-
-    async def _learn_from(self, chat: Chat, failure: SendFailure) -> None:
-        if failure.moved_to is not None:
-            new = failure.moved_to
-            await self.decide(lambda s, _cfg, _now: move_chat(s, chat.chat_id, new))
-        elif failure.blocked:
-            await self.decide(lambda s, _cfg, now: block_chat(s, chat.chat_id, str(failure), now))

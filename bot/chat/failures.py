@@ -3,6 +3,7 @@
 BadRequest and TimedOut are subclasses of NetworkError, so the order of the cases carries meaning.
 """
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 import httpx
@@ -33,6 +34,26 @@ NEVER_ARRIVED = (
 )
 
 
+#: What the Bot API's 400 says of a place that no message reaches, and what an admin is told of it. The API documents
+#: none of them; the wording is that of its server (https://github.com/tdlib/telegram-bot-api) and of Telegram's own
+#: errors (https://core.telegram.org/method/messages.sendMessage).
+CHAT_CLOSED = {
+    "chat not found": "the chat was deleted, or never wrote to the bot",
+    "group chat was deactivated": "the group was deleted",
+    "not enough rights to send text messages": "the bot may not write there; give it the right to send messages",
+    "have no rights to send a message": "the bot may not write there; give it the right to send messages",
+    "need administrator rights in the channel chat": "the bot may not post there; make it an administrator",
+    "chat_write_forbidden": "the bot may not write there; give it the right to send messages",
+    "chat_send_plain_forbidden": "the bot may not write there; give it the right to send messages",
+}
+TOPIC_GONE = {
+    "message thread not found": "the topic was deleted",
+    "topic_deleted": "the topic was deleted",
+}
+#: A closed topic opens again without a word to the bot, so nothing is paused.
+TOPIC_CLOSED = {"topic_closed": "the topic is closed; open it, or let the bot manage topics"}
+
+
 def as_failure(error: TelegramError, where: str) -> SendFailure:
     """What `error` means for a message to `where` (such as "chat 42"), and what its sender does next.
 
@@ -44,7 +65,7 @@ def as_failure(error: TelegramError, where: str) -> SendFailure:
     if isinstance(error, ChatMigrated):
         return SendFailure(f"{where}: is now chat {error.new_chat_id}", moved_to=error.new_chat_id)
     if isinstance(error, Forbidden | BadRequest):
-        return SendFailure(f"{where}: {error}", permanent=True, blocked=isinstance(error, Forbidden))
+        return _refusal(error, where)
     if isinstance(error, InvalidToken):
         # Not permanent: every message fails until somebody corrects the token, and none of them is to blame.
         return SendFailure(f"Telegram does not accept the bot's token; check {TELEGRAM_TOKEN} with BotFather")
@@ -64,6 +85,23 @@ def is_bad_markup(error: TelegramError) -> bool:
     """True when the same words without markup, cut to size, can be sent."""
     text = str(error).lower()
     return isinstance(error, BadRequest) and ("can't parse entities" in text or "is too long" in text)
+
+
+def _refusal(error: Forbidden | BadRequest, where: str) -> SendFailure:
+    """A request that is wrong, or a place that is closed."""
+    chat, gone, shut = (_reason(error, table) for table in (CHAT_CLOSED, TOPIC_GONE, TOPIC_CLOSED))
+    return SendFailure(
+        f"{where}: {error}",
+        permanent=True,
+        blocked=bool(chat) or isinstance(error, Forbidden),
+        topic_gone=bool(gone),
+        for_admins=chat or gone or shut,
+    )
+
+
+def _reason(error: TelegramError, table: Mapping[str, str]) -> str:
+    text = str(error).lower()
+    return next((reason for words, reason in table.items() if words in text), "")
 
 
 def _network_failure(error: NetworkError, where: str) -> SendFailure:

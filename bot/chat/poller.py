@@ -6,18 +6,13 @@ from telegram.error import Conflict
 
 from bot.chat.application import UPDATES
 from bot.chat.desk import Desk
+from bot.chat.rivals import Rivals, Sign
 from bot.chat.serving import Serving
 from bot.chat.token_lease import TokenLease
+from bot.trouble import StageWatch
 
 log = logging.getLogger(__name__)
-ANOTHER_POLLER = (
-    "Another program polls Telegram with this bot's token (409 Conflict): each gets only some of the commands. "
-    "Stop the other one, or give this one a token of its own from BotFather. Alerts are sent all the same."
-)
-ANOTHER_WEBHOOK = (
-    "Another program set a webhook for this bot's token (409 Conflict) and got the commands; it was deleted. "
-    "Stop the other one, or give this one a token of its own from BotFather. Alerts are sent all the same."
-)
+NO_WEBHOOK = "Commands come by polling now, and no longer by the webhook that did not work."
 
 
 class Poller:
@@ -27,7 +22,8 @@ class Poller:
 
     def __init__(self, desk: Desk, serving: Serving, lease: TokenLease, poll_s: int) -> None:
         self._bot = desk.bot
-        self._desk = desk
+        self._rivals = Rivals(desk)
+        self._watch = StageWatch(desk.tell_trouble)
         self._serving = serving
         self._lease = lease
         self._poll_s = poll_s
@@ -45,6 +41,8 @@ class Poller:
         except Conflict as error:
             await self._resolve(error)
             raise
+        await self._rivals.none()
+        await self._watch.ended("webhook", NO_WEBHOOK)  # it cannot work again by itself now
         return 0.0
 
     async def stop(self) -> None:
@@ -73,8 +71,8 @@ class Poller:
 
     async def _resolve(self, conflict: Conflict) -> None:
         if "webhook" not in str(conflict).lower():
-            await self._desk.warn_admins("poller-conflict", ANOTHER_POLLER)
+            await self._rivals.noticed(Sign.POLLS)
             return
         log.warning("webhook_deleted; another program had set it")
         await self._delete_webhook()
-        await self._desk.warn_admins("poller-webhook", ANOTHER_WEBHOOK)
+        await self._rivals.noticed(Sign.WEBHOOK_SET)

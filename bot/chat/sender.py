@@ -75,7 +75,7 @@ class TelegramSender:
         except SendFailure as failure:
             if "not modified" in str(failure):  # it says so already
                 return True
-            if not failure.permanent or failure.blocked:
+            if not failure.permanent or failure.closes:
                 raise
             log.info("edit_refused chat=%s error=%s", envelope.chat.chat_id, failure)
             return False
@@ -98,7 +98,7 @@ class TelegramSender:
         try:
             return _id_of(await self._marked_up_or_plain(envelope, attempt))
         except SendFailure as failure:
-            if not failure.permanent or failure.blocked:
+            if not failure.permanent or failure.closes:
                 raise
             log.warning("photo_refused chat=%s error=%s", envelope.chat.chat_id, failure)
         return await self._send_text(envelope)  # a group may allow text only

@@ -17,6 +17,7 @@ from bot.chat.api import keep_out_of_logs
 from bot.chat.application import UPDATES
 from bot.chat.desk import Desk
 from bot.chat.failures import as_failure
+from bot.chat.rivals import Rivals, Sign
 from bot.chat.serving import Pace, Serving
 from bot.chat.token_lease import TokenLease
 from bot.outlet import SendFailure
@@ -26,10 +27,6 @@ from config.errors import ConfigError, TocsinError
 from config.secrets import TELEGRAM_WEBHOOK_SECRET
 
 log = logging.getLogger(__name__)
-REPLACED = (
-    "Another program deleted or replaced this bot's webhook; it is set again. Stop the other one, or give this one a "
-    "token of its own from BotFather. Alerts are sent all the same."
-)
 
 
 class Webhook:
@@ -45,7 +42,8 @@ class Webhook:
         self._wanted = wanted
         self._secret = secret
         self._route = webhook_route.WebhookRoute(secret, desk.bot, serving, lease)
-        self._watch = StageWatch(desk.tell_change)
+        self._watch = StageWatch(desk.tell_trouble)
+        self._rivals = Rivals(desk)
         self._serving = serving
         self._pace = pace
         self._runner: web.AppRunner | None = None
@@ -108,8 +106,9 @@ class Webhook:
         if info.url != self._wanted.url:
             self._set_at = None
             log.warning("webhook_replaced; it is set again")
-            await self._desk.warn_admins("webhook-replaced", REPLACED)
+            await self._rivals.noticed(Sign.WEBHOOK_REPLACED)
             return None
+        await self._rivals.none()
         return self._undelivered(info)
 
     def _undelivered(self, info: WebhookInfo) -> SendFailure | None:

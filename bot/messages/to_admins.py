@@ -30,6 +30,12 @@ def describe(name: str, kind: str, chat_id: int, thread_id: int = 0) -> str:
     return f"{kind} chat “{one_line(name)}” (id {chat_id}{topic})"
 
 
+def unreachable(who: str, why: str, paused: bool) -> Message:
+    """No message reaches a chat, and why; `who` is made by `describe`."""
+    then = "It is paused; /start there brings it back." if paused else "Its alerts are lost until then."
+    return notice(f"No message reaches {who}: {why}. {then}", title="Not delivered")
+
+
 def feedback(who: str, text: str) -> Message:
     """What somebody wrote, to the admins; `who` is made by `describe`."""
     return notice(f"Feedback of {who}:\n“{one_line(text, 1000)}”", title="Feedback")

@@ -11,13 +11,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlmodel import Session, col, select, update
+from sqlmodel import Session, select
 
+from bot.aftermath import learn_from
 from bot.messages.message import Message
 from bot.outlet import Chat, Envelope, Sender, SendFailure
 from bot.pipeline.fold import fold_old_news
+from bot.pipeline.together import Together
+from config.schema import Settings
 from models import Delivery, DeliveryState, Digest, Outlet, Priority, Subscriber
-from models.chats import block_chat, move_chat
 from models.database import Database
 from models.delivery import anything_due, begin, claim_due, given_up, lost_claims, settle
 
@@ -29,6 +31,7 @@ FIRST_RETRY_S = 30.0
 LONGEST_RETRY_S = 3600.0
 MOST_ATTEMPTS = 30  # about a day of trying
 DEAD = "its sender was killed after it had begun to send"
+NO_ADMINS = Settings()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,17 @@ class Parcel:
     replies_to: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What the sends of one round share."""
+
+    database: Database
+    senders: Mapping[Outlet, Sender]
+    clock: Callable[[], datetime]
+    settings: Settings
+    books: Together
+
+
 class ClaimLost(Exception):
     """Somebody else has claimed the delivery meanwhile, and sends it."""
 
@@ -53,13 +67,15 @@ async def drain_outbox(
     at_once: int = AT_ONCE,
     max_age: timedelta = timedelta(hours=24),
     order: Sequence[Priority] = tuple(Priority),
+    settings: Settings = NO_ADMINS,
 ) -> int:
     """Send everything that is due; returns how many messages were accepted.
 
     Chats are served side by side, up to `at_once` of them, the messages of one chat in their order; what is more urgent
     overtakes what is not yet under way, and `order` says which kind that is. Alerts older than `max_age` are folded
-    into one summary a chat.
+    into one summary a chat. `settings` says who is told of chats that cannot be reached.
     """
+    this = Round(database, senders, clock, settings, Together(database))
     await asyncio.to_thread(_settle_lost_claims, database, clock())
     await asyncio.to_thread(fold_old_news, database, clock(), max_age)
     sent, under_way = 0, dict[asyncio.Task[bool], int]()
@@ -69,7 +85,7 @@ async def drain_outbox(
             if not under_way or free >= at_once / 4:  # not a claim for every single message: each writes
                 busy = set(under_way.values())
                 for parcel in await asyncio.to_thread(_claim, database, senders, clock(), free, busy, order):
-                    task = asyncio.create_task(_send(database, senders, parcel, clock))
+                    task = asyncio.create_task(_send(this, parcel))
                     under_way[task] = parcel.subscriber.chat_id
             if not under_way:
                 return sent
@@ -81,6 +97,7 @@ async def drain_outbox(
         for task in under_way:
             task.cancel()
         await asyncio.gather(*under_way, return_exceptions=True)
+        await this.books.finish()
 
 
 def _claim(
@@ -129,30 +146,31 @@ def _message_of(session: Session, delivery_id: int | None) -> int | None:
     return earlier.message_id if earlier else None
 
 
-async def _send(
-    database: Database, senders: Mapping[Outlet, Sender], parcel: Parcel, clock: Callable[[], datetime]
-) -> bool:
+async def _send(this: Round, parcel: Parcel) -> bool:
+    """That it begins is committed before the request, and its outcome after the answer."""
+
     async def begin_request() -> None:
-        if not await asyncio.to_thread(_begin, database, parcel.delivery):
+        if not await this.books.write(lambda session: begin(session, parcel.delivery)):
             raise ClaimLost
 
     try:
-        message_id = await senders[parcel.subscriber.outlet].send(_envelope(parcel, begin_request))
+        message_id = await this.senders[parcel.subscriber.outlet].send(_envelope(parcel, begin_request))
     except ClaimLost:
         log.warning("claim_lost delivery=%s", parcel.delivery.id)
         return False
     except Exception as error:  # noqa: BLE001 - whatever it is, the row must not come due for ever without a count
         failure = error if isinstance(error, SendFailure) else SendFailure(f"cannot be sent: {error!r}")
-        await asyncio.to_thread(_record_failure, database, parcel, failure, clock())
+        await asyncio.to_thread(_record_failure, this, parcel, failure)
         return False
-    await asyncio.to_thread(_record_success, database, parcel, message_id, clock())
+    now = this.clock()
+    await this.books.write(lambda session: _record_success(session, parcel, message_id, now))
     return True
 
 
 def _envelope(parcel: Parcel, begin_request: Callable[[], Any]) -> Envelope:
     subscriber = parcel.subscriber
     return Envelope(
-        Chat(subscriber.chat_id, subscriber.thread_id, subscriber.kind),
+        _chat(subscriber),
         Message.from_json(parcel.delivery.message),
         parcel.photo,
         Priority(parcel.delivery.priority),
@@ -164,29 +182,22 @@ def _envelope(parcel: Parcel, begin_request: Callable[[], Any]) -> Envelope:
     )
 
 
-def _begin(database: Database, delivery: Delivery) -> bool:
-    with database.write() as session:
-        return begin(session, delivery)
+def _chat(subscriber: Subscriber) -> Chat:
+    return Chat(subscriber.chat_id, subscriber.thread_id, subscriber.kind)
 
 
-def _record_success(database: Database, parcel: Parcel, message_id: int | None, now: datetime) -> None:
+def _record_success(session: Session, parcel: Parcel, message_id: int | None, now: datetime) -> None:
     values: dict[str, Any] = {"state": DeliveryState.SENT, "message_id": message_id, "sent_at": now, "error": None}
-    with database.write() as session:
-        if not settle(session, parcel.delivery, parcel.delivery.claim, **values):
-            log.warning("send_recorded_late delivery=%s chat=%s", parcel.delivery.id, parcel.subscriber.chat_id)
+    if not settle(session, parcel.delivery, parcel.delivery.claim, **values):
+        log.warning("send_recorded_late delivery=%s chat=%s", parcel.delivery.id, parcel.subscriber.chat_id)
 
 
-def _record_failure(database: Database, parcel: Parcel, failure: SendFailure, now: datetime) -> None:
-    delivery, subscriber = parcel.delivery, parcel.subscriber
+def _record_failure(this: Round, parcel: Parcel, failure: SendFailure) -> None:
+    delivery, subscriber, now = parcel.delivery, parcel.subscriber, this.clock()
     values = outcome_of(delivery, failure, now)
-    with database.write() as session:
+    with this.database.write() as session:
         settle(session, delivery, delivery.claim, **values)
-        if failure.moved_to is not None:
-            move_chat(session, subscriber.chat_id, failure.moved_to)
-        elif failure.blocked:
-            block_chat(session, subscriber.chat_id, str(failure), now)
-        elif failure.retry_after_s is not None:
-            _hold_chat(session, subscriber, now + timedelta(seconds=failure.retry_after_s))
+        learn_from(session, this.settings, _chat(subscriber), failure, now)
     level = logging.WARNING if values["state"] in (DeliveryState.FAILED, DeliveryState.UNCERTAIN) else logging.INFO
     log.log(
         level,
@@ -230,16 +241,3 @@ def _after_lost_answer(delivery: Delivery, error: str, now: datetime) -> dict[st
         after = now + timedelta(seconds=FIRST_RETRY_S)
         return {"state": DeliveryState.WAITING, "send_after": after, "lost_answers": lost, "error": error}
     return {"state": DeliveryState.UNCERTAIN, "lost_answers": lost, "error": error}
-
-
-def _hold_chat(session: Session, subscriber: Subscriber, until: datetime) -> None:
-    """A flood limit is the chat's, with all its topics, and lasts through a restart: nothing of it is due before."""
-    same_chat = select(Subscriber.id).where(
-        Subscriber.outlet == subscriber.outlet, Subscriber.chat_id == subscriber.chat_id
-    )
-    waiting = (
-        col(Delivery.subscriber_id).in_(same_chat)
-        & (col(Delivery.state) == DeliveryState.WAITING)
-        & (col(Delivery.send_after) < until)
-    )
-    session.execute(update(Delivery).where(waiting).values(send_after=until))
