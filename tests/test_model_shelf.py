@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from sqlmodel import select
 
 from bot.app import open_app
 from bot.model_shelf import labelled_of
+from bot.pipeline.classify import read_new_articles
+from bot.pipeline.cluster import gather_stories, load_index
+from bot.pipeline.decide import raise_alerts
 from bot.pipeline.reread import articles_to_reread, compare_readings, mark_unread
 from bot.pipeline.retain import forget_old
 from bot.spans import parse_span
@@ -24,12 +28,12 @@ from classifiers.promotion import Comparison, compare
 from classifiers.shelf import Shelf
 from classifiers.train import train
 from config.errors import ConfigError, ModelError
-from config.schema import Articles, Levels
-from models import Article, Change, Revision, Verdict, VerdictKind
+from config.schema import Alerts, Articles, Levels, Stories
+from models import Article, Change, Reading, Revision, Story, Verdict, VerdictKind
 from models.database import Database, open_database
 from models.verdict import labels
 from tests.command_line import Bot, command_line
-from tests.rows import add_feed, add_reading
+from tests.rows import add_article, add_feed, add_reading
 
 DAY = timedelta(days=1)
 
@@ -270,6 +274,44 @@ def test_marked_articles_wait_in_the_version_that_was_read_last(database: Databa
     with database.read() as session:
         waiting = {article.title: article.unread_revision for article in session.exec(select(Article))}
     assert waiting == {"too old": None, "of another model": 0, "of this model": None, "second version": 1}
+
+
+class Model:
+    """A model by name: reads the same score in every text."""
+
+    def __init__(self, name: str, score: float) -> None:
+        self.name, self.score = name, score
+
+    def judge(self, documents: Sequence[Document]) -> list[Judgement]:
+        (one,) = Alarmist().judge(documents[:1])
+        return [replace(one, escalation=self.score, model=self.name) for _ in documents]
+
+
+def read_and_gather(database: Database, model: Model, now: datetime) -> int:
+    """Mark what another model read, as `reread --apply` does, and go through the stages; returns how many were read."""
+    with database.write() as session:
+        mark_unread(session, model.name, now - 3 * DAY)
+    count = read_new_articles(database, model, now)
+    with database.write() as session:
+        gather_stories(session, load_index(session, Stories()), Stories())
+        raise_alerts(session, Alerts(), now)
+    return count
+
+
+@pytest.mark.parametrize("second", [70.0, 0.0], ids=["loud", "quiet"])
+def test_the_model_before_reads_again_after_a_rollback(database: Database, now: datetime, second: float) -> None:
+    with database.write() as session:
+        add_article(session, add_feed(session, now), now, "Troops cross the border")
+    first, other = Model("a", 90.0), Model("b", second)
+    assert [read_and_gather(database, model, now) for model in (first, other, first)] == [1, 1, 1]
+    assert read_and_gather(database, first, now) == 0
+    with database.read() as session:
+        kept = {reading.model: reading for reading in session.exec(select(Reading))}
+        (story,) = session.exec(select(Story))
+        assert {name: reading.latest for name, reading in kept.items()} == {"a": True, "b": False}
+        assert (kept["a"].story_id, kept["a"].escalation, kept["a"].gathered) == (story.id, 90.0, True)
+        assert session.exec(select(Article)).one().unread_revision is None
+        assert (story.escalation, story.articles) == (pytest.approx(90.0 * Stories().single_source_factor), 1)
 
 
 def test_reread_says_what_would_change_and_that_nothing_was_stored(bot: Bot) -> None:
