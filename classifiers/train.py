@@ -90,17 +90,15 @@ def train(
         if encoder is None or isinstance(encoder, Path):
             kept = _kept(encoder, [*(text.text for text in split["test"]), *(article.title for article in articles)])
         else:
-            made = encoder(known.raw, targets_of(known.texts), known.folds, Path(scratch), seed, tell)
-            kept = Kept(Path(scratch), made, command)
+            figures = encoder(known.raw, targets_of(known.texts), known.folds, Path(scratch), seed, tell)
+            kept = Kept(Path(scratch), figures, command)
         parts, unseen, figures = _fit(known, seed, tell, kept.folder)
         figures |= kept.figures | _validation(known, unseen, split["validation"])
         figures |= _measured(Classifier(parts, "", Gazetteer()), parts, split["test"], articles)
         tell("test", 1, 1)
         sizes = {name: len(texts) for name, texts in split.items()}
-        facts = {"seed": seed, "corpus_sha256": data.sha256, "texts": sizes, "figures": figures, "command": command}
-        facts |= {"hard_cases_sha256": suite_sha256(), "verdicts": len(labels)}
-        facts |= {"encoder_command": kept.command} if kept.folder else {}
-        manifest = save_parts(parts, out, facts, kept.files)
+        facts = {"seed": seed, "command": command, "texts": sizes, "verdicts": len(labels), "figures": figures}
+        manifest = save_parts(parts, out, facts | _origin(data, kept), kept.files)
     return TrainReport(manifest["model"], out, sizes, figures, len(labels), split["test"], articles)
 
 
@@ -133,6 +131,12 @@ def _kept(folder: Path | None, test: Sequence[str]) -> Kept:
             "make a new one with ./run.sh train --encoder"
         )
     return kept
+
+
+def _origin(data: Corpus, kept: Kept) -> dict[str, str]:
+    """What a model's manifest says of the files that it came from."""
+    made = {"encoder_command": kept.command} if kept.folder else {}
+    return {"corpus_sha256": data.sha256, "hard_cases_sha256": suite_sha256()} | made
 
 
 def _splits(data: Corpus) -> dict[str, list[Labelled]]:
