@@ -296,6 +296,7 @@ def test_a_verdict_outlives_the_article_it_was_about(database: Database, now: da
         assert (left.text, left.article_id) == ("old", None)
 
 
+@pytest.mark.timeout(300)
 def test_labels_are_trained_on_but_never_measured_with(tmp_path: Path, now: datetime) -> None:
     corpus = few_texts(tmp_path / "corpus")
     plain = train(corpus, tmp_path / "plain", seed=1, encoder=None)
