@@ -60,6 +60,18 @@ def signals_f1(pairs: Sequence[tuple[Labels, Labels]]) -> float:
     return 2 * both / max(sum(len(first.signals) + len(second.signals) for first, second in pairs), 1)
 
 
+def signal_kappas(pairs: Sequence[tuple[Labels, Labels]]) -> dict[str, float]:
+    """Kappa of "has this signal", by each signal that either reader gave; the best agreed first."""
+    given = {signal for first, second in pairs for signal in first.signals | second.signals}
+    kappas = {
+        signal: kappa(
+            [signal in first.signals for first, _ in pairs], [signal in second.signals for _, second in pairs]
+        )
+        for signal in given
+    }
+    return dict(sorted(kappas.items(), key=lambda item: (-item[1], item[0])))
+
+
 def main() -> None:
     """Print the table."""
     pairs = read_pairs()
@@ -75,7 +87,11 @@ def main() -> None:
         if field == "severity":
             table.add_row("  by distance", "", f"{kappa(first, second, 'quadratic'):.3f}", "")
     console().print(table)
-    console().print(f"signals: F1 of one reader against the other {signals_f1(pairs):.3f}", highlight=False)
+    kappas = signal_kappas(pairs)
+    mean, (best, *_, worst) = sum(kappas.values()) / len(kappas), kappas.values()
+    console().print(f"signals: F1 of one reader against the other {signals_f1(pairs):.3f};", highlight=False)
+    console().print(f"kappa of each signal {mean:.3f} in the mean, {worst:.3f} to {best:.3f}:", highlight=False)
+    console().print("  " + ", ".join(f"{name} {value:.3f}" for name, value in kappas.items()), highlight=False)
 
 
 def _headlines_and_sentences() -> list[Labelled]:

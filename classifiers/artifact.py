@@ -6,7 +6,7 @@ types to trust beyond its own defaults, and the manifest's sha256 is checked bef
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -28,6 +28,7 @@ DEFAULT_ARTIFACT = ARTIFACTS / "shipped"
 MODEL_FILE = "model.skops"
 MANIFEST_FILE = "manifest.json"
 _FIX = "make a fitting one with ./run.sh train"
+_AGAIN = "take it from git again, or go back to a model that is whole: ./run.sh models rollback"
 _LARGEST = 100 * 1024 * 1024
 
 
@@ -38,6 +39,10 @@ class Gate:
     weights: NDArray[np.float32]
     intercept: float
     least: float
+
+    def passes(self, words: Any) -> NDArray[np.bool_]:
+        """Rows of word features (sparse) -> whether each sentence is read on."""
+        return np.asarray(np.asarray(words @ self.weights).ravel() + self.intercept >= self.least)
 
 
 @dataclass(frozen=True)
@@ -97,30 +102,53 @@ def load_parts(folder: Path, gazetteer: Gazetteer) -> tuple[Parts, dict[str, Any
 
 def read_manifest(folder: Path) -> dict[str, Any]:
     """The manifest of a folder, all files of which are what it says; raises ModelError that says what differs."""
-    path = folder / MANIFEST_FILE
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ModelError(f"no model in {folder} ({MANIFEST_FILE} is missing): {_FIX}") from None
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{path} cannot be read ({error}): {_FIX}") from error
-    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+    path, manifest = folder / MANIFEST_FILE, _manifest(folder)
+    if manifest.get("format") != FORMAT:
         raise ModelError(f"{path} is not of format {FORMAT}: {_FIX}")
-    _check_files(folder, manifest)
+    if MODEL_FILE not in _files(folder, manifest):
+        raise ModelError(f"{path} does not list {MODEL_FILE}: {_AGAIN}")
+    _check_files(folder, _files(folder, manifest))
     _check_versions(path, manifest)
     return manifest
 
 
-def _check_files(folder: Path, manifest: dict[str, Any]) -> None:
+def read_manifest_for(folder: Path, names: Collection[str]) -> dict[str, Any]:
+    """The manifest of a folder, of any format and versions; of the files it lists only `names` are checked.
+
+    So that what still fits can be kept from a model that does not. Raises ModelError for a file that is damaged.
+    """
+    manifest = _manifest(folder)
+    _check_files(folder, {name: digest for name, digest in _files(folder, manifest).items() if name in names})
+    return manifest
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    path = folder / MANIFEST_FILE
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ModelError(f"no model in {folder} ({MANIFEST_FILE} is missing): {_AGAIN}") from None
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path} cannot be read ({error}): {_AGAIN}") from error
+    if not isinstance(manifest, dict):
+        raise ModelError(f"{path} cannot be read (no JSON object): {_AGAIN}")
+    return manifest
+
+
+def _files(folder: Path, manifest: dict[str, Any]) -> dict[str, str]:
     files = manifest.get("files")
-    if not isinstance(files, dict) or MODEL_FILE not in files:
-        raise ModelError(f"{folder / MANIFEST_FILE} does not list {MODEL_FILE}: {_FIX}")
+    if not isinstance(files, dict):
+        raise ModelError(f"{folder / MANIFEST_FILE} does not list its files: {_AGAIN}")
+    return files
+
+
+def _check_files(folder: Path, files: dict[str, str]) -> None:
     for name, digest in files.items():
         path = folder / Path(name).name
         if not path.is_file():
-            raise ModelError(f"{path} is missing: {_FIX}")
+            raise ModelError(f"{path} is missing: {_AGAIN}")
         if path.stat().st_size > _LARGEST or _sha256(path) != digest:
-            raise ModelError(f"{path} is not the file its manifest describes (sha256 differs): {_FIX}")
+            raise ModelError(f"{path} is not the file its manifest describes (sha256 differs): {_AGAIN}")
 
 
 def _check_versions(path: Path, manifest: dict[str, Any]) -> None:

@@ -68,8 +68,7 @@ class Classifier:
     def _sentences(self, texts: Sequence[str]) -> tuple[Readings, Floats32]:
         parts = self._parts
         words = parts.words.transform(texts)
-        logits = np.asarray(words @ parts.gate.weights).ravel() + parts.gate.intercept
-        passed = np.flatnonzero(logits >= parts.gate.least)
+        passed = np.flatnonzero(parts.gate.passes(words))
         readings = quiet_readings(len(texts))
         events = np.zeros((len(texts), parts.encoder.width if parts.encoder else 0), dtype=np.float32)
         if len(passed):

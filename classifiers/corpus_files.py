@@ -16,6 +16,7 @@ from config.errors import ModelError
 CORPUS = Path(__file__).with_name("corpus")
 SPLITS = ("train", "validation", "test")
 _SHARES = (0.70, 0.85)
+_SPLIT = 20260101  # never another: it would send texts of the frozen test to training
 _WORD = re.compile(r"[^\W\d_]{3,}")
 _NEIGHBOURS = 8
 _RARE = 25
@@ -86,15 +87,27 @@ def read_corpus(folder: Path = CORPUS) -> Corpus:
     )
 
 
-def split_of(family: int, seed: int) -> str:
-    """The split a family belongs to: about 70 % train, 15 % validation, 15 % frozen test, stable for a seed."""
-    point = _number(f"{seed}:{family}") / 2**48
+def split_of(family: int) -> str:
+    """The split a family belongs to, once and for all: about 70 % train, 15 % validation, 15 % frozen test."""
+    point = _number(f"{_SPLIT}:{family}") / 2**48
     return SPLITS[sum(point >= share for share in _SHARES)]
 
 
 def family_of_text(text: str) -> int:
     """The family of a text that stands by itself."""
     return _number(text)
+
+
+def near_copies(texts: Sequence[str], known: Sequence[str]) -> list[bool]:
+    """Which of `texts` are as like one of `known` as members of one family are."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    if not texts or not known:
+        return [False] * len(texts)
+    rows = TfidfVectorizer(token_pattern=_WORD.pattern, sublinear_tf=True).fit_transform([*known, *texts])
+    likest = (rows[len(known) :] @ rows[: len(known)].T).max(axis=1).toarray().ravel().tolist()
+    same = set(known)
+    return [text in same or likeness >= _ALIKE for text, likeness in zip(texts, likest, strict=True)]
 
 
 def _number(text: str) -> int:

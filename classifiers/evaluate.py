@@ -1,10 +1,11 @@
-"""systems and labelled JSON Lines -> one table of figures with bootstrap intervals, and the hard cases by rule.
+"""systems and labelled JSON Lines -> one table of figures with bootstrap intervals, hard cases by rule, articles.
 
 A record has "text" or "title" and any of the codebook's fields. Rows that carry "agree": false are left out (two
 codebooks disagree about them). A file in which no record is "none" is measured as a forced choice between the poles.
 """
 
 import json
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -12,13 +13,19 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from classifiers.hard_cases import HardCases, Pair, try_pairs
-from classifiers.judgement import Document
-from classifiers.measures import COLUMNS, Figure, Sample, figures_of, sample_of
-from classifiers.rivals import System
+from classifiers.article_measures import ArticleFigures, article_figures, documents_of
+from classifiers.corpus_files import Labelled, LabelledArticle
+from classifiers.hard_cases import HardCases, Pair, read_pairs, try_pairs
+from classifiers.judgement import Document, Judgement
+from classifiers.measures import COLUMNS, Figure, Sample, figures_of, sample_of, share_figure
+from classifiers.rivals import System, live_model
+from classifiers.train import TrainReport
 from config.errors import ModelError
 
 RESAMPLES = 500
+HARD = "hard pairs"
+TEST_FILE = "frozen test.jsonl"
+_FIELDS = ("text", "signals", "direction", "severity", "status")
 
 Progress = Callable[[str, int, int], None]
 
@@ -27,6 +34,7 @@ Progress = Callable[[str, int, int], None]
 class Row:
     """One system on one file; `figures` by column name, absent where the file lacks the labels; `pace` in texts/s.
 
+    The column HARD is the share of hard pairs passed, the same for every file.
     `days` is the span of the file's dates (0: it has none), `size` the bytes the system reads to run.
     """
 
@@ -42,14 +50,26 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """All rows and, by system, the hard cases. As text: one line a row, columns as in COLUMNS, then rule by rule."""
+    """All rows and, by system, the hard cases and the articles.
+
+    As text: one line a row, columns as in COLUMNS and HARD; then rule by rule; then measure by measure.
+    """
 
     rows: tuple[Row, ...]
     hard: dict[str, HardCases] = field(default_factory=dict)
+    articles: dict[str, ArticleFigures] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        head = ["file", "system", "n", *COLUMNS, "texts/s", "MB"]
-        return "\n".join([_aligned([head, *map(_cells, self.rows)]), *(["", self._rules()] if self.hard else [])])
+        head = ["file", "system", "n", *COLUMNS, HARD, "texts/s", "MB"]
+        blocks = [_aligned([head, *map(_cells, self.rows)])]
+        blocks += [self._rules()] if self.hard else []
+        blocks += [self._articles()] if self.articles else []
+        return "\n\n".join(blocks)
+
+    def _articles(self) -> str:
+        columns = [figures.lines() for figures in self.articles.values()]
+        lines = [[rows[0][0], *(figure for _, figure in rows)] for rows in zip(*columns, strict=True)]
+        return _aligned([["test articles", *self.articles], *lines])
 
     def _rules(self) -> str:
         systems = list(self.hard)
@@ -66,26 +86,56 @@ def evaluate(
     seed: int = 0,
     resamples: int = RESAMPLES,
     progress: Progress = lambda stage, done, total: None,
+    articles: Sequence[LabelledArticle] = (),
 ) -> Table:
-    """Measure every system on every file and on the hard pairs; raises ModelError for a file that cannot be read."""
+    """Measure every system on every file, on the hard pairs and on whole articles.
+
+    Raises ModelError for a file that cannot be read.
+    """
     read = [(path, read_records(path)) for path in files]
-    rows: list[Row] = []
-    for path, records in read:
-        documents = [Document(_text(record), source=str(record.get("source", ""))) for record in records]
-        for system in systems:
-            progress("reading and measuring", len(rows), len(read) * len(systems))
-            start = time.perf_counter()
-            judged = system.read(documents)
-            took = time.perf_counter() - start
-            sample = sample_of(records, judged)
-            figures = figures_of(sample, seed, resamples)
-            pace = len(records) / max(took, 1e-9)
-            rows.append(Row(path.stem, system.name, len(records), figures, pace, system.size, sample, days_of(records)))
-    hard = {}
+    hard: dict[str, HardCases] = {}
     for done, system in enumerate(systems if pairs else ()):
         progress("hard pairs", done, len(systems))
         hard[system.name] = try_pairs(system.read, pairs)
-    return Table(tuple(rows), hard)
+    passed = {name: {HARD: share_figure(cases.outcomes, seed, resamples)} for name, cases in hard.items()}
+    rows: list[Row] = []
+    for path, records in read:
+        for system in systems:
+            progress("reading and measuring", len(rows), len(read) * len(systems))
+            judged, pace = _timed(system, records)
+            sample = sample_of(records, judged)
+            figures = figures_of(sample, seed, resamples) | passed.get(system.name, {})
+            rows.append(Row(path.stem, system.name, len(records), figures, pace, system.size, sample, days_of(records)))
+    documents = documents_of(articles)
+    on_articles = {each.name: article_figures(articles, each.read(documents)) for each in systems if articles}
+    return Table(tuple(rows), hard, on_articles)
+
+
+def evaluate_new(
+    report: TrainReport, others: Sequence[System], progress: Progress = lambda stage, done, total: None
+) -> Table:
+    """The model of a report beside others, on its frozen test and on the hard pairs."""
+    new = live_model(report.artifact)
+    systems = [new, *(other for other in others if other.name != new.name)]
+    with tempfile.TemporaryDirectory() as scratch:
+        files = [write_records(report.test, Path(scratch) / TEST_FILE)] if report.test else []
+        return evaluate(systems, files, read_pairs(), progress=progress, articles=report.test_articles)
+
+
+def write_records(texts: Sequence[Labelled], path: Path) -> Path:
+    """Labelled texts as JSON Lines, the form in which every file is measured; returns `path`."""
+    lines = (json.dumps({name: getattr(text, name) for name in _FIELDS}) for text in texts)
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return path
+
+
+def _timed(system: System, records: Sequence[dict[str, Any]]) -> tuple[list[Judgement], float]:
+    """What a system reads in records, and at what pace (texts/s) once it is warm."""
+    documents = [Document(_text(record), source=str(record.get("source", ""))) for record in records]
+    system.read(documents[:1])
+    start = time.perf_counter()
+    judged = system.read(documents)
+    return judged, len(records) / max(time.perf_counter() - start, 1e-9)
 
 
 def read_records(path: Path) -> list[dict[str, Any]]:
@@ -113,7 +163,7 @@ def _text(record: dict[str, Any]) -> str:
 
 
 def _cells(row: Row) -> list[str]:
-    figures = [str(row.figures.get(name, "-")) for name in COLUMNS]
+    figures = [str(row.figures.get(name, "-")) for name in (*COLUMNS, HARD)]
     return [row.file, row.system, str(row.records), *figures, f"{row.pace:.0f}", f"{row.size / 1e6:.1f}"]
 
 

@@ -30,10 +30,14 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class HardCases:
-    """`passed` by rule: (pairs passed, pairs); `failures` holds every text that was read otherwise, with how."""
+    """`passed` by rule: (pairs passed, pairs); `failures` holds every text that was read otherwise, with how.
+
+    `outcomes` has one entry a pair: whether it passed.
+    """
 
     passed: dict[str, tuple[int, int]]
     failures: tuple[str, ...]
+    outcomes: tuple[bool, ...] = ()
 
     @property
     def rate(self) -> float:
@@ -64,12 +68,15 @@ def try_pairs(read: Read, pairs: Sequence[Pair]) -> HardCases:
     """Read every text by itself as a headline and count, rule by rule, the pairs of which both are right."""
     judged = iter(read([Document(text["text"]) for pair in pairs for text in pair.texts]))
     passed: defaultdict[str, list[bool]] = defaultdict(list)
-    failures = []
+    failures: list[str] = []
+    outcomes: list[bool] = []
     for pair in pairs:
         wrong = [told for text in pair.texts if (told := _misread(text, next(judged)))]
+        outcomes.append(not wrong)
         passed[pair.rule].append(not wrong)
         failures += [f"{pair.rule}: {told}" for told in wrong]
-    return HardCases({rule: (sum(good), len(good)) for rule, good in passed.items()}, tuple(failures))
+    by_rule = {rule: (sum(good), len(good)) for rule, good in passed.items()}
+    return HardCases(by_rule, tuple(failures), tuple(outcomes))
 
 
 def _misread(wanted: dict[str, Any], judged: Judgement) -> str:

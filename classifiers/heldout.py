@@ -6,12 +6,13 @@ encoders that had not seen the text; with them in a file, the heads can be fitte
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from classifiers.artifact import read_manifest_for
 from classifiers.encoder import ENCODER_FILE, TOKENIZER_FILE, load_encoder
 from classifiers.heads import Encoded
 from config.errors import ModelError
@@ -44,10 +45,41 @@ class HeldOut:
         return path
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An encoder to build on: its folder (None: there is none), figures of its making, and the command that made it."""
+
+    folder: Path | None = None
+    figures: dict[str, float] = field(default_factory=dict)
+    command: str = ""
+
+    @property
+    def files(self) -> list[Path]:
+        """What belongs beside a model that reads with it."""
+        return [self.folder / name for name in ENCODER_FILES] if self.folder else []
+
+
+def keep_encoder(folder: Path) -> Kept:
+    """The encoder of a model, which need not fit this program otherwise.
+
+    Raises ModelError for a folder without a manifest, and for files of the encoder that are not what it says.
+    """
+    manifest = read_manifest_for(folder, ENCODER_FILES)
+    if ENCODER_FILE not in manifest["files"]:
+        return Kept()
+    figures = {name: value for name, value in manifest.get("figures", {}).items() if "encoder" in name}
+    return Kept(folder, figures, str(manifest.get("encoder_command", "")))
+
+
 def keys_of(texts: Sequence[str]) -> NDArray[np.uint64]:
     """A digest a text."""
     digests = (hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).digest() for text in texts)
     return np.array([int.from_bytes(digest) for digest in digests], dtype=np.uint64)
+
+
+def texts_known(folder: Path, texts: Sequence[str]) -> int:
+    """How many of `texts` the encoder in `folder` was fine-tuned on. Raises ModelError when that cannot be read."""
+    return int(np.isin(keys_of(texts), _held_out(folder).keys).sum())
 
 
 def encoded(folder: Path, texts: Sequence[str]) -> Encoded:
@@ -55,12 +87,7 @@ def encoded(folder: Path, texts: Sequence[str]) -> Encoded:
 
     Raises ModelError when the folder has no encoder that can be read.
     """
-    path = folder / HELD_OUT_FILE
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            held = HeldOut(*(stored[name] for name in ("keys", "logits", "weights", "intercepts")))
-    except (OSError, ValueError, KeyError) as error:
-        raise ModelError(f"{path} cannot be read ({error}): take it from git, or train with --encoder") from error
+    held = _held_out(folder)
     row_of = {int(key): row for row, key in enumerate(held.keys)}
     rows = np.array([row_of.get(int(key), -1) for key in keys_of(texts)], dtype=np.int64)
     unseen = held.logits[rows].astype(np.float64)
@@ -68,3 +95,12 @@ def encoded(folder: Path, texts: Sequence[str]) -> Encoded:
     vectors = load_encoder(folder).embed([texts[int(index)] for index in late])
     unseen[late] = vectors @ held.weights + held.intercepts
     return Encoded(held.weights.astype(np.float64), held.intercepts.astype(np.float64), unseen)
+
+
+def _held_out(folder: Path) -> HeldOut:
+    path = folder / HELD_OUT_FILE
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            return HeldOut(*(stored[name] for name in ("keys", "logits", "weights", "intercepts")))
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelError(f"{path} cannot be read ({error}): take it from git, or train with --encoder") from error

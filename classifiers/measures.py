@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifiers.judgement import Judgement
-from classifiers.labels import DIRECTIONS, LIKELY_SIGNAL, POLES, SIGNALS, STATUSES
+from classifiers.labels import ANCHORS, DIRECTIONS, LIKELY_SIGNAL, POLES, SIGNALS, STATUSES
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
@@ -111,6 +111,17 @@ def calibration_error(sample: Sample, rows: Rows) -> float:
     return float(sum(bin.share * abs(bin.confidence - bin.right) for bin in reliability(sample, rows)))
 
 
+def severity_calibration_error(sample: Sample, rows: Rows) -> float:
+    """The same of "severity 2 or more": mean gap of the chance that a score stands for and of what came true, 10 bins.
+
+    A score is halfway between severity 1 (25) and 2 (55) where either is as likely: there the chance is one half.
+    """
+    if sample.severity is None:
+        return float("nan")
+    chance = np.interp(sample.largest[rows], ANCHORS[1:3], [0.0, 1.0])
+    return float(sum(bin.share * abs(bin.confidence - bin.right) for bin in _bins(chance, sample.severity[rows] >= 2)))
+
+
 COLUMNS: dict[str, Callable[[Sample, Rows], float]] = {
     "direction F1": direction_f1,
     "pole flips": pole_flips,
@@ -119,6 +130,7 @@ COLUMNS: dict[str, Callable[[Sample, Rows], float]] = {
     "signals F1": signals_f1,
     "status F1": status_f1,
     "calibration error": calibration_error,
+    "calibration severity>=2": severity_calibration_error,
 }
 """Column name -> how it is computed on chosen rows of a sample; not-a-number where the labels are missing."""
 
@@ -134,8 +146,10 @@ class Bin:
 
 def reliability(sample: Sample, rows: Rows) -> list[Bin]:
     """The direction's confidence in BINS equal steps; empty steps are left out."""
-    confidence = sample.confidence[rows]
-    right = sample.direction[rows] == sample.read_direction[rows]
+    return _bins(sample.confidence[rows], sample.direction[rows] == sample.read_direction[rows])
+
+
+def _bins(confidence: Floats, right: NDArray[np.bool_]) -> list[Bin]:
     step = np.minimum((confidence * BINS).astype(np.int64), BINS - 1)
     members = [step == number for number in range(BINS)]
     return [Bin(float(m.mean()), float(confidence[m].mean()), float(right[m].mean())) for m in members if m.any()]
@@ -179,12 +193,21 @@ def figures_of(sample: Sample, seed: int, resamples: int) -> dict[str, Figure]:
     figures = {}
     for name, measure in COLUMNS.items():
         value = measure(sample, everything)
-        if np.isnan(value):
-            continue
-        values = [measure(sample, rows) for rows in draws] or [value]
-        low, high = np.nanquantile(values, [0.025, 0.975])
-        figures[name] = Figure(value, float(low), float(high))
+        if not np.isnan(value):
+            figures[name] = _figure(value, [measure(sample, rows) for rows in draws])
     return figures
+
+
+def share_figure(hits: Sequence[bool], seed: int, resamples: int) -> Figure:
+    """The share of hits (at least one), with its interval from `resamples` draws of them."""
+    rows = np.array(hits, dtype=np.float64)
+    draws = np.random.default_rng(seed).integers(0, len(rows), size=(resamples, len(rows)))
+    return _figure(float(rows.mean()), rows[draws].mean(axis=1).tolist())
+
+
+def _figure(value: float, draws: Sequence[float]) -> Figure:
+    low, high = np.nanquantile(draws or [value], [0.025, 0.975])
+    return Figure(value, float(low), float(high))
 
 
 def _macro_f1(truth: Rows, read: Rows) -> float:

@@ -71,7 +71,7 @@ def frozen_encoder(folder: Path, corpus: Path = CORPUS, progress: Progress | Non
 
     Raises ModelError where the optional packages of `train --encoder` are missing.
     """
-    train(corpus, folder, SEED, progress, tune=_keep_frozen)
+    train(corpus, folder, SEED, progress, encoder=_keep_frozen)
     return System("frozen encoder", load_classifier(folder).judge, _size(folder))
 
 

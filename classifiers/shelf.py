@@ -58,13 +58,17 @@ class Shelf:
         return [Kept(name, path, read_manifest(path), path == live) for name, path in folders]
 
     def put(self, artifact: Path) -> Path:
-        """Take an artifact in under its version; returns where it lies now. Raises ModelError for a damaged one."""
+        """Take an artifact in under its version, where a damaged one may lie; returns where it lies now.
+
+        Raises ModelError for an artifact that is damaged itself.
+        """
         version = str(read_manifest(artifact)["model"])
         place, half = self.folder / version, self.folder / f".{version}"
-        if not place.exists():
+        if not _is_whole(place):
             self.folder.mkdir(parents=True, exist_ok=True)
             shutil.rmtree(half, ignore_errors=True)
             shutil.copytree(artifact, half)
+            shutil.rmtree(place, ignore_errors=True)
             half.rename(place)
         return place
 
@@ -106,3 +110,11 @@ class Shelf:
         half = self.folder / f".{_NOTE}"
         half.write_text(json.dumps({"live": live, "earlier": earlier}) + "\n", encoding="utf-8")
         half.replace(self.folder / _NOTE)
+
+
+def _is_whole(folder: Path) -> bool:
+    try:
+        read_manifest(folder)
+    except ModelError:
+        return False
+    return True

@@ -1,7 +1,7 @@
 """labelled corpus -> a trained artifact and a report of its figures; deterministic for a seed and a corpus.
 
-Families of texts are split into train, validation and a frozen test. Settings and the gate's threshold were chosen on
-validation; the shipped weights are fitted on train and validation, and the test is read once, for the report.
+Families of texts are split into train, validation and a frozen test, always alike. Settings were chosen on validation;
+the shipped weights are fitted on train and validation, and the test is read once, for the report.
 """
 
 import tempfile
@@ -13,15 +13,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifiers.actors import Gazetteer
-from classifiers.artifact import DEFAULT_ARTIFACT, Gate, Parts, read_manifest, recipes, save_parts
+from classifiers.artifact import DEFAULT_ARTIFACT, Parts, recipes, save_parts
 from classifiers.classifier import Classifier
-from classifiers.combiner import Combiner, Floats, evidence_for, fit_mix, fit_scale
-from classifiers.corpus_files import CORPUS, SPLITS, Corpus, Labelled, LabelledArticle, read_corpus, split_of
+from classifiers.combiner import Combiner, evidence_for, fit_mix, fit_scale
+from classifiers.corpus_files import (
+    CORPUS,
+    SPLITS,
+    Corpus,
+    Labelled,
+    LabelledArticle,
+    near_copies,
+    read_corpus,
+    split_of,
+)
 from classifiers.encoder import load_encoder
 from classifiers.features import WORDS, TfidfBlock, fit_block, join
+from classifiers.gate_fit import fit_gate, gate_figures, in_scope
 from classifiers.hard_cases import read_pairs, suite_sha256, try_pairs
-from classifiers.heads import COLUMNS, Readings, fit_heads, fit_one, targets_of
-from classifiers.heldout import ENCODER_FILES, encoded
+from classifiers.heads import COLUMNS, Readings, fit_heads, targets_of
+from classifiers.heldout import Kept, encoded, keep_encoder, texts_known
 from classifiers.judgement import Document
 from classifiers.labels import LIKELY_SIGNAL, POLES
 from config.errors import ModelError
@@ -31,7 +41,6 @@ Rows = NDArray[np.int64]
 Tune = Callable[[Sequence[str], Rows, Sequence[Rows], Path, int, Progress], dict[str, float]]
 
 SEED = 20260101
-GATE_RECALL = 0.995
 _FOLDS = 3
 _SUMMARY = 3  # title and two sentences: what most feeds carry of an article
 _SIZES = ({"fewest": 2, "most": 40_000}, {"fewest": 3, "most": 50_000}, {"fewest": 3, "most": 15_000})
@@ -39,12 +48,18 @@ _SIZES = ({"fewest": 2, "most": 40_000}, {"fewest": 3, "most": 50_000}, {"fewest
 
 @dataclass(frozen=True, slots=True)
 class TrainReport:
-    """What came out: the model's version, sizes of the splits, and figures by name (shares 0-1, scores 0-100)."""
+    """What came out: the model's version, sizes of the splits, and figures by name (shares 0-1, scores 0-100).
+
+    `labels` counts the extra texts that were learned from; `test` and `test_articles` are the frozen test.
+    """
 
     model: str
     artifact: Path
     texts: dict[str, int]
     figures: dict[str, float] = field(default_factory=dict)
+    labels: int = 0
+    test: Sequence[Labelled] = field(default=(), repr=False)
+    test_articles: Sequence[LabelledArticle] = field(default=(), repr=False)
 
 
 def train(
@@ -52,44 +67,39 @@ def train(
     out: Path = DEFAULT_ARTIFACT,
     seed: int = SEED,
     progress: Progress | None = None,
-    encoder: Path | None = DEFAULT_ARTIFACT,
-    tune: Tune | None = None,
+    encoder: Path | Tune | None = DEFAULT_ARTIFACT,
     extra: Sequence[Labelled] = (),
+    command: str = "./run.sh train",
 ) -> TrainReport:
-    """Fit gate, heads and combiner and write the artifact to `out`; raises ModelError when the corpus cannot be read.
+    """Fit gate, heads and combiner and write the artifact to `out`, with the `command` that makes it again.
 
-    `encoder` is the folder whose encoder is kept (None: TF-IDF alone), unless `tune` makes a new one. `extra` texts,
-    what admins judged, are trained on but never measured with. `progress` is told stage, steps done, steps in all.
+    `encoder` is the folder of a model whose encoder is kept, or what makes a new one (None: TF-IDF alone). `extra`
+    texts, what admins judged, are trained on but never measured with; what is a near-copy of the test or of a hard pair
+    is left out. `seed` decides draws, never the split. `progress` is told stage, steps done, steps in all.
+    Raises ModelError when the corpus cannot be read, or the kept encoder is damaged or knows texts of the test.
     """
     tell = progress or (lambda stage, done, total: None)
     data = read_corpus(corpus)
-    split = _splits(data, extra, seed)
+    split = _splits(data)
+    labels = _apart(extra, data, split["test"])
+    split["train"] += labels
     tell("corpus", 1, 1)
-    gazetteer = Gazetteer()
     known = _Known.of([*split["train"], *split["validation"]], data, seed)
+    articles = _articles(data, "test")
     with tempfile.TemporaryDirectory() as scratch:
-        figures: dict[str, float] = {}
-        if tune:
-            encoder = Path(scratch)
-            figures = tune(known.raw, targets_of(known.texts), known.folds, encoder, seed, tell)
-        elif encoder:
-            figures = _check_seed(encoder, seed)
-        least, gate_figures = _gate_threshold(split["train"], split["validation"], seed)
-        parts, unseen = _fit(known, least, gazetteer, seed, tell, encoder)
-        classifier = Classifier(parts, "", gazetteer)
-        figures |= gate_figures
-        figures |= _validation(known, unseen, split["validation"])
-        figures["hard_pairs"] = round(try_pairs(classifier.judge, read_pairs()).rate, 4)
-        figures |= _test(classifier, split["test"], _articles(data, seed, "test"))
+        if encoder is None or isinstance(encoder, Path):
+            kept = _kept(encoder, [*(text.text for text in split["test"]), *(article.title for article in articles)])
+        else:
+            figures = encoder(known.raw, targets_of(known.texts), known.folds, Path(scratch), seed, tell)
+            kept = Kept(Path(scratch), figures, command)
+        parts, unseen, figures = _fit(known, seed, tell, kept.folder)
+        figures |= kept.figures | _validation(known, unseen, split["validation"])
+        figures |= _measured(Classifier(parts, "", Gazetteer()), parts, split["test"], articles)
         tell("test", 1, 1)
         sizes = {name: len(texts) for name, texts in split.items()}
-        facts = {"seed": seed, "corpus_sha256": data.sha256, "texts": sizes, "figures": figures}
-        facts |= {"hard_cases_sha256": suite_sha256(), "verdicts": len(extra)}
-        if encoder:
-            facts["encoder_command"] = _command(seed, True)
-        files = [encoder / name for name in ENCODER_FILES] if encoder else []
-        manifest = save_parts(parts, out, facts | {"command": _command(seed, tune is not None)}, files)
-    return TrainReport(manifest["model"], out, sizes, figures)
+        facts = {"seed": seed, "command": command, "texts": sizes, "verdicts": len(labels), "figures": figures}
+        manifest = save_parts(parts, out, facts | _origin(data, kept), kept.files)
+    return TrainReport(manifest["model"], out, sizes, figures, len(labels), split["test"], articles)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +112,7 @@ class _Known:
 
     @classmethod
     def of(cls, texts: Sequence[Labelled], data: Corpus, seed: int) -> "_Known":
-        articles = [*_articles(data, seed, "train"), *_articles(data, seed, "validation")]
+        articles = [*_articles(data, "train"), *_articles(data, "validation")]
         families = [text.family for text in texts] + [article.family for article in articles]
         return cls(texts, articles, folds_of(families, seed))
 
@@ -111,78 +121,64 @@ class _Known:
         return [*(text.text for text in self.texts), *(article.title for article in self.articles)]
 
 
-def _check_seed(folder: Path, seed: int) -> dict[str, float]:
-    """Figures of the encoder that is kept; refuses one that another split lets know the test."""
-    manifest = read_manifest(folder)
-    if manifest.get("seed") != seed:
-        raise ModelError(f"the encoder in {folder} was fine-tuned with seed {manifest.get('seed')}: add --encoder")
-    return {name: value for name, value in manifest["figures"].items() if "encoder" in name}
+def _kept(folder: Path | None, test: Sequence[str]) -> Kept:
+    """The encoder of a folder, if it has one; refuses one that knows texts it would be measured with."""
+    kept = keep_encoder(folder) if folder else Kept()
+    count = texts_known(kept.folder, test) if kept.folder else 0
+    if count:
+        raise ModelError(
+            f"the encoder in {kept.folder} was fine-tuned on {count} texts that are in the frozen test of this corpus: "
+            "make a new one with ./run.sh train --encoder"
+        )
+    return kept
 
 
-def _splits(data: Corpus, extra: Sequence[Labelled], seed: int) -> dict[str, list[Labelled]]:
-    """Texts by split. An extra text that stands in the corpus already is left out: it may be in the frozen test."""
-    split = {name: [t for t in data.texts if split_of(t.family, seed) == name] for name in SPLITS}
+def _origin(data: Corpus, kept: Kept) -> dict[str, str]:
+    """What a model's manifest says of the files that it came from."""
+    made = {"encoder_command": kept.command} if kept.folder else {}
+    return {"corpus_sha256": data.sha256, "hard_cases_sha256": suite_sha256()} | made
+
+
+def _splits(data: Corpus) -> dict[str, list[Labelled]]:
+    return {name: [text for text in data.texts if split_of(text.family) == name] for name in SPLITS}
+
+
+def _apart(extra: Sequence[Labelled], data: Corpus, test: Sequence[Labelled]) -> list[Labelled]:
+    """Extra texts but for those that the corpus holds and near-copies of what is never trained on."""
     known = {text.text for text in data.texts}
-    split["train"] += [text for text in extra if text.text not in known]
-    return split
+    fresh = [text for text in extra if text.text not in known]
+    frozen = [*(text.text for text in test), *(text["text"] for pair in read_pairs() for text in pair.texts)]
+    copies = near_copies([text.text for text in fresh], frozen)
+    return [text for text, copy in zip(fresh, copies, strict=True) if not copy]
 
 
-def _command(seed: int, fine_tune: bool) -> str:
-    return f"./run.sh train{' --encoder' if fine_tune else ''} --seed {seed}"
+def _articles(data: Corpus, split: str) -> list[LabelledArticle]:
+    return [article for article in data.articles if split_of(article.family) == split]
 
 
-def _articles(data: Corpus, seed: int, split: str) -> list[LabelledArticle]:
-    return [article for article in data.articles if split_of(article.family, seed) == split]
-
-
-def _fit(
-    known: _Known, least: float, gazetteer: Gazetteer, seed: int, tell: Progress, encoder: Path | None
-) -> tuple[Parts, Readings]:
-    """The parts, and what each known text and title reads as when its fold was held out."""
+def _fit(known: _Known, seed: int, tell: Progress, encoder: Path | None) -> tuple[Parts, Readings, dict[str, float]]:
+    """The parts, what each known text and title reads as when its fold was held out, and the gate's figures."""
     texts = [text.text for text in known.texts]
-    blocks = [fit_block(recipe, texts, **size) for recipe, size in zip(recipes(gazetteer), _SIZES, strict=True)]
+    blocks = [fit_block(r, texts, **size) for r, size in zip(recipes(Gazetteer()), _SIZES, strict=True)]
     tell("features", 1, 1)
-    weights, intercept = _gate_weights(blocks[0], known.texts, seed)
+    gate, figures = fit_gate(blocks[0], known.texts, known.folds, _fit_words, seed)
+    tell("gate", 1, 1)
     vectors = encoded(encoder, known.raw) if encoder else None
-    rows = join(blocks, known.raw)
-    heads, unseen = fit_heads(rows, targets_of(known.texts), known.folds, seed, tell, vectors)
+    heads, unseen = fit_heads(join(blocks, known.raw), targets_of(known.texts), known.folds, seed, tell, vectors)
     combiner = _fit_combiner(known.texts, known.articles, unseen)
     tell("combiner", 1, 1)
-    gate = Gate(weights.astype(np.float32), intercept, least)
     encoding = load_encoder(encoder) if encoder else None
-    return Parts(blocks[0], tuple(blocks[1:]), gate, heads, combiner, encoding), unseen
+    return Parts(blocks[0], tuple(blocks[1:]), gate, heads, combiner, encoding), unseen, figures
+
+
+def _fit_words(texts: Sequence[str]) -> TfidfBlock:
+    return fit_block(WORDS, texts, **_SIZES[0])
 
 
 def folds_of(families: Sequence[int], seed: int) -> list[NDArray[np.int64]]:
     """Row numbers of each fold; a family never straddles two."""
     members = np.array([(family + seed) % _FOLDS for family in families])
     return [np.flatnonzero(members == fold) for fold in range(_FOLDS)]
-
-
-def in_scope(text: Labelled) -> bool:
-    """Whether a labelled text is about tension at all."""
-    return bool(text.signals) or text.direction != "none"
-
-
-def _gate_weights(words: TfidfBlock, texts: Sequence[Labelled], seed: int) -> tuple[Floats, float]:
-    rows = words.transform([text.text for text in texts])
-    return fit_one(rows, np.array([in_scope(text) for text in texts], dtype=np.int64), 4.0, seed)
-
-
-def _gate_threshold(
-    texts: Sequence[Labelled], validation: Sequence[Labelled], seed: int
-) -> tuple[float, dict[str, float]]:
-    """The logit that 99.5 % of in-scope validation texts reach, from a gate fitted on the train split alone."""
-    words = fit_block(WORDS, [text.text for text in texts], **_SIZES[0])
-    weights, intercept = _gate_weights(words, texts, seed)
-    logits = words.transform([text.text for text in validation]) @ weights + intercept
-    inside = np.array([in_scope(text) for text in validation])
-    least = float(np.quantile(logits[inside], 1 - GATE_RECALL, method="lower"))
-    passed = logits >= least
-    return least, {
-        "validation_gate_recall": round(float(passed[inside].mean()), 4),
-        "validation_gate_stops_out_of_scope": round(float(1 - passed[~inside].mean()), 4),
-    }
 
 
 def _fit_combiner(texts: Sequence[Labelled], articles: Sequence[LabelledArticle], unseen: Readings) -> Combiner:
@@ -228,11 +224,17 @@ def _validation(known: _Known, unseen: Readings, validation: Sequence[Labelled])
     return _read_figures("validation", unseen[rows], validation) if len(rows) else {}
 
 
-def _test(classifier: Classifier, texts: Sequence[Labelled], articles: Sequence[LabelledArticle]) -> dict[str, float]:
+def _measured(
+    classifier: Classifier, parts: Parts, texts: Sequence[Labelled], articles: Sequence[LabelledArticle]
+) -> dict[str, float]:
+    """Figures of hard pairs and of the frozen test."""
+    figures = {"hard_pairs": round(try_pairs(classifier.judge, read_pairs()).rate, 4)}
     if not texts:
-        return {}
-    readings = classifier.sentence_readings([text.text for text in texts])
-    return _read_figures("test", readings, texts) | _article_figures(classifier, articles)
+        return figures
+    raw = [text.text for text in texts]
+    figures |= _read_figures("test", classifier.sentence_readings(raw), texts)
+    figures |= gate_figures(parts.gate.passes(parts.words.transform(raw)), texts)
+    return figures | _article_figures(classifier, articles)
 
 
 def _read_figures(split: str, readings: Readings, texts: Sequence[Labelled]) -> dict[str, float]:

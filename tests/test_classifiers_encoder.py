@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from classifiers.artifact import DEFAULT_ARTIFACT, MANIFEST_FILE
+from classifiers.artifact import DEFAULT_ARTIFACT, MANIFEST_FILE, MODEL_FILE
 from classifiers.classifier import load_classifier
 from classifiers.corpus_files import CORPUS
 from classifiers.encoder import ENCODER_FILE, MOST_TOKENS, TOKENIZER_FILE, SentenceEncoder, load_encoder
 from classifiers.heads import Encoded
-from classifiers.heldout import ENCODER_FILES, HELD_OUT_FILE, encoded, keys_of
+from classifiers.heldout import ENCODER_FILES, HELD_OUT_FILE, encoded, keep_encoder, keys_of
 from classifiers.judgement import Document
 from classifiers.train import train
 from classifiers.tune import tune_encoder
@@ -98,7 +98,7 @@ def test_a_damaged_file_beside_the_model_is_refused(folder: Path, name: str) -> 
     with (folder / name).open("r+b") as file:
         file.seek(200)
         file.write(b"\0\1\2\3")
-    with pytest.raises(ModelError, match=r"sha256 differs.*run\.sh train"):
+    with pytest.raises(ModelError, match=r"sha256 differs.*git.*models rollback"):
         load_classifier(folder)
 
 
@@ -134,9 +134,29 @@ def test_held_out_readings_that_cannot_be_read_are_refused(folder: Path) -> None
         encoded(folder, TEXTS)
 
 
-def test_an_encoder_of_another_split_is_not_kept(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="--encoder"):
-        train(CORPUS, tmp_path, seed=1)
+def test_an_encoder_that_knows_a_text_of_the_test_is_not_kept(tiny_corpus: Path, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"fine-tuned on \d+ texts .*frozen test.*train --encoder"):
+        train(tiny_corpus, tmp_path / "out")
+
+
+def test_an_encoder_is_kept_from_a_model_that_does_not_fit_otherwise(folder: Path) -> None:
+    path = folder / MANIFEST_FILE
+    manifest = json.loads(path.read_text())
+    path.write_text(json.dumps(manifest | {"format": 1, "lexicon": "", "versions": {}}))
+    (folder / MODEL_FILE).unlink()
+    with pytest.raises(ModelError):
+        load_classifier(folder)
+    kept = keep_encoder(folder)
+    assert (kept.folder, kept.command) == (folder, manifest["encoder_command"])
+    assert "held_out_encoder_cosine_int8" in kept.figures
+    assert [file.name for file in kept.files] == list(ENCODER_FILES)
+
+
+@pytest.mark.parametrize("name", ENCODER_FILES)
+def test_a_damaged_encoder_is_not_kept(folder: Path, name: str) -> None:
+    (folder / name).write_bytes(b"x")
+    with pytest.raises(ModelError, match=r"sha256 differs.*git"):
+        keep_encoder(folder)
 
 
 @pytest.fixture
@@ -152,14 +172,14 @@ def tiny_corpus(tmp_path: Path) -> Path:
 @pytest.mark.skipif(not MISSING, reason="the optional packages are installed")
 def test_fine_tuning_without_its_packages_says_what_to_install(tiny_corpus: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"pip install .*train"):
-        train(tiny_corpus, tmp_path / "out", tune=tune_encoder)
+        train(tiny_corpus, tmp_path / "out", encoder=tune_encoder)
 
 
 @pytest.mark.timeout(600)
 @pytest.mark.skipif(bool(MISSING), reason=f"FINE-TUNING IS NOT TESTED HERE: {', '.join(MISSING)} not installed")
 def test_fine_tuning_makes_a_model_that_loads_and_reads(tiny_corpus: Path, tmp_path: Path) -> None:
     told: list[str] = []
-    report = train(tiny_corpus, tmp_path / "out", progress=lambda stage, *_: told.append(stage), tune=tune_encoder)
+    report = train(tiny_corpus, tmp_path / "out", progress=lambda stage, *_: told.append(stage), encoder=tune_encoder)
     assert {"encoder", "encoder without part 1 of 3", "heads", "test"} <= set(told)
     assert report.figures["held_out_encoder_cosine_int8"] > 0.98
     assert {path.name for path in (tmp_path / "out").iterdir()} >= set(ENCODER_FILES)

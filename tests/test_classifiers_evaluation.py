@@ -1,6 +1,7 @@
 """Figures mean what their names say; hard pairs pass only whole; rivals are measured in the same run."""
 
 import json
+import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,15 +12,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from classifiers.corpus_files import read_corpus
-from classifiers.evaluate import evaluate
+from classifiers.article_measures import Found, article_figures
+from classifiers.corpus_files import LabelledArticle, read_corpus
+from classifiers.evaluate import HARD, Table, evaluate
 from classifiers.hard_cases import HARD_CASES, Pair, read_pairs, try_pairs
-from classifiers.judgement import Document, Judgement
+from classifiers.judgement import Claim, Document, Judgement
 from classifiers.labels import DIRECTIONS, SIGNALS, STATUSES
-from classifiers.measures import BINS, calibration_error, confusion, pole_flips, precision_by_pace, sample_of
+from classifiers.measures import (
+    BINS,
+    calibration_error,
+    confusion,
+    pole_flips,
+    precision_by_pace,
+    sample_of,
+    severity_calibration_error,
+)
 from classifiers.plots import draw
 from classifiers.rivals import System, keyword_list, vader
 from config.errors import ModelError
+from tests.command_line import command_line
 
 RECORDS = [
     {"title": "a", "direction": "escalation", "severity": 2, "status": "asserted", "signals": ["armed_attack"]},
@@ -99,6 +110,96 @@ def test_a_pair_passes_only_if_both_texts_are_read_right() -> None:
         "negation: Troops left (none, not deescalation)",
         "planned: z (asserted, not planned)",
     )
+
+
+def test_hard_pairs_have_a_column_with_an_interval_over_pairs(tmp_path: Path) -> None:
+    path = tmp_path / "four.jsonl"
+    path.write_text("\n".join(json.dumps(record) for record in RECORDS))
+    pairs = [Pair("x", ({"text": "t", "direction": name},)) for name in ("none", "none", "none", "escalation")]
+    calm = System("calm", lambda documents: [judged("none") for _ in documents])
+    table = evaluate([calm], [path], pairs, resamples=200)
+    figure = table.rows[0].figures[HARD]
+    assert (table.hard["calm"].outcomes, figure.value) == ((True, True, True, False), 0.75)
+    assert figure.low < 0.75 < figure.high
+    assert HARD in str(table).splitlines()[0] and str(figure) in str(table).splitlines()[1]
+
+
+def test_a_system_is_warm_before_its_pace_is_taken(tmp_path: Path) -> None:
+    path, sizes = tmp_path / "four.jsonl", list[int]()
+
+    def slow_at_first(documents: Sequence[Document]) -> list[Judgement]:
+        if not sizes:
+            time.sleep(0.4)
+        sizes.append(len(documents))
+        return [judged("none") for _ in documents]
+
+    path.write_text("\n".join(json.dumps(record) for record in RECORDS))
+    (row,) = evaluate([System("slow", slow_at_first)], [path], resamples=1).rows
+    assert sizes == [1, 4]
+    assert row.pace > 4 / 0.4
+
+
+def test_scores_that_mean_what_they_promise_have_no_calibration_error_of_severity() -> None:
+    records = [RECORDS[0]] * 5 + [RECORDS[2]] * 5
+    halfway, sure = (sample_of(records, [judged("none", score=score)] * 10) for score in (40.0, 90.0))
+    assert severity_calibration_error(halfway, everything(10)) == pytest.approx(0.0)
+    assert severity_calibration_error(sure, everything(10)) == pytest.approx(0.5)
+    bare = sample_of([{"text": "x", "direction": "none"}], [judged("none")])
+    assert np.isnan(severity_calibration_error(bare, everything(1)))
+
+
+ARTICLE = LabelledArticle(
+    title="Moscow and Kyiv trade accusations",
+    sentences=("Shells fell, Kyiv said.", "Moscow denied it.", "It rained."),
+    escalation=60.0,
+    deescalation=0.0,
+    contested=("armed_attack",),
+    topic="",
+    labels=(
+        {"text": "Shells fell, Kyiv said.", "signals": ["armed_attack"], "claimant": "Ukraine", "stance": "affirm"},
+        {"text": "Moscow denied it.", "signals": ["armed_attack"], "claimant": "the Kremlin", "stance": "deny"},
+        {"text": "It rained.", "signals": []},
+    ),
+)
+
+
+def test_articles_are_measured_by_scores_claims_and_what_is_contested() -> None:
+    claims = (
+        Claim("Ukraine", "threat", "affirm", "Shells fell,  Kyiv said."),
+        Claim("Russia", "armed_attack", "deny", "Moscow denied it."),
+        Claim("Russia", "armed_attack", "deny", "It rained."),
+    )
+    read = replace(judged("none", score=50.0), claims=claims, contested=("armed_attack", "threat"))
+    told = article_figures([ARTICLE, replace(ARTICLE, escalation=0.0)], [read, judged("none", score=10.0)])
+    assert told.errors == {"escalation": 10.0, "deescalation": 0.0}
+    assert told.anchors["escalation"] == {0.0: (1, 10.0), 25.0: (0, 0.0), 55.0: (1, 50.0), 85.0: (0, 0.0)}
+    assert told.contested == Found(same=1, read=2, labelled=2)
+    assert told.claims == Found(same=2, read=3, labelled=4)
+    assert told.right == {"claimant": 2, "signal": 1, "stance": 2}
+    lines = dict(told.lines())
+    assert lines["contested signals, precision"] == "0.50 (1 of 2)"
+    assert lines["claims found, recall"] == "0.50 (2 of 4)"
+    assert lines["  signal right"] == "0.50 (1 of 2)"
+
+
+def test_several_files_may_follow_one_external(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bot = command_line(tmp_path, monkeypatch, capsys)
+    for name in ("a.jsonl", "b.jsonl"):
+        Path(name).write_text("\n".join(json.dumps(record) for record in RECORDS))
+    calls: list[list[str]] = []
+
+    def measure(systems: Sequence[System], files: Sequence[Path], *_: object, **__: object) -> Table:
+        calls.append([path.name for path in files])
+        return Table((), {})
+
+    monkeypatch.setattr("classifiers.evaluate.evaluate", measure)
+    monkeypatch.setattr("bot.commands.learn._frozen_test", lambda scratch: (scratch / "test.jsonl", []))
+    assert bot("evaluate", "--quick", "--external", "a.jsonl", "b.jsonl").code == 0
+    assert bot("evaluate", "--quick", "--external", "a.jsonl", "--external", "b.jsonl").code == 0
+    assert calls == [["test.jsonl", "a.jsonl", "b.jsonl"]] * 2
+    assert "c.jsonl cannot be read" in bot("evaluate", "--external", "a.jsonl", "c.jsonl").err
 
 
 def test_a_broken_suite_is_named(tmp_path: Path) -> None:

@@ -2,16 +2,20 @@
 
 import json
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from classifiers.artifact import DEFAULT_ARTIFACT, MANIFEST_FILE, MODEL_FILE
+from classifiers.artifact import DEFAULT_ARTIFACT, MANIFEST_FILE, MODEL_FILE, read_manifest
 from classifiers.classifier import load_classifier
-from classifiers.corpus_files import CORPUS, SPLITS, Corpus, read_corpus, split_of
-from classifiers.evaluate import evaluate
+from classifiers.corpus_files import CORPUS, SPLITS, Corpus, Labelled, near_copies, read_corpus, split_of
+from classifiers.evaluate import evaluate, evaluate_new
+from classifiers.gate_fit import GATE_RECALL, gate_figures, threshold
+from classifiers.hard_cases import read_pairs
 from classifiers.judgement import Document
 from classifiers.rivals import keyword_list, live_model
 from classifiers.train import SEED, TrainReport, folds_of, train
@@ -54,7 +58,7 @@ def artifact(tmp_path: Path) -> Path:
 
 
 def test_training_reports_progress_and_figures(trained: Trained) -> None:
-    assert {stage for stage, _, _ in trained.told} >= {"corpus", "features", "heads", "combiner", "test"}
+    assert {stage for stage, _, _ in trained.told} >= {"corpus", "features", "gate", "heads", "combiner", "test"}
     assert all(done <= total for _, done, total in trained.told)
     assert trained.report.model == load_classifier(trained.folder).version
     assert 0 < trained.report.figures["test_direction_f1"] <= 1
@@ -79,14 +83,70 @@ def test_no_family_straddles_two_splits(corpus: Corpus) -> None:
     sizes = dict.fromkeys(SPLITS, 0)
     topics: dict[str, set[str]] = {}
     for article in corpus.articles:
-        topics.setdefault(article.topic, set()).add(split_of(article.family, SEED))
+        topics.setdefault(article.topic, set()).add(split_of(article.family))
     for text in corpus.texts:
-        sizes[split_of(text.family, SEED)] += 1
+        sizes[split_of(text.family)] += 1
     assert all(len(splits) == 1 for topic, splits in topics.items() if topic)
     assert sizes["train"] > 3 * sizes["validation"] > 0
     assert sizes["test"] > 1000
     folds = folds_of([text.family for text in corpus.texts], SEED)
     assert np.array_equal(np.sort(np.concatenate(folds)), np.arange(len(corpus.texts)))
+
+
+def test_the_seed_decides_draws_and_never_the_split(small_corpus: Path, trained: Trained, tmp_path: Path) -> None:
+    other = train(small_corpus, tmp_path, seed=2, encoder=None)
+    assert [text.text for text in other.test] == [text.text for text in trained.report.test]
+    assert other.texts == trained.report.texts
+    assert read_manifest(tmp_path)["seed"] == 2
+
+
+def test_the_gate_keeps_its_promise_on_texts_it_was_not_fitted_on(trained: Trained) -> None:
+    figures = trained.report.figures
+    assert figures["held_out_gate_recall"] >= GATE_RECALL
+    assert 0 < figures["test_gate_recall"] <= 1
+    files = {name: share for name, share in figures.items() if name.startswith("test_gate_stops_")}
+    assert {"test_gate_stops_out_of_scope", "test_gate_stops_everyday"} <= set(files)
+    assert all(0 <= share <= 1 for share in files.values())
+
+
+@given(st.lists(st.floats(-9, 9), min_size=1, max_size=400))
+def test_the_threshold_lets_995_of_1000_pass(logits: list[float]) -> None:
+    rows = np.array(logits)
+    assert (rows >= threshold(rows)).mean() >= GATE_RECALL
+
+
+def test_what_a_file_has_stopped_is_told_where_it_has_enough_out_of_scope() -> None:
+    def text(source: str, *signals: str) -> Labelled:
+        return Labelled("x", signals, "none", 0, "asserted", source)
+
+    texts = [text("a")] * 20 + [text("b")] * 19 + [text("b", "threat")] * 2
+    passed = np.array([True] * 5 + [False] * 34 + [True, False])
+    assert gate_figures(passed, texts) == {
+        "test_gate_recall": 0.5,
+        "test_gate_stops_out_of_scope": round(34 / 39, 4),
+        "test_gate_stops_a": 0.75,
+    }
+
+
+def test_near_copies_are_alike_but_for_a_few_words() -> None:
+    known = ["Valdoria pulls its tank brigades back from the Kessara border", "Cup final goes to penalties"]
+    texts = ["Valdoria pulls its tank brigades back from the Kessara frontier", "Rain delays the harvest", known[1]]
+    assert near_copies(texts, known) == [True, False, True]
+    assert near_copies(texts, []) == [False] * 3
+    assert near_copies([], known) == []
+
+
+def test_labels_of_texts_like_the_test_or_a_hard_pair_are_left_out(
+    small_corpus: Path, trained: Trained, tmp_path: Path
+) -> None:
+    (hard, *_), (tested, *_) = read_pairs()[0].texts, trained.report.test
+    texts = [f"{hard['text']} today", f"{tested.text} today", "Zorblax fires at the gate"]
+    extra = [
+        Labelled(text, (), "escalation", 1, "asserted", "verdict", family=number) for number, text in enumerate(texts)
+    ]
+    taught = train(small_corpus, tmp_path, seed=1, encoder=None, extra=extra)
+    assert (taught.labels, taught.texts["train"]) == (1, trained.report.texts["train"] + 1)
+    assert read_manifest(tmp_path)["verdicts"] == 1
 
 
 def test_contrast_families_stay_together(corpus: Corpus) -> None:
@@ -98,14 +158,14 @@ def test_a_tampered_model_is_refused(artifact: Path) -> None:
     with (artifact / MODEL_FILE).open("r+b") as file:
         file.seek(1000)
         file.write(b"\0\1\2\3")
-    with pytest.raises(ModelError, match=r"sha256 differs.*run\.sh train"):
+    with pytest.raises(ModelError, match=r"sha256 differs.*git.*models rollback"):
         load_classifier(artifact)
 
 
 @pytest.mark.parametrize("name", [MODEL_FILE, MANIFEST_FILE])
 def test_a_missing_file_is_refused(artifact: Path, name: str) -> None:
     (artifact / name).unlink()
-    with pytest.raises(ModelError, match=r"missing.*run\.sh train"):
+    with pytest.raises(ModelError, match=r"missing.*git.*models rollback"):
         load_classifier(artifact)
 
 
@@ -117,8 +177,10 @@ def test_a_missing_file_is_refused(artifact: Path, name: str) -> None:
         ({"lexicon": "0" * 64}, "concepts.toml"),
         ({"files": {}}, "does not list"),
         ({"files": "model.skops"}, "does not list"),
+        ({"format": 999}, r"run\.sh train"),
+        ({"files": {}}, "git"),
     ],
-    ids=["format", "scikit-learn", "lexicon", "no-files", "files-no-table"],
+    ids=["format", "scikit-learn", "lexicon", "no-files", "files-no-table", "format: remedy", "files: remedy"],
 )
 def test_a_manifest_that_does_not_fit_is_refused(artifact: Path, change: dict[str, object], reason: str) -> None:
     path = artifact / MANIFEST_FILE
@@ -130,7 +192,7 @@ def test_a_manifest_that_does_not_fit_is_refused(artifact: Path, change: dict[st
 @pytest.mark.parametrize("content", ["", "[]", "{", '"x"'], ids=["empty", "list", "cut", "text"])
 def test_an_unreadable_manifest_is_refused(artifact: Path, content: str) -> None:
     (artifact / MANIFEST_FILE).write_text(content)
-    with pytest.raises(ModelError, match="train"):
+    with pytest.raises(ModelError, match=r"cannot be read.*git.*models rollback"):
         load_classifier(artifact)
 
 
@@ -203,6 +265,17 @@ def test_evaluation_prints_model_and_keywords_side_by_side(tmp_path: Path) -> No
     assert model.figures["out of scope >=40"].value == 0.0
     assert all(f.low <= f.value <= f.high for row in table.rows for f in row.figures.values())
     assert "sample" in str(table)
+
+
+def test_a_new_model_is_measured_like_any_other_beside_the_live_one(trained: Trained, corpus: Corpus) -> None:
+    report = replace(trained.report, test_articles=corpus.articles[:5])
+    table = evaluate_new(report, [live_model(), keyword_list()])
+    names = [f"model {trained.report.model}", live_model().name, "keyword list"]
+    assert [(row.file, row.system) for row in table.rows] == [("frozen test", name) for name in names]
+    assert all(row.records == trained.report.texts["test"] for row in table.rows)
+    assert list(table.hard) == list(table.articles) == names
+    assert table.articles[names[0]].articles == 5
+    assert all(words in str(table) for words in ("hard pairs passed", "test articles", "claims found, recall"))
 
 
 def test_a_file_without_negatives_is_a_forced_choice(tmp_path: Path) -> None:

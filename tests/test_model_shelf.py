@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,23 +14,27 @@ from sqlmodel import select
 
 from bot.app import open_app
 from bot.model_shelf import labelled_of
+from bot.pipeline.classify import read_new_articles
+from bot.pipeline.cluster import gather_stories, load_index
+from bot.pipeline.decide import raise_alerts
 from bot.pipeline.reread import articles_to_reread, compare_readings, mark_unread
 from bot.pipeline.retain import forget_old
 from bot.spans import parse_span
-from classifiers.artifact import DEFAULT_ARTIFACT, MANIFEST_FILE, MODEL_FILE
+from classifiers.artifact import DEFAULT_ARTIFACT, MANIFEST_FILE, MODEL_FILE, read_manifest
 from classifiers.corpus_files import CORPUS
 from classifiers.judgement import Document, Judgement
 from classifiers.labels import DIRECTIONS, SIGNALS
 from classifiers.promotion import Comparison, compare
 from classifiers.shelf import Shelf
-from classifiers.train import train
+from classifiers.train import TrainReport, train
+from classifiers.tune import tune_encoder
 from config.errors import ConfigError, ModelError
-from config.schema import Articles, Levels
-from models import Article, Change, Revision, Verdict, VerdictKind
+from config.schema import Alerts, Articles, Levels, Stories
+from models import Article, Change, Reading, Revision, Story, Verdict, VerdictKind
 from models.database import Database, open_database
 from models.verdict import labels
 from tests.command_line import Bot, command_line
-from tests.rows import add_feed, add_reading
+from tests.rows import add_article, add_feed, add_reading
 
 DAY = timedelta(days=1)
 
@@ -59,6 +64,15 @@ def renamed(folder: Path, version: str, figure: float) -> Path:
     return folder
 
 
+def few_texts(folder: Path) -> Path:
+    """A corpus of some hundred texts and a few articles."""
+    folder.mkdir()
+    for name, every in (("wire.jsonl", 5), ("everyday.jsonl", 10), ("articles_b.jsonl", 8)):
+        lines = (CORPUS / name).read_text(encoding="utf-8").splitlines()[::every]
+        (folder / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return folder
+
+
 # The shelf ------------------------------------------------------------------------------------------------------------
 
 
@@ -83,6 +97,13 @@ def test_a_promoted_model_is_live_until_it_is_rolled_back(shelf: Shelf, other: P
 def test_putting_a_model_twice_keeps_one(shelf: Shelf, other: Path) -> None:
     assert shelf.put(other) == shelf.put(other)
     assert len(shelf.kept()) == 2
+
+
+def test_putting_a_model_again_mends_a_damaged_one(shelf: Shelf, other: Path) -> None:
+    place = shelf.put(other)
+    (place / MODEL_FILE).write_bytes(b"x")
+    assert shelf.put(other) == place
+    assert read_manifest(place)["model"] == "abcdef123456"
 
 
 @pytest.mark.parametrize("name", ["", "zzz", "../other"])
@@ -125,6 +146,31 @@ def test_a_model_must_beat_validation_and_must_not_fall_on_hard_pairs(
     overall: tuple[float, float], hard: tuple[float, float], better: bool
 ) -> None:
     assert Comparison({}, overall, hard, True).better is better
+
+
+def test_figures_of_different_corpora_do_not_make_a_model_better() -> None:
+    compared = Comparison({}, (0.1, 0.9), (0.1, 0.9), same_corpus=False)
+    assert not compared.better and "different corpora" in compared.objection
+
+
+def test_a_live_model_that_cannot_be_loaded_is_beaten(other: Path, tmp_path: Path) -> None:
+    live = renamed(tmp_path / "live", "ffff00000000", 1.0)
+    (live / MODEL_FILE).write_bytes(b"x")
+    compared = compare(live, other)
+    assert compared.better
+    assert "counts as beaten" in str(compared) and "sha256 differs" in str(compared)
+    with pytest.raises(ModelError, match="sha256 differs"):
+        compare(other, live)
+
+
+def test_a_damaged_live_model_gives_way_to_the_shipped_one(bot: Bot, tmp_path: Path, other: Path) -> None:
+    shelf = Shelf(tmp_path / "var/models")
+    (shelf.put(other) / MODEL_FILE).rename(tmp_path / "lost")
+    shelf.folder.joinpath("live.json").write_text('{"live": "abcdef123456", "earlier": ["shipped"]}')
+    assert "models rollback" in bot("score").err
+    done = bot("models", "promote", "shipped")
+    assert done.code == 0 and "counts as beaten" in done.words
+    assert shelf.live() == DEFAULT_ARTIFACT
 
 
 def test_two_artifacts_are_compared_by_held_out_figures_and_by_the_same_hard_pairs(other: Path) -> None:
@@ -184,6 +230,55 @@ async def test_a_running_tocsin_takes_up_a_promoted_model(
         assert app.load_model().version == "abcdef123456"
 
 
+class Asked(Exception):
+    """Raised in place of a training; holds what was asked for."""
+
+
+def asked_for(*args: object) -> TrainReport:
+    raise Asked(*args)
+
+
+@pytest.mark.parametrize(
+    ("options", "command"),
+    [
+        ([], "./run.sh train --seed 20260101"),
+        (["--seed", "7", "--out", "new model"], "./run.sh train --seed 7 --out 'new model'"),
+        (["--encoder", "--corpus", "a", "--out", "b"], "./run.sh train --encoder --seed 20260101 --corpus a --out b"),
+    ],
+    ids=["plain", "out", "encoder"],
+)
+def test_train_keeps_the_live_encoder_and_records_its_own_command(
+    bot: Bot, tmp_path: Path, other: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], command: str
+) -> None:
+    shelf = Shelf(tmp_path / "var/models")
+    live = shelf.put(other)
+    shelf.promote("abc")
+    monkeypatch.setattr("classifiers.train.train", asked_for)
+    with pytest.raises(Asked) as asked:
+        bot("train", *options)
+    assert asked.value.args[4] == (tune_encoder if "--encoder" in options else live.relative_to(tmp_path))
+    assert asked.value.args[6] == command
+
+
+@pytest.mark.timeout(300)
+def test_train_prints_the_table_and_promotes_what_beats_a_broken_model(bot: Bot, tmp_path: Path) -> None:
+    small = few_texts(tmp_path / "corpus")
+    shelf = Shelf(tmp_path / "var/models")
+    label = labelled_of(verdict("Zorblax fires at the gate", datetime.now(UTC), severity=2))
+    train(small, tmp_path / "live", seed=1, encoder=None, extra=[label])
+    live = shelf.put(tmp_path / "live")
+    shelf.promote(live.name)
+    (live / MODEL_FILE).write_bytes(b"x")
+    done = bot("train", "--corpus", str(small))
+    assert done.code == 0 and "left out: the live model" in done.err
+    assert all(
+        words in done.words for words in ("frozen test", "keyword list", "hard pairs passed", "counts as beaten")
+    )
+    manifest = json.loads((shelf.live() / MANIFEST_FILE).read_text())
+    assert manifest["model"] != live.name
+    assert manifest["command"] == f"./run.sh train --seed 20260101 --corpus {small}"
+
+
 # Verdicts -------------------------------------------------------------------------------------------------------------
 
 
@@ -214,13 +309,9 @@ def test_a_verdict_outlives_the_article_it_was_about(database: Database, now: da
         assert (left.text, left.article_id) == ("old", None)
 
 
+@pytest.mark.timeout(300)
 def test_labels_are_trained_on_but_never_measured_with(tmp_path: Path, now: datetime) -> None:
-    corpus = tmp_path / "corpus"
-    corpus.mkdir()
-    for name, every in (("wire.jsonl", 5), ("everyday.jsonl", 10)):
-        lines = (CORPUS / name).read_text(encoding="utf-8").splitlines()[::every]
-        (corpus / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
-    (corpus / "articles_b.jsonl").write_text("\n".join((CORPUS / "articles_b.jsonl").read_text().splitlines()[::8]))
+    corpus = few_texts(tmp_path / "corpus")
     plain = train(corpus, tmp_path / "plain", seed=1, encoder=None)
     extra = [
         labelled_of(verdict(f"Zorblax {word} at the gate", now, severity=2)) for word in ("fires", "shells", "raids")
@@ -283,6 +374,44 @@ def test_marked_articles_wait_in_the_version_that_was_read_last(database: Databa
     with database.read() as session:
         waiting = {article.title: article.unread_revision for article in session.exec(select(Article))}
     assert waiting == {"too old": None, "of another model": 0, "of this model": None, "second version": 1}
+
+
+class Model:
+    """A model by name: reads the same score in every text."""
+
+    def __init__(self, name: str, score: float) -> None:
+        self.name, self.score = name, score
+
+    def judge(self, documents: Sequence[Document]) -> list[Judgement]:
+        (one,) = Alarmist().judge(documents[:1])
+        return [replace(one, escalation=self.score, model=self.name) for _ in documents]
+
+
+def read_and_gather(database: Database, model: Model, now: datetime) -> int:
+    """Mark what another model read, as `reread --apply` does, and go through the stages; returns how many were read."""
+    with database.write() as session:
+        mark_unread(session, model.name, now - 3 * DAY)
+    count = read_new_articles(database, model, now)
+    with database.write() as session:
+        gather_stories(session, load_index(session, Stories()), Stories())
+        raise_alerts(session, Alerts(), now)
+    return count
+
+
+@pytest.mark.parametrize("second", [70.0, 0.0], ids=["loud", "quiet"])
+def test_the_model_before_reads_again_after_a_rollback(database: Database, now: datetime, second: float) -> None:
+    with database.write() as session:
+        add_article(session, add_feed(session, now), now, "Troops cross the border")
+    first, other = Model("a", 90.0), Model("b", second)
+    assert [read_and_gather(database, model, now) for model in (first, other, first)] == [1, 1, 1]
+    assert read_and_gather(database, first, now) == 0
+    with database.read() as session:
+        kept = {reading.model: reading for reading in session.exec(select(Reading))}
+        (story,) = session.exec(select(Story))
+        assert {name: reading.latest for name, reading in kept.items()} == {"a": True, "b": False}
+        assert (kept["a"].story_id, kept["a"].escalation, kept["a"].gathered) == (story.id, 90.0, True)
+        assert session.exec(select(Article)).one().unread_revision is None
+        assert (story.escalation, story.articles) == (pytest.approx(90.0 * Stories().single_source_factor), 1)
 
 
 def test_reread_says_what_would_change_and_that_nothing_was_stored(bot: Bot) -> None:

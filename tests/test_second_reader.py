@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.second_reader import Labels, kappa, read_pairs, signals_f1
+from benchmarks.second_reader import Labels, kappa, read_pairs, signal_kappas, signals_f1
 from config.errors import ModelError
 
 
@@ -21,6 +21,16 @@ def test_signals_agree_as_far_as_both_readers_gave_them() -> None:
     first = Labels("escalation", 1, "asserted", frozenset({"threat", "sanctions"}))
     second = Labels("escalation", 1, "asserted", frozenset({"threat"}))
     assert signals_f1([(first, second)]) == pytest.approx(2 / 3)
+
+
+def test_each_signal_has_a_kappa_of_its_own_the_best_agreed_first() -> None:
+    def labels(*signals: str) -> Labels:
+        return Labels("none", 0, "asserted", frozenset(signals))
+
+    first = [labels("threat", "sanctions"), labels("threat"), labels("sanctions"), labels()]
+    second = [labels("threat"), labels("threat"), labels("sanctions"), labels()]
+    kappas = signal_kappas(list(zip(first, second, strict=True)))
+    assert list(kappas.items()) == [("threat", 1.0), ("sanctions", pytest.approx(0.5))]
 
 
 def test_a_text_that_left_the_corpus_is_named_with_its_line(tmp_path: Path) -> None:

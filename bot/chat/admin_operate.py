@@ -164,9 +164,7 @@ async def _promote(call: Call) -> Reply:
         before = await asyncio.to_thread(lambda: shelf().live().name)
         folder = await asyncio.to_thread(lambda: shelf().promote(name))
         return await _took_over(call, before, folder)
-    said = (
-        "It is better." if compared.better else "It is not better than the live model, so it is not promoted from here."
-    )
+    said = "It is better." if compared.better else f"It is not promoted from here: {compared.objection}."
     rows = ([Button("Promote it", f"adm:ops:promote:{name}:yes")],) if compared.better else ()
     return page(f"{name}\n\n{compared}\n\n{said}", rows, back="ops:models")
 

@@ -47,7 +47,7 @@ def check(config: Config = None, database: DatabaseUrl = None) -> None:
     findings = [finding, _guarded("database", lambda: _database(url), "see docs/operations.md, “Database”")]
     if settings is not None:
         findings.append(
-            _guarded("model", lambda: _model(settings), "run ./run.sh train, or take the artifact from git")
+            _guarded("model", lambda: _model(settings), "docs/classifier.md, “Training”, says how models are kept")
         )
         findings.append(_guarded("feeds", lambda: _feeds(settings, url), "run `python -m bot feeds test`"))
         findings.append(_guarded("telegram", lambda: _telegram(settings), "README, “Connect Telegram”"))

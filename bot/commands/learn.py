@@ -2,6 +2,7 @@
 
 import io
 import json
+import shlex
 import sys
 import tempfile
 from collections.abc import Iterable
@@ -15,7 +16,7 @@ from bot.commands.options import Config, DatabaseUrl, Teller, config_folder, con
 from config.errors import ConfigError, ModelError
 
 if TYPE_CHECKING:
-    from classifiers.corpus_files import Labelled
+    from classifiers.corpus_files import Labelled, LabelledArticle
     from classifiers.rivals import System
     from classifiers.shelf import Shelf
 
@@ -71,7 +72,7 @@ def train(
         Path | None, typer.Option(help="Write the artifact there and promote nothing. Default: keep it on the shelf.")
     ] = None,
     corpus: Annotated[Path | None, typer.Option(help="Labelled text. Default: classifiers/corpus.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Decides the split and every draw.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Decides every draw; the split is always the same.")] = None,
     encoder: Annotated[
         bool, typer.Option("--encoder", help="Fine-tune the sentence encoder too; needs the extra 'train'.")
     ] = False,
@@ -81,28 +82,53 @@ def train(
 ) -> None:
     """Train the classifier on the corpus and on admins' labels, and promote it if it is better than the live one.
 
-    Minutes; with --encoder an hour more. Better means: better figures on validation texts, which were held out, and no
-    fewer hard pairs read right. Prints these, and figures of the frozen test. `models rollback` undoes a promotion.
+    Minutes; with --encoder an hour more. Without, the live model's encoder is kept. Better means: better figures on
+    validation texts of the same corpus, which were held out, and no fewer hard pairs read right. Prints these, figures
+    of the frozen test, and the table of `evaluate` beside the live model. `models rollback` undoes a promotion.
 
     Example: python -m bot train --out /tmp/model
     """
     from classifiers.corpus_files import CORPUS
+    from classifiers.evaluate import evaluate_new
     from classifiers.train import SEED
     from classifiers.train import train as fit
     from classifiers.tune import tune_encoder
 
-    display = console()
+    display, live, number = console(), _shelf().live(), SEED if seed is None else seed
     extra = _labels(database) if verdicts and out is None else []
     with tempfile.TemporaryDirectory() as scratch, progress(display) as bars:
-        place, number = out or Path(scratch) / "model", SEED if seed is None else seed
-        tune = tune_encoder if encoder else None
-        report = fit(corpus or CORPUS, place, number, teller(bars), tune=tune, extra=extra)
+        tell, place = teller(bars), out or Path(scratch) / "model"
+        others = _live_and_keywords(live)  # loaded before `out` may replace it
+        source = tune_encoder if encoder else live
+        report = fit(corpus or CORPUS, place, number, tell, source, extra, _command(number, encoder, corpus, out))
         kept = place if out else _shelf().put(place)
-    display.print(f"model {report.model} in {kept}; texts {report.texts}; of these, labels of admins {len(extra)}")
+        table = evaluate_new(report, others, tell)
+    display.print(f"model {report.model} in {kept}; texts {report.texts}; of these, labels of admins {report.labels}")
     for name, figure in report.figures.items():
         display.print(f"  {name}: {figure:.3f}")
+    print("", table, "", sep="\n")
     if out is None:
         _promote_if_better(report.model, database)
+
+
+def _command(seed: int, encoder: bool, corpus: Path | None, out: Path | None) -> str:
+    """What makes the same artifact again: the options as given, and the seed."""
+    options = ["--encoder"] if encoder else []
+    options += ["--seed", str(seed)]
+    for name, path in (("--corpus", corpus), ("--out", out)):
+        options += [name, str(path)] if path else []
+    return shlex.join(["./run.sh", "train", *options])
+
+
+def _live_and_keywords(live: Path) -> "list[System]":
+    """What a new model is measured beside; a live model that cannot be loaded is named on stderr and left out."""
+    from classifiers.rivals import keyword_list, live_model
+
+    try:
+        return [live_model(live), keyword_list()]
+    except ModelError as error:
+        print(f"left out: the live model: {error}", file=sys.stderr)
+        return [keyword_list()]
 
 
 def _promote_if_better(model: str, database: str | None) -> None:
@@ -116,7 +142,7 @@ def _promote_if_better(model: str, database: str | None) -> None:
     if compared.better:
         take_over(database, live, kept.promote(model))
     else:
-        print(f"not promoted: the live model is as good. All the same: python -m bot models promote {model} --force")
+        print(f"not promoted: {compared.objection}. All the same: python -m bot models promote {model} --force")
 
 
 def _shelf() -> "Shelf":
@@ -140,6 +166,9 @@ def _labels(database: str | None) -> "list[Labelled]":
 
 
 def evaluate(
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="Labelled JSON Lines to measure on, the same as --external.")
+    ] = None,
     external: Annotated[
         list[Path] | None, typer.Option("--external", help="Labelled JSON Lines to measure on; may be repeated.")
     ] = None,
@@ -156,19 +185,22 @@ def evaluate(
     Beside it, in the same run: a keyword list, VADER sentiment, TF-IDF alone, and the encoder without fine-tuning
     (the last two are trained on the spot, some minutes). What cannot run here is named and left out.
 
-    Example: python -m bot evaluate --external headlines.jsonl --plots /tmp/plots
+    Example: python -m bot evaluate --external headlines.jsonl sentences.jsonl --plots /tmp/plots
     """
     from classifiers.evaluate import evaluate as measure
+    from classifiers.evaluate import read_records
     from classifiers.hard_cases import read_pairs
     from classifiers.plots import draw
     from classifiers.rivals import live_model
 
-    display = console()
+    display, others = console(), [*(external or []), *(files or [])]
+    for path in others:
+        read_records(path)  # refused now, not after minutes
     with tempfile.TemporaryDirectory() as scratch, progress(display) as bars:
         tell = teller(bars)
-        files = [_write_test_split(Path(scratch) / "frozen test.jsonl"), *(external or [])]
+        test, articles = _frozen_test(Path(scratch))
         systems = [live_model(_shelf().live()), *_rivals(Path(scratch), quick, tell)]
-        table = measure(systems, files, read_pairs(), progress=tell)
+        table = measure(systems, [test, *others], read_pairs(), progress=tell, articles=articles)
     print(table)
     if failures:
         print("", *table.hard[systems[0].name].failures, sep="\n")
@@ -195,13 +227,12 @@ def _rivals(scratch: Path, quick: bool, tell: Teller) -> "list[System]":
     return made
 
 
-def _write_test_split(path: Path) -> Path:
-    """The corpus's frozen test split as labelled JSON Lines, the form in which every other file is measured."""
+def _frozen_test(scratch: Path) -> "tuple[Path, list[LabelledArticle]]":
+    """The corpus's frozen test: its texts as labelled JSON Lines in a folder, and its articles."""
     from classifiers.corpus_files import CORPUS, read_corpus, split_of
-    from classifiers.train import SEED
+    from classifiers.evaluate import TEST_FILE, write_records
 
-    texts = [text for text in read_corpus(CORPUS).texts if split_of(text.family, SEED) == "test"]
-    fields = ("text", "signals", "direction", "severity", "status")
-    lines = (json.dumps({name: getattr(text, name) for name in fields}) for text in texts)
-    path.write_text("\n".join(lines), encoding="utf-8")
-    return path
+    data = read_corpus(CORPUS)
+    texts = [text for text in data.texts if split_of(text.family) == "test"]
+    articles = [article for article in data.articles if split_of(article.family) == "test"]
+    return write_records(texts, scratch / TEST_FILE), articles

@@ -55,7 +55,7 @@ def promote(
     compared = compare(live, wanted)
     print(compared)
     if not compared.better and not force:
-        raise ModelError(f"models promote: {model} is not better than the live model; --force promotes it all the same")
+        raise ModelError(f"models promote {model}: {compared.objection}; --force promotes it all the same")
     take_over(database, live, kept.promote(model))
 
 

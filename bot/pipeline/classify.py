@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
-from sqlmodel import Session, col, update
+from sqlmodel import Session, col, select, update
 
 from classifiers.judgement import Document, Judgement
 from models import Article, Feed, Reading, Revision
@@ -42,18 +42,46 @@ def read_new_articles(database: Database, judge: Judge, now: datetime, limit: in
 def store_readings(
     session: Session, waiting: Sequence[Waiting], judgements: Sequence[Judgement], now: datetime
 ) -> None:
-    """Write what was made of each waiting version, in place of the article's former reading."""
+    """Write what was made of each waiting version, in place of the article's former reading.
+
+    A model that comes back (after a rollback) and reads a version again writes its own row of then anew. That row keeps
+    its story, so that the article returns to where it was told of.
+    """
     of_revision: dict[int | None, list[int]] = {}
     for article, _, _ in waiting:
         of_revision.setdefault(article.unread_revision, []).append(article.id)
     read = [article.id for article, _, _ in waiting]
     former = update(Reading).where(col(Reading.article_id).in_(read), col(Reading.latest)).values(latest=False)
     session.execute(former, execution_options=_APART)
-    for (article, _feed, revision), judgement in zip(waiting, judgements, strict=True):
-        session.add(_reading(article, revision, judgement, now))
+    readings = [
+        _reading(article, revision, judgement, now)
+        for (article, _feed, revision), judgement in zip(waiting, judgements, strict=True)
+    ]
+    _store(session, readings)
     for number, ids in of_revision.items():
         same = (col(Article.id).in_(ids)) & (col(Article.unread_revision) == number)
         session.execute(update(Article).where(same).values(unread_revision=None), execution_options=_APART)
+
+
+def _store(session: Session, readings: Sequence[Reading]) -> None:
+    """Add readings; one of an article, revision and model that is stored already takes that row's place and story."""
+    of_models = (
+        col(Reading.article_id).in_([reading.article_id for reading in readings]),
+        col(Reading.model).in_({reading.model for reading in readings}),
+    )
+    before = {_key(reading): reading for reading in session.exec(select(Reading).where(*of_models))}
+    for reading in readings:
+        known = before.get(_key(reading))
+        if known is None:
+            session.add(reading)
+        else:
+            reading.id, reading.story_id = known.id, known.story_id
+            session.merge(reading)
+
+
+def _key(reading: Reading) -> tuple[int, int, str]:
+    """What the table holds one row of."""
+    return reading.article_id, reading.revision, reading.model
 
 
 def document_of(article: Article, feed: Feed, revision: Revision | None) -> Document:
