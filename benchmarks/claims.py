@@ -19,7 +19,6 @@ from classifiers.actors import Gazetteer
 from classifiers.classifier import load_classifier
 from classifiers.corpus_files import LabelledArticle, read_corpus, split_of
 from classifiers.judgement import Claim, Document, Judgement
-from classifiers.train import SEED
 
 FIELDS = ("claimant", "signal", "stance")
 
@@ -120,7 +119,7 @@ def main() -> None:
     gazetteer, classifier = Gazetteer(), load_classifier()
     halves: dict[bool, list[LabelledArticle]] = {False: [], True: []}
     for article in read_corpus().articles:
-        halves[split_of(article.family, SEED) == "test"].append(article)
+        halves[split_of(article.family) == "test"].append(article)
     tallies = []
     for articles in halves.values():
         judged = classifier.judge([Document(article.title, text="\n".join(article.sentences)) for article in articles])
