@@ -640,9 +640,10 @@ async def test_a_chat_that_floods_the_bot_is_obeyed_in_silence(bench: Bench) -> 
     bench.add(SubscriberState.ACTIVE)
     for _ in range(10):
         await bench.ask("/help")
-    await bench.fake.push(updates.private("/stop", ANNA))
+    stop = await bench.fake.push(updates.private("/stop", ANNA))
     await bench.say(updates.channel("/help", CHANNEL))
-    await bench.fake.until(lambda: bench.state() == SubscriberState.STOPPED)
+    await bench.fake.until(lambda: bench.fake.confirmed >= stop)
+    assert bench.state() == SubscriberState.STOPPED
     bench.now += timedelta(seconds=61)
     assert "gets nothing" in await bench.ask("/latest")
     assert len(bench.fake.messages) == 12
