@@ -41,6 +41,7 @@ class Collector:
 
     async def send(self, envelope: Envelope) -> int | None:
         """Accept it; the message id is its number."""
+        await envelope.begin()
         self.sent += 1
         return self.sent
 
