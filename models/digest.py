@@ -40,3 +40,16 @@ def last_digests(session: Session, subscribers: Sequence[int]) -> dict[int, date
         )
         found.update(session.exec(told).all())
     return found
+
+
+def last_digest(session: Session, subscriber_id: int) -> tuple[dict[str, Any], bytes] | None:
+    """Message and chart of the newest digest that a subscriber was given, or else of the newest there is."""
+    given = (
+        select(Delivery.message, Digest.chart)
+        .join(Digest, col(Digest.id) == col(Delivery.digest_id))
+        .where(Delivery.subscriber_id == subscriber_id)
+        .order_by(col(Digest.until).desc(), col(Delivery.id).desc())
+    )
+    anybody = select(Digest.message, Digest.chart).order_by(col(Digest.until).desc(), col(Digest.id).desc())
+    last = session.exec(given.limit(1)).first() or session.exec(anybody.limit(1)).first()
+    return (dict(last[0]), last[1]) if last else None

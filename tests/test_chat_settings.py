@@ -400,6 +400,20 @@ async def test_digest_sends_the_last_one_again(bench: Bench) -> None:
     assert await bench.ask("/digest") == "<b>Week</b>"
 
 
+async def test_digest_is_the_chats_own_where_others_have_a_newer_one(bench: Bench) -> None:
+    subscriber = bench.add(ACTIVE)
+    with bench.database.write() as session:
+        span = {"since": NOW - timedelta(days=7), "created_at": NOW, "chart": b""}
+        own = WeeklyDigest(until=NOW, message=Message("all", "all").to_json(), **span)
+        newer = WeeklyDigest(until=NOW + timedelta(hours=1), message=Message("n", "n").to_json(), **span)
+        session.add_all([own, newer])
+        session.flush()
+        told = Delivery(subscriber_id=subscriber, key="digest:1", send_after=NOW + timedelta(days=1), created_at=NOW)
+        told.digest_id, told.message = own.id, Message("<b>Mine</b>", "Mine").to_json()
+        session.add(told)
+    assert await bench.ask("/digest") == "<b>Mine</b>"
+
+
 # Stories, feedback, a mute for hours ----------------------------------------------------------------------------------
 
 

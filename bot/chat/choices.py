@@ -15,10 +15,11 @@ from bot.messages.language import in_language
 from bot.messages.message import Message
 from bot.messages.names import chart_title, pair_name, party_names
 from bot.messages.settings import MAIN, Offer, settings_page, summary
-from bot.pipeline.index import Point, tension, told_by_panel
+from bot.pipeline.index import Point, followed_since, tension, told_by_panel
 from classifiers.actors import Gazetteer
 from config.schema import Settings, SignalName
-from models import Digest, Feed, Level, Story, Subscriber
+from models import Feed, Level, Story, Subscriber
+from models.digest import last_digest
 
 IN_THE_NEWS = timedelta(days=30)
 STATUS_SPAN, STATUS_STEP, STATUS_PAIRS = timedelta(days=42), timedelta(days=1), 5
@@ -83,7 +84,7 @@ def show_status(
     if isinstance(known, Message):
         return known, None
     _unmute_in_time(known, now)
-    since = _followed_since(session, now)
+    since = followed_since(session, now)
     pairs = list(known.dyads or known_choices(session, now).dyads)[:STATUS_PAIRS]
     series = {pair: tension(told_by_panel(session, since, pair), since, now, STATUS_STEP) for pair in pairs}
     today = {pair: points[-1] for pair, points in series.items() if points[-1].escalation or points[-1].deescalation}
@@ -94,25 +95,16 @@ def show_status(
     return replies.status(summary(known, settings), rows, in_language(known.language)), drawn
 
 
-def _followed_since(session: Session, now: datetime) -> datetime:
-    """Where /status begins: six weeks ago, or a day after the first feed was read, when the others had been too.
-
-    Only feeds followed before it count, so that without this a new bot would know of no tension for six weeks.
-    """
-    first = session.exec(select(func.min(Feed.first_read_at))).one()
-    begin = min(first + STATUS_STEP, now - STATUS_STEP) if first is not None else now - STATUS_SPAN
-    return max(begin, now - STATUS_SPAN)
-
-
 def show_digest(session: Session, visitor: Visitor) -> tuple[Message, bytes | None]:
-    """/digest: the last one that was made, with its chart."""
+    """/digest: the last one made for this chat, else for anybody, with its chart."""
     known = subscriber_or_reply(session, visitor)
     if isinstance(known, Message):
         return known, None
-    last = session.exec(select(Digest).order_by(col(Digest.until).desc()).limit(1)).first()
+    last = last_digest(session, known.id)
     if last is None:
         return replies.no_digest_yet(), None
-    return Message.from_json(last.message), last.chart or None
+    message, chart = last
+    return Message.from_json(message), chart or None
 
 
 def choose_pair(
