@@ -172,7 +172,7 @@ def test_what_one_refuses_to_say_or_do_is_not_contested_by_a_narrator() -> None:
             {("Iran", "troop_withdrawal", "affirm"), ("Israel", "troop_buildup", "affirm")},
         ),
         (
-            "Armenia says Turkish F-16 shot down its jet; Baku denies it",
+            "Armenia says Azerbaijani guns shelled its border villages; Baku denies it",
             ("armed_attack",),
             {("Armenia", "armed_attack", "affirm"), ("Azerbaijan", "armed_attack", "deny")},
         ),
