@@ -9,7 +9,7 @@ from fake_bot_text import parse_html
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.messages.alert import alert_message, headline_of
+from bot.messages.alert import alert_message, headline_of, stance_verb
 from bot.messages.digest import PairLine, StoryLine, WeekFacts, digest_message
 from bot.messages.lines import isolated
 from bot.messages.message import TEXT_LIMIT, Button, Message, clip, notice, units
@@ -268,3 +268,17 @@ def test_a_message_survives_the_database() -> None:
     message = Message("<b>x</b>", "x", "t", "watch", True, ((Button("Yes", "y:1"), Button("No", "n:1")),))
     assert Message.from_json(message.to_json()) == message
     assert Message.from_json(message.to_json() | {"from_the_future": 1}) == message
+
+
+@pytest.mark.parametrize(
+    ("party", "stance", "said"),
+    [
+        ("Russia", "affirm", "says so"),
+        ("residents", "affirm", "say so"),
+        ("rebels", "deny", "deny it"),
+        ("United States", "deny", "denies it"),
+        ("the ministry", "affirm", "says so"),
+    ],
+)
+def test_parties_without_a_name_that_are_several_speak_in_the_plural(party: str, stance: str, said: str) -> None:
+    assert stance_verb({"claimant": party, "stance": stance}, "says so", "denies it") == said

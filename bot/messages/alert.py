@@ -183,15 +183,25 @@ def _shown_claims(facts: dict[str, Any]) -> list[dict[str, str]]:
     return sorted(contested, key=lambda claim: (claim["signal"], claim["stance"]))[:MAX_CLAIMS]
 
 
+def stance_verb(claim: dict[str, str], affirm: str = "affirms", deny: str = "denies") -> str:
+    """What the claimant does; `affirm` and `deny` are as one does it, and parties without a name that are several, such
+    as "residents", do it without the s."""
+    verb, party = deny if claim["stance"] == "deny" else affirm, claim["claimant"]
+    if not (party[:1].islower() and party.endswith("s")):
+        return verb
+    first, _, rest = verb.partition(" ")
+    plural = first.removesuffix("ies") + "y" if first.endswith("ies") else first.removesuffix("s")
+    return f"{plural} {rest}".strip()
+
+
 def _side(claim: dict[str, str], _facts: dict[str, Any]) -> str:
-    verb = "denies" if claim["stance"] == "deny" else "affirms"
-    said = f"{verb} ({signal_name(claim['signal'])}): {quoted(claim['sentence'], 160)}"
+    said = f"{stance_verb(claim)} ({signal_name(claim['signal'])}): {quoted(claim['sentence'], 160)}"
     return f"⚖ {isolated(clip(claim['claimant'], NAME_LIMIT))} {said}"
 
 
 def _whose_word(claim: dict[str, str], facts: dict[str, Any]) -> str:
     """The sentence itself only where it is not on the screen already."""
-    verb = "denies it" if claim["stance"] == "deny" else "says so"
+    verb = stance_verb(claim, "says so", "denies it")
     known = "no other source yet" if facts["independent"] <= 1 else "no neutral source yet"
     repeats = claim["sentence"] in facts["title"] or claim["sentence"] in facts["summary"]
     sentence = "." if repeats else f": {quoted(claim['sentence'], 160)}"

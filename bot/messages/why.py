@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from bot.messages.alert import MAX_CLAIMS, MAX_EVIDENCE, MAX_SOURCES, NAME_LIMIT, headline_of, signal_name
+from bot.messages.alert import MAX_CLAIMS, MAX_EVIDENCE, MAX_SOURCES, NAME_LIMIT, headline_of, signal_name, stance_verb
 from bot.messages.lines import Line, fitting, heading, is_linkable, joined, line, linked, one_line, quoted
 from bot.messages.message import Message, clip
 from models import Alert, AlertKind
@@ -62,7 +62,7 @@ def _claims(facts: dict[str, Any]) -> list[Line]:
     """Each party once a side, with all that it says of it."""
     said: dict[tuple[str, str], list[str]] = {}
     for claim in facts.get("claims", []):
-        signals = said.setdefault((claim["claimant"], "denies" if claim["stance"] == "deny" else "affirms"), [])
+        signals = said.setdefault((claim["claimant"], stance_verb(claim)), [])
         if (name := signal_name(claim["signal"])) not in signals:
             signals.append(name)
     return [
