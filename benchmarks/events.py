@@ -22,7 +22,6 @@ from config.load import load_settings
 from config.schema import Stories
 from models import Reading
 
-DESCRIPTION = "how well stories match the events of the bundled month"
 SWEEP = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 
 

@@ -12,10 +12,9 @@ from sqlmodel import Session, col, func, select
 from bot.messages.message import Message
 from config.schema import Settings
 from models import Delivery, DeliveryState, Outlet, Priority, Subscriber, SubscriberState
+from models.pieces import pieces
 from models.subscriber import TERMINAL_CHAT, find_subscriber
 from models.trouble import begin_trouble, end_trouble
-
-_AT_ONCE = 500  # ids in one statement
 
 
 def tell_admins(session: Session, settings: Settings, key: str, message: Message, now: datetime) -> None:
@@ -77,8 +76,8 @@ def enqueue_all(
     """The same for many at once: the rows of those who were not given `key` before."""
     ids = [subscriber.id for subscriber in subscribers]
     given: set[int] = set()
-    for start in range(0, len(ids), _AT_ONCE):
-        some = col(Delivery.subscriber_id).in_(ids[start : start + _AT_ONCE])
+    for part in pieces(ids):
+        some = col(Delivery.subscriber_id).in_(part)
         given.update(session.exec(select(Delivery.subscriber_id).where(some, Delivery.key == key)))
     common: dict[str, Any] = {
         "key": key,

@@ -9,6 +9,7 @@ from sqlalchemy import JSON, UniqueConstraint
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from models.columns import text_enum
+from models.pieces import pieces
 from models.story import Direction, Story
 
 
@@ -121,13 +122,11 @@ def not_told(alert: Alert, reason: SuppressionReason, subscriber_id: int, now: d
 
 def suppress(session: Session, *rows: Suppression) -> None:
     """Record decisions not to tell; the same one again adds to its count and keeps the highest score."""
-    for start in range(0, len(rows), 500):
-        _suppress(session, rows[start : start + 500])
+    for part in pieces(rows):
+        _suppress(session, part)
 
 
 def _suppress(session: Session, rows: Sequence[Suppression]) -> None:
-    if not rows:
-        return
     of_these = (
         col(Suppression.story_id).in_({row.story_id for row in rows}),
         col(Suppression.subscriber_id).in_({row.subscriber_id for row in rows}),

@@ -7,6 +7,7 @@ from sqlalchemy import Index, text
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from models.feed import Feed
+from models.pieces import pieces
 
 
 class Article(SQLModel, table=True):
@@ -69,8 +70,7 @@ class Seen(SQLModel, table=True):
 def seen_entries(session: Session, entries: Sequence[tuple[int, str]]) -> dict[tuple[int, str], Seen]:
     """What is remembered of entries, named by feed and key."""
     found: dict[tuple[int, str], Seen] = {}
-    for start in range(0, len(entries), 500):  # SQLite allows 32,766 parameters; PostgreSQL plans long lists slowly
-        part = entries[start : start + 500]
+    for part in pieces(entries):
         feeds, keys = {feed_id for feed_id, _ in part}, [key for _, key in part]
         rows = session.exec(select(Seen).where(col(Seen.feed_id).in_(feeds), col(Seen.entry_key).in_(keys)))
         found.update({(row.feed_id, row.entry_key): row for row in rows})

@@ -8,8 +8,7 @@ from sqlalchemy import JSON, UniqueConstraint
 from sqlmodel import Field, Session, SQLModel, col, func, select
 
 from models.delivery import Delivery, DeliveryState
-
-_AT_ONCE = 500  # ids in one statement
+from models.pieces import pieces
 
 
 class Digest(SQLModel, table=True):
@@ -30,11 +29,11 @@ class Digest(SQLModel, table=True):
 def last_digests(session: Session, subscribers: Sequence[int]) -> dict[int, datetime]:
     """Subscriber id -> where the last digest ended that was sent there, or is about to be."""
     found: dict[int, datetime] = {}
-    for start in range(0, len(subscribers), _AT_ONCE):
+    for part in pieces(subscribers):
         told = (
             select(Delivery.subscriber_id, func.max(Digest.until))
             .join(Digest, col(Digest.id) == col(Delivery.digest_id))
-            .where(col(Delivery.subscriber_id).in_(subscribers[start : start + _AT_ONCE]))
+            .where(col(Delivery.subscriber_id).in_(part))
             .where(Delivery.state != DeliveryState.FAILED)
             .group_by(col(Delivery.subscriber_id))
         )

@@ -105,11 +105,6 @@ class Story(SQLModel, table=True):
         return Level(self.told_deescalation if direction is Direction.DEESCALATION else self.told_escalation)
 
 
-def open_stories(session: Session, since: datetime) -> Sequence[Story]:
-    """Stories that had news at or after `since`, oldest first."""
-    return session.exec(select(Story).where(col(Story.last_seen_at) >= since).order_by(col(Story.id))).all()
-
-
 def stories_to_judge(session: Session, now: datetime, limit: int) -> Sequence[Story]:
     """Stories a reading joined, or whose next look (score fading, quiet period over) is due, oldest first."""
     # Two look-ups by index: for an OR in order of time SQLite would rather walk all the stories there ever were.

@@ -1,13 +1,14 @@
 """Fixtures that several test modules share: a moment, and a migrated database on SQLite and on PostgreSQL."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
 import psycopg
 import pytest
+from fake_bot_api import FakeBotApi
 
 from models.database import Database, open_database
 
@@ -61,3 +62,10 @@ def sqlite_database(sqlite_url: str, now: datetime) -> Iterator[Database]:
     opened = open_database(sqlite_url, now)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+async def fake() -> AsyncIterator[FakeBotApi]:
+    """A Bot API on loopback, running."""
+    async with FakeBotApi() as server:
+        yield server

@@ -36,12 +36,6 @@ def limiter() -> Limiter:
 
 
 @pytest.fixture
-async def fake() -> AsyncIterator[FakeBotApi]:
-    async with FakeBotApi() as server:
-        yield server
-
-
-@pytest.fixture
 async def sender(fake: FakeBotApi) -> AsyncIterator[TelegramSender]:
     async with open_bot(TOKEN, fake.base_url) as bot:
         yield TelegramSender(bot, limiter())

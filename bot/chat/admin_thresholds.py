@@ -17,6 +17,7 @@ from bot.chat.admin_call import OUT_OF_DATE, Call, Reply, outcome, page
 from bot.forecast import LOUD, forecast
 from bot.messages.lines import one_line
 from bot.messages.message import Button
+from bot.messages.settings import in_rows
 from config.edit_value import try_value, value_of
 from config.errors import ConfigError
 from config.load import load_file, overridden_by
@@ -67,7 +68,7 @@ async def show(call: Call, verb: str) -> Reply:
 
 async def _list(_call: Call) -> Reply:
     buttons = [Button(title, f"adm:set:sec:{name}") for name, (title, *_) in SECTIONS.items()]
-    rows = [buttons[at : at + 2] for at in range(0, len(buttons), 2)]
+    rows = in_rows(buttons, 2)
     return page(
         "Which settings? Every change is checked, can be taken back, and is kept in History.", rows, back="menu"
     )
@@ -87,11 +88,11 @@ def _section_page(call: Call, name: str, head: str = "", undo: int | None = None
     if name == "easing" and _is_absent(call):
         lines.insert(0, "Easing uses the levels of escalation. Changing one gives easing levels of its own.\n")
     buttons = [Button(key.replace("_", " "), f"adm:set:key:{name}.{key}") for key in _keys(schema)]
-    rows = [buttons[at : at + 2] for at in range(0, len(buttons), 2)]
+    rows = [*in_rows(buttons, 2)]
     if name == "easing" and not _is_absent(call):
-        rows.append([Button("Same as escalation again", "adm:set:same")])
+        rows.append((Button("Same as escalation again", "adm:set:same"),))
     if undo is not None:
-        rows.append([Button("Undo", f"adm:log:undo:{undo}")])
+        rows.append((Button("Undo", f"adm:log:undo:{undo}"),))
     return page("\n".join([head, title, "", *lines] if head else [title, "", *lines]), rows, back="set:list")
 
 

@@ -15,14 +15,14 @@ from bot.messages.language import in_language
 from bot.messages.message import Message
 from bot.messages.names import chart_title, pair_name, party_names
 from bot.messages.settings import MAIN, Offer, settings_page, summary
-from bot.pipeline.index import Point, followed_since, tension, told_by_panel
+from bot.pipeline.index import DAY, Point, followed_since, tension, told_by_panel
 from classifiers.actors import Gazetteer
 from config.schema import Settings, SignalName
 from models import Feed, Level, Story, Subscriber
 from models.digest import last_digest
 
 IN_THE_NEWS = timedelta(days=30)
-STATUS_SPAN, STATUS_STEP, STATUS_PAIRS = timedelta(days=42), timedelta(days=1), 5
+STATUS_PAIRS = 5
 MOST_PAIRS = 18
 #: Longer, and what waits would be folded into a summary of old news.
 MOST_HOURS = 12
@@ -86,7 +86,7 @@ def show_status(
     _unmute_in_time(known, now)
     since = followed_since(session, now)
     pairs = list(known.dyads or known_choices(session, now).dyads)[:STATUS_PAIRS]
-    series = {pair: tension(told_by_panel(session, since, pair), since, now, STATUS_STEP) for pair in pairs}
+    series = {pair: tension(told_by_panel(session, since, pair), since, now, DAY) for pair in pairs}
     today = {pair: points[-1] for pair, points in series.items() if points[-1].escalation or points[-1].deescalation}
     names = party_names(settings.actors)
     rows = [(pair_name(pair, names), at.escalation, at.deescalation, at.usual) for pair, at in today.items()]

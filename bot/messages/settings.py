@@ -123,7 +123,7 @@ def _main(offer: Offer) -> tuple[str, Rows]:
         "language": "Language · Langue",  # for those who cannot read the present one
     }
     buttons = [Button(name, f"set:{page}") for page, name in names.items()]
-    return summary(offer.subscriber, offer.settings), (*_in_rows(buttons, 2), (Button(say("Done"), f"set:{DONE}"),))
+    return summary(offer.subscriber, offer.settings), (*in_rows(buttons, 2), (Button(say("Done"), f"set:{DONE}"),))
 
 
 def _levels(offer: Offer) -> tuple[str, Rows]:
@@ -165,7 +165,7 @@ def _signals(offer: Offer) -> tuple[str, Rows]:
     ]
     return (
         offer.say("Which kinds of event? None chosen: all."),
-        (*_in_rows(buttons, 2), (_choice("signals", "signals", "all", not subscriber.signals, offer.say("all")),)),
+        (*in_rows(buttons, 2), (_choice("signals", "signals", "all", not subscriber.signals, offer.say("all")),)),
     )
 
 
@@ -181,7 +181,7 @@ def _quiet(offer: Offer) -> tuple[str, Rows]:
             "Other hours: /settings quiet 22:30 06:30"
         ),
         (
-            *_in_rows(
+            *in_rows(
                 [
                     _choice("quiet", "quiet", each, each == held, words.get(each, each.replace(" ", "–")))
                     for each in spans
@@ -203,7 +203,7 @@ def _zone(offer: Offer) -> tuple[str, Rows]:
         "zone", "timezone", "default", not subscriber.timezone, f"{offer.say('default')} ({settings.digest.timezone})"
     )
     return offer.say("Whose clock for quiet hours and digest? Any other: /settings timezone Asia/Seoul"), (
-        *_in_rows(buttons, 3),
+        *in_rows(buttons, 3),
         (default,),
     )
 
@@ -219,7 +219,7 @@ def _budget(offer: Offer) -> tuple[str, Rows]:
         offer.say(
             "At most how many alerts in 24 hours? Greater ones go first; a story that becomes critical is told even so."
         ),
-        tuple(_in_rows([_choice("budget", "budget", key, key == held, word) for key, word in words.items()], 3)),
+        tuple(in_rows([_choice("budget", "budget", key, key == held, word) for key, word in words.items()], 3)),
     )
 
 
@@ -230,7 +230,7 @@ def _digest(offer: Offer) -> tuple[str, Rows]:
     when = _digest_words(subscriber, settings)
     return offer.say("The weekly digest: {when}. Any time: /settings time 18:45").format(when=when), (
         tuple(_choice("digest", "digest", key, held == subscriber.digest, word) for key, held, word in _switch(offer)),
-        *_in_rows([_choice("digest", "day", name, name == day, _day(name, offer.say)[:3]) for name in WEEKDAYS], 4),
+        *in_rows([_choice("digest", "day", name, name == day, _day(name, offer.say)[:3]) for name in WEEKDAYS], 4),
         tuple(_choice("digest", "time", clock, clock == at, clock) for clock in ("07:00", "08:00", "18:00", "20:00")),
     )
 
@@ -258,7 +258,8 @@ def _language(offer: Offer) -> tuple[str, Rows]:
     return offer.say("Settings, /help and /status speak this language; news and alerts are English."), (tuple(buttons),)
 
 
-def _in_rows(buttons: Sequence[Button], width: int) -> Rows:
+def in_rows(buttons: Sequence[Button], width: int) -> Rows:
+    """Buttons side by side, `width` of them a row; the last row may have fewer."""
     return tuple(tuple(buttons[start : start + width]) for start in range(0, len(buttons), width))
 
 
@@ -267,7 +268,7 @@ def _many(page: str, there: Iterable[str], chosen: Sequence[str], name_of: Calla
     codes = list(dict.fromkeys([*chosen, *there]))[:_MOST_CHOICES]
     buttons = [_choice(page, page, code, code in chosen, name_of(code)) for code in codes]
     fitting = [button for button in buttons if len(button.data.encode()) <= _DATA_LIMIT]
-    return (*_in_rows(fitting, 2), (_choice(page, page, "all", not chosen, offer.say("all")),))
+    return (*in_rows(fitting, 2), (_choice(page, page, "all", not chosen, offer.say("all")),))
 
 
 def _choice(page: str, key: str, value: str, chosen: bool, words: str) -> Button:
