@@ -1,5 +1,6 @@
 """A token in, the right of one process to receive its updates out: others on the same database wait for their turn."""
 
+import asyncio
 import logging
 import os
 import socket
@@ -25,6 +26,7 @@ class TokenLease:
         self._length = timedelta(seconds=length_s)
         self._held_until: datetime | None = None
         self._waits = False
+        self._taking: asyncio.Future[bool] | None = None
 
     @property
     def held(self) -> bool:
@@ -35,7 +37,9 @@ class TokenLease:
         """Take or renew it; False while another process has it. Raises DatabaseError."""
         had, until = self._held_until is not None, self._desk.parts.clock() + self._length
         name, holder, length = self._name, self._holder, self._length
-        held = await self._desk.decide(lambda s, _cfg, now: take_lease(s, name, holder, now, length))
+        decision = self._desk.decide(lambda s, _cfg, now: take_lease(s, name, holder, now, length))
+        self._taking = asyncio.ensure_future(decision)
+        held = await asyncio.shield(self._taking)
         if had and not held:
             log.error("poller_lost_lease lease=%s; another process answers from now on", name)
         elif not held and not self._waits:
@@ -46,5 +50,7 @@ class TokenLease:
     async def drop(self) -> None:
         """Give it back, so that the next process need not wait until it runs out."""
         self._held_until = None
+        if self._taking is not None:  # a renewal that was cancelled goes on in its thread, and must not come after
+            await asyncio.wait([self._taking])
         with suppress(TocsinError):  # it runs out by itself
             await self._desk.decide(lambda s, _cfg, _now: drop_lease(s, self._name, self._holder))
