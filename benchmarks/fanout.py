@@ -160,7 +160,7 @@ async def _interrupt(app: App, sender: TelegramSender, chats: int, per_second: f
     with app.database.write() as session:
         last = find_subscriber(session, chats)
         assert last is not None
-        urgent = Delivery(subscriber_id=last.id, key=CRITICAL, urgency=3, send_after=START, created_at=START)
+        urgent = Delivery(subscriber_id=last.id, key=CRITICAL, rank=-3, send_after=START, created_at=START)
         urgent.message = notice(CRITICAL).to_json()
         session.add(urgent)
     await sender.send(Envelope(Chat(PERSON), notice(REPLY), priority=Priority.REPLY))

@@ -66,8 +66,8 @@ class Envelope:
     """One message on its way to one chat.
 
     `photo` is a PNG. `edits` is the id of a message there that this one replaces, `replies_to` of one that it answers;
-    if such a message is gone, this one is sent by itself. `begin` is awaited right before each request that may be
-    accepted, and may raise to call it off.
+    if such a message is gone, this one is sent by itself, unless its `priority` is UPDATE. `begin` is awaited right
+    before each request that may be accepted, and may raise to call it off.
     """
 
     chat: Chat

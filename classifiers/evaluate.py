@@ -131,7 +131,7 @@ def write_records(texts: Sequence[Labelled], path: Path) -> Path:
 
 def _timed(system: System, records: Sequence[dict[str, Any]]) -> tuple[list[Judgement], float]:
     """What a system reads in records, and at what pace (texts/s) once it is warm."""
-    documents = [Document(_text(record), source=str(record.get("source", ""))) for record in records]
+    documents = [Document(text_of(record), source=str(record.get("source", ""))) for record in records]
     system.read(documents[:1])
     start = time.perf_counter()
     judged = system.read(documents)
@@ -158,7 +158,7 @@ def days_of(records: Sequence[dict[str, Any]]) -> float:
     )
 
 
-def _text(record: dict[str, Any]) -> str:
+def text_of(record: dict[str, Any]) -> str:
     return str(record.get("text") or record["title"])
 
 

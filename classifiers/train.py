@@ -221,7 +221,7 @@ def _validation(known: _Known, unseen: Readings, validation: Sequence[Labelled])
     """Figures of the validation texts as they read when held out: what one model is compared with another by."""
     chosen = {id(text) for text in validation}
     rows = np.array([row for row, text in enumerate(known.texts) if id(text) in chosen], dtype=np.int64)
-    return _read_figures("validation", unseen[rows], validation) if len(rows) else {}
+    return read_figures("validation", unseen[rows], validation) if len(rows) else {}
 
 
 def _measured(
@@ -232,12 +232,12 @@ def _measured(
     if not texts:
         return figures
     raw = [text.text for text in texts]
-    figures |= _read_figures("test", classifier.sentence_readings(raw), texts)
+    figures |= read_figures("test", classifier.sentence_readings(raw), texts)
     figures |= gate_figures(parts.gate.passes(parts.words.transform(raw)), texts)
     return figures | _article_figures(classifier, articles)
 
 
-def _read_figures(split: str, readings: Readings, texts: Sequence[Labelled]) -> dict[str, float]:
+def read_figures(split: str, readings: Readings, texts: Sequence[Labelled]) -> dict[str, float]:
     from sklearn.metrics import average_precision_score, f1_score
 
     targets = targets_of(texts)

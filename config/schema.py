@@ -10,7 +10,16 @@ from ipaddress import ip_address, ip_network
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, HttpUrl, TypeAdapter, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    HttpUrl,
+    TypeAdapter,
+    field_validator,
+    model_validator,
+)
 
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 WEEKDAYS: tuple[Weekday, ...] = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -217,8 +226,8 @@ class Alerts(Table):
 # telegram.toml --------------------------------------------------------------------------------------------------------
 
 
-MessageKind = Literal["reply", "alert", "notice", "digest", "broadcast"]
-KINDS: tuple[MessageKind, ...] = ("reply", "alert", "notice", "digest", "broadcast")
+MessageKind = Literal["reply", "alert", "notice", "digest", "broadcast", "update"]
+KINDS: tuple[MessageKind, ...] = ("reply", "alert", "notice", "digest", "broadcast", "update")
 #: What Telegram accepts in a second from one bot without a fee.
 FREE_PER_SECOND = 30.0
 
@@ -226,8 +235,8 @@ FREE_PER_SECOND = 30.0
 class Rate(Table):
     """Messages allowed, from https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this
 
-    `order`: which kind goes first when several wait. With `paid_broadcast` alerts and broadcasts may exceed
-    FREE_PER_SECOND, for which Telegram takes Stars.
+    `order`: which kind goes first when several wait; kinds that it does not name come last. With `paid_broadcast`
+    alerts and broadcasts may exceed FREE_PER_SECOND, for which Telegram takes Stars.
     """
 
     per_second: float = Field(default=30, gt=0, le=1000)
@@ -236,11 +245,12 @@ class Rate(Table):
     order: tuple[MessageKind, ...] = KINDS
     paid_broadcast: bool = False
 
-    @model_validator(mode="after")
-    def every_kind_once(self) -> Self:
-        if sorted(self.order) != sorted(KINDS):
-            raise ValueError(f"order: must name each of {', '.join(KINDS)} once, got {', '.join(self.order)}")
-        return self
+    @field_validator("order")
+    @classmethod
+    def every_kind_once(cls, order: tuple[MessageKind, ...]) -> tuple[MessageKind, ...]:
+        if len(set(order)) < len(order):
+            raise ValueError(f"must name each of {', '.join(KINDS)} once, got {', '.join(order)}")
+        return *order, *(kind for kind in KINDS if kind not in order)
 
     @model_validator(mode="after")
     def more_is_paid_for(self) -> Self:

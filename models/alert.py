@@ -31,7 +31,8 @@ class AlertKind(StrEnum):
 
 
 class Alert(SQLModel, table=True):
-    """Told once per story, kind, direction and level. `facts` is what the message is made of, as it stood then."""
+    """Told once per story, kind, direction and level. `facts` is what the message is made of, as it stood then, or
+    when later sources last changed it."""
 
     __table_args__ = (UniqueConstraint("story_id", "kind", "direction", "level"),)
 

@@ -4,9 +4,10 @@ A row is claimed by a conditional UPDATE that sets `send_after` to the end of a 
 the request that Telegram may accept: of a row whose sender died, we know whether the message may have gone out.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
+from itertools import count
 from typing import Any, cast
 from uuid import uuid4
 
@@ -15,7 +16,6 @@ from sqlalchemy import (
     ColumnElement,
     CursorResult,
     Index,
-    SQLColumnExpression,
     UniqueConstraint,
     case,
     literal_column,
@@ -46,6 +46,7 @@ class Priority(IntEnum):
     NOTICE = 2
     DIGEST = 3
     BROADCAST = 4
+    UPDATE = 5
 
     @property
     def kind(self) -> str:
@@ -56,13 +57,14 @@ class Priority(IntEnum):
 class Delivery(SQLModel, table=True):
     """One message to one subscriber. `message` is `bot.messages.message.Message` as JSON; `key` makes it unique.
 
-    Of two rows of one priority the one with the greater `urgency` (an alert's level) goes first. `edits_id` is the
-    delivery whose message this one replaces, `replies_to_id` the one it answers, if these arrived.
+    Of two rows of one priority the one with the lower `rank` (an alert's is minus its level) goes first. `edits_id` is
+    the delivery whose message this one replaces, `replies_to_id` the one it answers, if these arrived. A row of
+    priority UPDATE only ever edits: where that message is gone, nothing is sent.
     """
 
     __table_args__ = (
         UniqueConstraint("subscriber_id", "key"),
-        Index("ix_delivery_due", "state", "priority", "send_after"),
+        Index("ix_delivery_due", "state", "priority", "rank", "send_after"),
     )
 
     id: int = Field(default=None, primary_key=True)
@@ -71,7 +73,7 @@ class Delivery(SQLModel, table=True):
     alert_id: int | None = Field(default=None, foreign_key="alert.id", index=True, ondelete="CASCADE")
     digest_id: int | None = Field(default=None, foreign_key="digest.id", ondelete="CASCADE")
     priority: int = Field(default=int(Priority.ALERT))
-    urgency: int = 0
+    rank: int = 0
     edits_id: int | None = Field(default=None, foreign_key="delivery.id", ondelete="SET NULL")
     replies_to_id: int | None = Field(default=None, foreign_key="delivery.id", ondelete="SET NULL")
     state: DeliveryState = Field(default=DeliveryState.WAITING, sa_type=text_enum(DeliveryState))
@@ -115,8 +117,7 @@ def claim_due(
     Chats that are `busy` (ids) are left alone: messages of one chat go one after another, and a slow chat holds up
     nobody else. Safe against other claimers: each row is taken by an UPDATE that still finds it due.
     """
-    by_urgency = _by_urgency(order)
-    ids = _one_a_chat(session, outlets, now, limit, set(busy), by_urgency)
+    ids = _one_a_chat(session, outlets, now, limit, set(busy), order)
     if not ids:
         return []
     claim = uuid4().hex
@@ -132,46 +133,43 @@ def claim_due(
         )
     )
     session.execute(taken, execution_options={"synchronize_session": False})
-    return session.exec(select(Delivery).where(Delivery.claim == claim).order_by(*by_urgency)).all()
+    claimed = session.exec(select(Delivery).where(Delivery.claim == claim)).all()
+    return sorted(claimed, key=lambda row: ids.index(row.id))
 
 
 _PAGE = 4
 
 
-def _by_urgency(order: Sequence[Priority]) -> tuple[SQLColumnExpression[Any], ...]:
-    kind: SQLColumnExpression[Any] = col(Delivery.priority)
-    if list(order) != sorted(order):  # as they are numbered, the index serves
-        kind = case({int(priority): place for place, priority in enumerate(order)}, value=col(Delivery.priority))
-    return kind, col(Delivery.urgency).desc(), col(Delivery.send_after), col(Delivery.id)
-
-
 def _one_a_chat(
-    session: Session,
-    outlets: Sequence[str],
-    now: datetime,
-    limit: int,
-    busy: set[int],
-    by_urgency: tuple[SQLColumnExpression[Any], ...],
+    session: Session, outlets: Sequence[str], now: datetime, limit: int, busy: set[int], order: Sequence[Priority]
 ) -> list[int]:
-    """The first due row of each chat, in order. Read by the page: of a long queue mostly the first page is enough."""
+    """The first due row of each chat, in order: one kind after another, so that for each the index gives the order."""
+    found: list[int] = []
+    for priority in order:
+        for delivery_id, chat_id in _due_of(session, outlets, now, priority, max(_PAGE * limit, 1)):
+            if len(found) == limit:
+                return found
+            if chat_id not in busy:
+                busy.add(chat_id)
+                found.append(delivery_id)
+    return found
+
+
+def _due_of(
+    session: Session, outlets: Sequence[str], now: datetime, priority: Priority, size: int
+) -> Iterator[tuple[int, int]]:
+    """(id, chat) of the due rows of a kind, in order. Read by the page: of a long queue mostly the first is enough."""
     rows = (
         select(Delivery.id, Subscriber.chat_id)
         .join(Subscriber)
-        .where(_due(now), col(Subscriber.outlet).in_(outlets))
-        .order_by(*by_urgency)
+        .where(_due(now), col(Delivery.priority) == int(priority), col(Subscriber.outlet).in_(outlets))
+        .order_by(col(Delivery.rank), col(Delivery.send_after), col(Delivery.id))
     )
-    found: list[int] = []
-    page, size = 0, max(_PAGE * limit, 1)
-    while len(found) < limit:
+    for page in count():
         candidates = session.exec(rows.offset(page * size).limit(size)).all()
-        for delivery_id, chat_id in candidates:
-            if chat_id not in busy and len(found) < limit:
-                busy.add(chat_id)
-                found.append(delivery_id)
+        yield from candidates
         if len(candidates) < size:
-            break
-        page += 1
-    return found
+            return
 
 
 def begin(session: Session, delivery: Delivery) -> bool:
@@ -248,6 +246,7 @@ def undelivered(
     """The newest messages that failed or may not have arrived, to one subscriber or to anybody, newest first."""
     ended = (DeliveryState.FAILED, DeliveryState.UNCERTAIN)
     rows = select(Delivery, Subscriber).join(Subscriber).where(col(Delivery.state).in_(ended))
+    rows = rows.where(Delivery.priority != Priority.UPDATE)  # what it was to change has arrived
     if subscriber_id is not None:
         rows = rows.where(Delivery.subscriber_id == subscriber_id)
     return session.exec(rows.order_by(col(Delivery.id).desc()).limit(limit)).all()

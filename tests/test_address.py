@@ -11,8 +11,22 @@ from sqlmodel import select
 from bot.calendar import end_of_quiet_hours
 from bot.pipeline.decide import raise_alerts
 from config.schema import Alerts, Stories
-from models import Alert, AlertKind, Delivery, DeliveryState, Level, Reading, Story, Suppression, SuppressionReason
+from models import (
+    Alert,
+    AlertKind,
+    Delivery,
+    DeliveryState,
+    Level,
+    Priority,
+    Reading,
+    Story,
+    Subscriber,
+    SubscriberState,
+    Suppression,
+    SuppressionReason,
+)
 from models.database import Database
+from models.delivery import alerts_sent_since
 from tests.rows import add_feed, add_reading, add_subscriber, statements
 
 SETTINGS = Alerts(stories=Stories(single_source_factor=1.0))
@@ -48,7 +62,7 @@ def sent(database: Database) -> None:
     """What was queued has arrived."""
     with database.write() as session:
         for row in session.exec(select(Delivery)):
-            row.state = DeliveryState.SENT
+            row.state, row.message_id = DeliveryState.SENT, row.id
 
 
 def reasons(database: Database, subscriber_id: int) -> list[SuppressionReason]:
@@ -140,8 +154,8 @@ def test_a_rise_answers_the_first_message_and_is_more_urgent(database: Database,
     story = tell(database, now, 45.0)
     tell(database, now + HOUR, 85.0, story)
     first, rise = deliveries(database)
-    assert (first.replies_to_id, first.urgency) == (None, Level.WATCH)
-    assert (rise.replies_to_id, rise.urgency) == (first.id, Level.CRITICAL)
+    assert (first.replies_to_id, first.rank) == (None, -Level.WATCH)
+    assert (rise.replies_to_id, rise.rank) == (first.id, -Level.CRITICAL)
 
 
 def test_a_confirmation_edits_the_message_of_those_who_were_told_and_costs_no_budget(
@@ -157,6 +171,49 @@ def test_a_confirmation_edits_the_message_of_those_who_were_told_and_costs_no_bu
     with database.read() as session:
         assert [alert.kind for alert in session.exec(select(Alert))] == [AlertKind.NEW, AlertKind.CONFIRMED]
     assert "CONFIRMED" in edit.message["title"]
+
+
+def test_later_sources_change_the_message_without_a_sound_and_cost_no_budget(database: Database, now: datetime) -> None:
+    told, stopped = subscribe(database, now), subscribe(database, now)
+    story = tell(database, now, 65.0)
+    sent(database)
+    tell(database, now + HOUR, 65.0, story)
+    sent(database)
+    with database.write() as session:
+        session.get_one(Subscriber, stopped).state = SubscriberState.STOPPED
+    for hours in range(2, 6):  # 3, 4, 5 and 6 sources
+        tell(database, now + hours * HOUR, 65.0, story)
+    *_, confirmed, _, edit = deliveries(database)
+    assert (edit.subscriber_id, edit.edits_id, edit.alert_id) == (told, confirmed.id, None)
+    assert (edit.priority, edit.send_after) == (int(Priority.UPDATE), now + 2 * HOUR)
+    assert "5 independent sources (updated" in edit.message["plain"]
+    assert edit.message["title"] == confirmed.message["title"]
+    with database.read() as session:
+        assert alerts_sent_since(session, now - HOUR, 1)[told] == 1
+
+
+def test_later_sources_stand_in_a_message_that_waits_and_a_correction_ends_what_waits_of_them(
+    database: Database, now: datetime
+) -> None:
+    night = now.replace(hour=22)
+    subscribe(database, night, quiet_from="22:00", quiet_until="07:00")
+    subscribe(database, night)
+    story = tell(database, night, 65.0)
+    with database.write() as session:
+        awake = session.get_one(Delivery, 2)
+        awake.state, awake.message_id = DeliveryState.SENT, 77
+    tell(database, night + HOUR, 65.0, story)
+    with database.write() as session:
+        edited = session.get_one(Delivery, 3)
+        edited.state, edited.message_id = DeliveryState.SENT, 77
+    tell(database, night + HOUR, 65.0, story)
+    held, *_, edit = deliveries(database)
+    assert edit.priority == int(Priority.UPDATE)
+    assert all("3 independent sources (updated" in row.message["plain"] for row in (held, edit))
+    take_back(database, story, night + 2 * HOUR)
+    *_, edit, retraction = deliveries(database)
+    assert (edit.state, edit.error) == (DeliveryState.FAILED, "the story was corrected before")
+    assert "RETRACTED" in retraction.message["title"]
 
 
 def test_a_retraction_answers_the_message_it_takes_back(database: Database, now: datetime) -> None:

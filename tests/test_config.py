@@ -105,7 +105,7 @@ FEED = '[[feeds]]\nurl = "https://example.org/a"\n'
         (
             "telegram",
             '[rate]\norder = ["alert", "reply", "alert", "digest", "broadcast"]',
-            "config/telegram.toml: rate.order: must name each of reply, alert, notice, digest, broadcast once",
+            "config/telegram.toml: rate.order: must name each of reply, alert, notice, digest, broadcast, update once",
         ),
         ("telegram", '[rate]\norder = ["alarm"]', "config/telegram.toml: rate.order.1: must be 'reply', 'alert'"),
         ("telegram", 'invite_code = "no spaces"', "config/telegram.toml: invite_code: string should match pattern"),

@@ -394,13 +394,13 @@ def test_a_more_urgent_alert_overtakes_what_is_not_yet_under_way(database: Datab
     with database.write() as session:
         chats = [add_subscriber(session, now) for _ in range(20)]
         for chat in chats:
-            queue(session, chat, now, "alert:1", urgency=1)
+            queue(session, chat, now, "alert:1", rank=-1)
 
     class Interrupted(ScriptedSender):
         async def send(self, envelope: Envelope) -> int | None:
             if len(self.accepted) == 4:
                 with database.write() as session:
-                    queue(session, chats[19], now, "alert:2", urgency=3, message=Message("!", "!").to_json())
+                    queue(session, chats[19], now, "alert:2", rank=-3, message=Message("!", "!").to_json())
             return await super().send(envelope)
 
     sender = Interrupted()
@@ -409,15 +409,15 @@ def test_a_more_urgent_alert_overtakes_what_is_not_yet_under_way(database: Datab
 
 
 def test_the_admins_order_decides_what_is_sent_first(database: Database, now: datetime) -> None:
-    order = [Priority.DIGEST, Priority.REPLY, Priority.BROADCAST, Priority.NOTICE, Priority.ALERT]
+    order = [Priority.DIGEST, Priority.REPLY, Priority.BROADCAST, Priority.UPDATE, Priority.NOTICE, Priority.ALERT]
     with database.write() as session:
         for priority in Priority:
             for urgency in (1, 2):
                 chat = add_subscriber(session, now)
-                queue(session, chat, now, f"{priority}:{urgency}", priority=priority, urgency=urgency)
+                queue(session, chat, now, f"{priority}:{urgency}", priority=priority, rank=-urgency)
     sender = ScriptedSender()
     drained = drain_outbox(database, {Outlet.TELEGRAM: sender}, lambda: now, at_once=1, order=order)
-    assert asyncio.run(drained) == 10
+    assert asyncio.run(drained) == 12
     assert [envelope.priority for envelope in sender.accepted] == [kind for kind in order for _ in range(2)]
 
 

@@ -87,7 +87,7 @@ def test_the_most_urgent_goes_first_and_then_the_oldest(database: Database, now:
             ("notice", -8, {"priority": Priority.NOTICE}),
             ("young alert", -1, {}),
             ("old alert", -2, {}),
-            ("critical alert", 0, {"urgency": 3}),
+            ("critical alert", 0, {"rank": -3}),
             ("reply", 0, {"priority": Priority.REPLY}),
             ("later", 1, {"priority": Priority.REPLY}),
         ):

@@ -13,6 +13,7 @@ from bot.chat.failures import as_failure, is_bad_markup, retry_after_s
 from bot.chat.limiter import Limiter
 from bot.messages.message import CAPTION_LIMIT, Message, clip, units
 from bot.outlet import Envelope, SendFailure
+from models.delivery import Priority
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,8 @@ class TelegramSender:
         """
         if envelope.edits is not None and await self._edit(envelope, envelope.edits):
             return envelope.edits
+        if envelope.priority is Priority.UPDATE:  # sent anew it would disturb who has deleted it
+            raise SendFailure("the message that this would update is gone", permanent=True)
         if envelope.photo is None:
             return await self._send_text(envelope)
         if units(envelope.message.plain) <= CAPTION_LIMIT:

@@ -236,7 +236,8 @@ def _source_lines(facts: dict[str, Any]) -> list[Line]:
     count = facts["independent"]
     reports = len(facts["sources"])
     head = f"{count} independent source{'s' if count != 1 else ''}"
-    head += f", {reports} publishers:" if reports > count else ":"
+    head += f", {reports} publishers" if reports > count else ""
+    head += f" (updated {_moment(facts['updated'])}):" if "updated" in facts else ":"
     return [line(head), *[_source_line(source) for source in shown]] if shown else []
 
 
@@ -247,6 +248,9 @@ def _apart(lines: list[Line]) -> list[Line]:
 
 
 def _source_line(source: dict[str, str]) -> Line:
-    at = f"{datetime.fromisoformat(source['at']):%d %b %H:%M} UTC"
-    html, plain = linked("• ", clip(source["publisher"], NAME_LIMIT), source["url"], f", {at}")
+    html, plain = linked("• ", clip(source["publisher"], NAME_LIMIT), source["url"], f", {_moment(source['at'])}")
     return html, f"{plain}  {source['url']}" if is_linkable(source["url"]) else plain
+
+
+def _moment(at: str) -> str:
+    return f"{datetime.fromisoformat(at):%d %b %H:%M} UTC"

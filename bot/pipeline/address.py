@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 from sqlmodel import Session, col, select
 
 from bot.calendar import end_of_quiet_hours
@@ -28,7 +28,8 @@ from models import (
     SuppressionReason,
 )
 from models.alert import not_told, suppress
-from models.delivery import alerts_sent_since, given_up
+from models.delivery import alerts_sent_since, give_up_waiting, given_up
+from models.subscriber import active_subscribers
 
 BUDGET_WINDOW = timedelta(hours=24)
 #: Kinds that set right what was told: for those who were told, and outside of every budget.
@@ -99,7 +100,7 @@ def address_alert(
     now: datetime,
 ) -> None:
     """Queue the alert for everybody who is to hear it, and keep the reason for everybody who is not."""
-    told = _tellings(session, alert)
+    told = _tellings(session, alert.story_id)
     if alert.kind in CORRECTIONS:
         _correct(session, alert, message, [each for each in subscribers if each.id in told], told, now)
         return
@@ -130,6 +131,9 @@ def _correct(
     """Whoever heard of the story hears this too, whatever their budget: a confirmation in the message they have, a
     retraction as an answer to it."""
     shared, rows = _shared(alert, message, now), list[dict[str, Any]]()
+    of_story = select(Delivery.id).join(Alert, col(Alert.id) == col(Delivery.alert_id))
+    updates = col(Delivery.edits_id).in_(of_story.where(Alert.story_id == alert.story_id))
+    give_up_waiting(session, updates & (col(Delivery.priority) == Priority.UPDATE), "the story was corrected before")
     unsent = _unsent(session, alert)
     for subscriber in subscribers:
         first, last = told[subscriber.id]
@@ -139,6 +143,27 @@ def _correct(
         edits, replies_to = (last, None) if alert.kind is AlertKind.CONFIRMED else (None, first)
         about = {"subscriber_id": subscriber.id, "edits_id": edits, "replies_to_id": replies_to}
         rows.append(shared | about | {"send_after": now})
+    session.flush()
+    _write(session, rows)
+
+
+def address_update(session: Session, alert: Alert, message: Message, now: datetime) -> None:
+    """Change the message by which each chat last heard of the alert's story, without a sound; one that waits yet,
+    before it is sent."""
+    prefix, text = f"update:{alert.story_id}:", message.to_json()
+    newer = (col(Delivery.state) == DeliveryState.WAITING, col(Delivery.key).startswith(prefix))
+    session.execute(update(Delivery).where(*newer).values(message=text))
+    under_way = set(session.exec(select(Delivery.subscriber_id).where(*newer)))
+    waiting = {subscriber.id for subscriber in active_subscribers(session)} - under_way
+    unsent = _unsent(session, alert)
+    shared = {"key": f"{prefix}{alert.id}:{alert.facts['independent']}", "priority": Priority.UPDATE, "message": text}
+    rows = []
+    for subscriber_id, (_, last) in _tellings(session, alert.story_id).items():
+        if last in unsent:
+            unsent[last].message = text
+        elif subscriber_id in waiting:
+            about = {"subscriber_id": subscriber_id, "edits_id": last}
+            rows.append(shared | about | {"send_after": now, "created_at": now})
     session.flush()
     _write(session, rows)
 
@@ -166,7 +191,7 @@ def _shared(alert: Alert, message: Message, now: datetime) -> dict[str, Any]:
         "key": f"alert:{alert.id}",
         "alert_id": alert.id,
         "priority": Priority.ALERT,
-        "urgency": alert.level,
+        "rank": -alert.level,
         "message": message.to_json(),
         "created_at": now,
     }
@@ -179,12 +204,12 @@ def _write(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
         session.execute(insert(Delivery), rows)
 
 
-def _tellings(session: Session, alert: Alert) -> Mapping[int, tuple[int, int]]:
-    """subscriber id -> the deliveries by which it first and last heard of the alert's story."""
+def _tellings(session: Session, story_id: int) -> Mapping[int, tuple[int, int]]:
+    """subscriber id -> the deliveries by which it first and last heard of a story."""
     told = (
         select(Delivery.subscriber_id, Delivery.id)
         .join(Alert, col(Alert.id) == col(Delivery.alert_id))
-        .where(Alert.story_id == alert.story_id, Alert.id != alert.id, Delivery.state != DeliveryState.FAILED)
+        .where(Alert.story_id == story_id, Delivery.state != DeliveryState.FAILED)
         .order_by(col(Delivery.id))
     )
     found: dict[int, tuple[int, int]] = {}

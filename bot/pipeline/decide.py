@@ -3,17 +3,19 @@
 Everything is written in one transaction. The rules are in rules.py, who hears an alert in address.py.
 """
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlmodel import Session, col, select
 
 from bot.messages.alert import alert_facts, alert_message
-from bot.pipeline.address import address_alert
+from bot.pipeline.address import address_alert, address_update
 from bot.pipeline.index import Point, tension_today
 from bot.pipeline.levels import level_of, next_level
-from bot.pipeline.rules import Past, Silence, Telling, is_retracted, worth_telling
+from bot.pipeline.rules import Past, Silence, Telling, has_more_sources, is_retracted, told_direction, worth_telling
 from bot.pipeline.weigh import Weight, weigh
 from config.schema import Alerts
 from models import Alert, AlertKind, Direction, Level, Story, Suppression
@@ -32,10 +34,14 @@ def raise_alerts(session: Session, settings: Alerts, now: datetime, limit: int =
 
     `timezone` is that of the quiet hours of subscribers who chose none.
     """
-    stories, alerts, pairs = stories_to_judge(session, now, limit), list[Alert](), _Pairs(session, settings, now)
+    stories, alerts, updated = stories_to_judge(session, now, limit), list[Alert](), list[Alert]()
+    pairs = _Pairs(session, settings, now)
     for start in range(0, len(stories), TOGETHER):
-        alerts += _judge_all(session, stories[start : start + TOGETHER], pairs, settings, now)
+        told, more = _judge_all(session, stories[start : start + TOGETHER], pairs, settings, now)
+        alerts, updated = alerts + told, updated + more
     session.flush()  # which numbers the alerts
+    for alert in updated:
+        address_update(session, alert, alert_message(alert), now)
     subscribers = active_subscribers(session) if alerts else []
     # The loudest first: where a day's budget is not enough for all, it should not go to whoever came first.
     for alert in sorted(alerts, key=lambda alert: (-alert.level, -alert.score, alert.id)):
@@ -45,19 +51,32 @@ def raise_alerts(session: Session, settings: Alerts, now: datetime, limit: int =
 
 def _judge_all(
     session: Session, stories: Sequence[Story], pairs: "_Pairs", settings: Alerts, now: datetime
-) -> list[Alert]:
+) -> tuple[list[Alert], list[Alert]]:
+    """New alerts, and earlier ones whose message has to change."""
     ids = [story.id for story in stories]
-    readings, pasts = readings_of_stories(session, ids), _pasts(session, stories, settings, now)
-    alerts: list[Alert] = []
-    silences: list[Suppression] = []
+    readings, told = readings_of_stories(session, ids), _told(session, ids)
+    pasts = _pasts(session, stories, told, settings, now)
+    alerts, updated, silences = list[Alert](), list[Alert](), list[Suppression]()
     for story in stories:
-        told, kept_back = _judge(story, readings[story.id], pasts[story.id], pairs, settings, now)
-        session.add_all(told)
-        pairs.rang(story, told)
-        alerts += told
-        silences += (silence.row(story.id, now) for silence in kept_back)
+        judged = _judge(story, readings[story.id], pasts[story.id], pairs, settings, now)
+        session.add_all(judged.alerts)
+        pairs.rang(story, judged.alerts)
+        alerts += judged.alerts
+        silences += (silence.row(story.id, now) for silence in judged.silences)
+        if judged.facts is not None:
+            updated.append(told[story.id][-1])
+            updated[-1].facts = judged.facts | {"updated": now.isoformat()}
     suppress(session, *silences)
-    return alerts
+    return alerts, updated
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """What to tell of a story now and what not; `facts` are those that its last alert should show from now on."""
+
+    alerts: Sequence[Alert]
+    silences: Sequence[Silence]
+    facts: dict[str, Any] | None = None
 
 
 def _judge(
@@ -67,7 +86,7 @@ def _judge(
     pairs: "_Pairs",
     settings: Alerts,
     now: datetime,
-) -> tuple[list[Alert], list[Silence]]:
+) -> _Judged:
     weight = weigh(readings, settings.stories, now)
     if is_retracted(story, weight, past, settings):
         weight = replace(weight, status=StoryStatus.RETRACTED)
@@ -79,34 +98,44 @@ def _judge(
     tellings = [outcome for outcome in outcomes if isinstance(outcome, Telling)]
     tension = pairs.tension(story.dyad) if tellings else None
     alerts = [_tell(story, weight, telling, tension, now) for telling in tellings]
+    facts = None
+    if not alerts and has_more_sources(story, weight, past):
+        facts = alert_facts(story, weight, told_direction(story), pairs.tension(story.dyad))
     story.changed = False
     story.judge_again_at = _next_look(story, weight, silences, settings, now)
-    return alerts, silences
+    return _Judged(alerts, silences, facts)
 
 
-def _pasts(session: Session, stories: Sequence[Story], settings: Alerts, now: datetime) -> dict[int, Past]:
+def _told(session: Session, stories: Sequence[int]) -> dict[int, list[Alert]]:
+    """The alerts of each story, oldest first."""
+    found: dict[int, list[Alert]] = defaultdict(list)
+    for alert in session.exec(select(Alert).where(col(Alert.story_id).in_(stories)).order_by(col(Alert.id))):
+        found[alert.story_id].append(alert)
+    return found
+
+
+def _pasts(
+    session: Session, stories: Sequence[Story], told: Mapping[int, Sequence[Alert]], settings: Alerts, now: datetime
+) -> dict[int, Past]:
     """What the rules have to know beyond each story's own row and its pair."""
-    told = select(Alert).where(col(Alert.story_id).in_([each.id for each in stories]))
-    kinds: dict[int, set[AlertKind]] = {}
-    told_as: dict[int, StoryStatus] = {}
-    rang_at: dict[int, dict[Direction, float]] = {}
-    for alert in session.exec(told.order_by(col(Alert.id))):
-        kinds.setdefault(alert.story_id, set()).add(alert.kind)
-        told_as[alert.story_id] = StoryStatus(alert.facts["status"])
-        if alert.kind is not AlertKind.TEMPO:
-            rang_at.setdefault(alert.story_id, {}).setdefault(alert.direction, alert.score)
     fresh = now - timedelta(hours=settings.stories.memory_hours)
     rang = [story.id for story in stories if any(story.told(direction) for direction in Direction)]  # others: no matter
     superseded = superseded_scores(session, rang, fresh)
-    return {
-        story.id: Past(
-            kinds=frozenset(kinds.get(story.id, ())),
-            told_as=told_as.get(story.id),
-            rang_at=rang_at.get(story.id, {}),
-            superseded=dict(zip(_UP_AND_DOWN, superseded.get(story.id, (0.0, 0.0)), strict=True)),
-        )
-        for story in stories
-    }
+    return {story.id: _past(told.get(story.id, ()), superseded.get(story.id, (0.0, 0.0))) for story in stories}
+
+
+def _past(alerts: Sequence[Alert], superseded: tuple[float, float]) -> Past:
+    rang_at: dict[Direction, float] = {}
+    for alert in alerts:
+        if alert.kind is not AlertKind.TEMPO:
+            rang_at.setdefault(alert.direction, alert.score)
+    return Past(
+        kinds=frozenset(alert.kind for alert in alerts),
+        told_as=StoryStatus(alerts[-1].facts["status"]) if alerts else None,
+        sources=alerts[-1].facts["independent"] if alerts and alerts[-1].kind is not AlertKind.TEMPO else 0,
+        rang_at=rang_at,
+        superseded=dict(zip(_UP_AND_DOWN, superseded, strict=True)),
+    )
 
 
 class _Pairs:

@@ -235,9 +235,10 @@ def retry_delay(attempts: int) -> timedelta:
 
 
 def _after_lost_answer(delivery: Delivery, error: str, now: datetime) -> dict[str, Any]:
-    """A missed alert is worse than one told twice, so it is sent once more; anything else is left uncertain."""
+    """A missed alert is worse than one told twice, so it is sent once more, and an edit may be made twice; anything
+    else is left uncertain."""
     lost = delivery.lost_answers + 1
-    if delivery.priority == Priority.ALERT and lost == 1:
+    if delivery.priority in (Priority.ALERT, Priority.UPDATE) and lost == 1:
         after = now + timedelta(seconds=FIRST_RETRY_S)
         return {"state": DeliveryState.WAITING, "send_after": after, "lost_answers": lost, "error": error}
     return {"state": DeliveryState.UNCERTAIN, "lost_answers": lost, "error": error}

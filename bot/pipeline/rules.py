@@ -16,12 +16,14 @@ from models.story import StoryStatus
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What was told before: `kinds` of this story's alerts, the status the last of them gave (`told_as`), by direction
+    """What was told before: `kinds` of this story's alerts, the status the last of them gave (`told_as`) and its number
+    of independent `sources` as its message says now, by direction
     the level and time at which other stories of its `pair` rang within the cool-down, the highest score (0-100) among
     readings that edits have `superseded`, and the score this story was `rang_at` at."""
 
     kinds: frozenset[AlertKind] = frozenset()
     told_as: StoryStatus | None = None
+    sources: int = 0
     pair: dict[Direction, tuple[Level, datetime]] = field(default_factory=dict)
     superseded: dict[Direction, float] = field(default_factory=dict)
     rang_at: dict[Direction, float] = field(default_factory=dict)
@@ -146,7 +148,7 @@ def is_retracted(story: Story, weight: Weight, past: Past, settings: Alerts) -> 
 def _retraction(story: Story, past: Past) -> Telling | None:
     if story.status is not StoryStatus.RETRACTED or AlertKind.RETRACTED in past.kinds:
         return None
-    direction = _told_direction(story)
+    direction = told_direction(story)
     rule = f"rewritten: {_course(story, past, direction)}"
     return Telling(AlertKind.RETRACTED, direction, story.told(direction), story.score(direction), rule)
 
@@ -165,7 +167,7 @@ def _confirmation(story: Story, weight: Weight, past: Past) -> Telling | None:
         return None
     if past.told_as not in (StoryStatus.UNCONFIRMED, StoryStatus.CONTESTED):
         return None
-    direction = _told_direction(story)
+    direction = told_direction(story)
     backing = weight.backing.get(direction, 0)
     if backing < 2 or story.level(direction) is Level.NONE:  # others tell another side of it, or it fades
         return None
@@ -173,7 +175,14 @@ def _confirmation(story: Story, weight: Weight, past: Past) -> Telling | None:
     return Telling(AlertKind.CONFIRMED, direction, story.told(direction), story.score(direction), rule)
 
 
-def _told_direction(story: Story) -> Direction:
+def has_more_sources(story: Story, weight: Weight, past: Past) -> bool:
+    """Whether what was told is worth an update: half as many sources again (2, 3, 5, 8 ...) say the same."""
+    stands = story.changed and past.told_as is story.status and AlertKind.RETRACTED not in past.kinds
+    return stands and weight.sources >= 1.5 * past.sources > 0 and story.level(told_direction(story)) > Level.NONE
+
+
+def told_direction(story: Story) -> Direction:
+    """In which direction the story rang the loudest."""
     return max(Direction, key=lambda direction: (story.told(direction), direction is Direction.ESCALATION))
 
 
@@ -181,7 +190,7 @@ def _dispute(story: Story, settings: Alerts, now: datetime) -> Telling | Silence
     """A story that was told and that parties now contradict each other about: told once."""
     if story.status is not StoryStatus.CONTESTED or story.told_contested:
         return None
-    direction = _told_direction(story)
+    direction = told_direction(story)
     level, score = story.told(direction), story.score(direction)
     if level is Level.NONE:
         return None
