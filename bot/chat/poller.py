@@ -12,6 +12,7 @@ from bot.chat.token_lease import TokenLease
 from bot.trouble import StageWatch
 
 log = logging.getLogger(__name__)
+PATIENCE_S = 0.5  # how long one slow chat may keep the others' next updates waiting
 NO_WEBHOOK = "Commands come by polling now, and no longer by the webhook that did not work."
 
 
@@ -28,7 +29,6 @@ class Poller:
         self._lease = lease
         self._poll_s = poll_s
         self._ready = False
-        self._offset: int | None = None
         self._next_offset: int | None = None
         self._confirmed: int | None = None
 
@@ -51,18 +51,19 @@ class Poller:
         if not self._lease.held:
             return
         await self._serving.finish()
-        self._offset = self._next_offset
-        if self._offset != self._confirmed:
-            await self._bot.get_updates(offset=self._offset, timeout=0, limit=1)
-            self._confirmed = self._offset
+        if self._next_offset != self._confirmed:
+            await self._bot.get_updates(offset=self._next_offset, timeout=0, limit=1)
+            self._confirmed = self._next_offset
 
     async def _poll(self) -> None:
-        updates = await self._bot.get_updates(offset=self._offset, timeout=self._poll_s, allowed_updates=UPDATES)
-        self._confirmed = self._offset
+        """Asking from an update on confirms all before it; so what is under way comes again, with what is new."""
+        oldest = self._serving.oldest
+        offset, wait_s = (self._next_offset, self._poll_s) if oldest is None else (oldest, 0)
+        updates = await self._bot.get_updates(offset=offset, timeout=wait_s, allowed_updates=UPDATES)
+        self._confirmed = offset
         if updates:
-            self._next_offset = updates[-1].update_id + 1
-            await self._serving.serve(updates)
-            self._offset = self._next_offset
+            self._next_offset = max(self._next_offset or 0, updates[-1].update_id + 1)
+            await self._serving.serve(updates, PATIENCE_S)
 
     async def _delete_webhook(self) -> None:
         """While one is set, Telegram refuses getUpdates; the updates that wait are kept and come by polling."""

@@ -36,6 +36,7 @@ class Serving:
         self._application = application
         self._longest_s = longest_s
         self._under_way: dict[int, asyncio.Task[None]] = {}
+        self._begun: dict[int, float] = {}
         self._handled: OrderedDict[int, None] = OrderedDict()
 
     @property
@@ -43,15 +44,21 @@ class Serving:
         """As many updates are under way as may be."""
         return len(self._under_way) >= MOST_UNDER_WAY
 
-    async def serve(self, updates: Sequence[Update]) -> bool:
+    @property
+    def oldest(self) -> int | None:
+        """The first update under way of which Telegram should not hear yet that it arrived; not one that takes very
+        long (its chat has had its share of answers)."""
+        now = asyncio.get_running_loop().time()
+        return min((number for number, at in self._begun.items() if now - at < self._longest_s), default=None)
+
+    async def serve(self, updates: Sequence[Update], patience_s: float | None = None) -> bool:
         """Handle updates before Telegram hears that they arrived: what a killed process left, it sends again.
 
-        One that takes very long (its chat has had its share of answers) holds up nobody else: it goes on by itself.
-        False when one was cut off.
+        Those that take longer than `patience_s` (None: than any may) go on by themselves. False when one was cut off.
         """
         serving = [self._begin(update) for update in updates if update.update_id not in self._handled]
         if serving:
-            await asyncio.wait(serving, timeout=self._longest_s)
+            await asyncio.wait(serving, timeout=self._longest_s if patience_s is None else patience_s)
         return not any(task.cancelled() for task in serving)
 
     async def finish(self) -> None:
@@ -72,11 +79,12 @@ class Serving:
             return self._under_way[number]
         handling = application.update_processor.process_update(update, application.process_update(update))
         task = self._under_way[number] = asyncio.create_task(handling)
+        self._begun[number] = asyncio.get_running_loop().time()
         task.add_done_callback(lambda done: self._end(number, done))
         return task
 
     def _end(self, number: int, task: asyncio.Task[None]) -> None:
-        del self._under_way[number]
+        del self._under_way[number], self._begun[number]
         if not task.cancelled():  # else it was not handled, and must be when it comes again
             self._handled[number] = None
             if len(self._handled) > REMEMBERED:
