@@ -1,7 +1,7 @@
 """Names of benchmarks in, their tables out; each runs in a process of its own, so that none pays for another's memory.
 
 python -m benchmarks --list
-python -m benchmarks                      everything that needs no file
+python -m benchmarks                      everything that needs nothing
 python -m benchmarks outbox stories       these
 python -m benchmarks headlines FILE ...   one, with options of its own (--help lists them)
 """
@@ -17,11 +17,11 @@ from rich.table import Table
 
 @dataclass(frozen=True, slots=True)
 class Benchmark:
-    """A module of this package that can be run, and what it measures."""
+    """A module of this package that can be run, and what it measures; what `needs` something runs only when named."""
 
     name: str
     what: str
-    needs_file: bool = False
+    needs: str = ""
 
 
 BENCHMARKS = (
@@ -39,12 +39,13 @@ BENCHMARKS = (
     Benchmark("stories", "time to find an article's story, as the window fills and as the archive grows"),
     Benchmark("replay", "articles/s, statements and CPU of living through an archive, from the file to the alerts"),
     Benchmark("http_clients", "requests/s of aiohttp and httpx, paired (docs/decisions/0001-http-client.md)"),
-    Benchmark("headlines", "a file of labelled headlines lived through: what rang, what did not, and why", True),
+    Benchmark("headlines", "a file of labelled headlines lived through: what rang, what did not, and why", "a FILE"),
+    Benchmark("curve", "what more text and a deeper encoder bring the classifier", "the extra train"),
 )
 
 
 def chosen(words: Sequence[str]) -> tuple[list[str], list[str]]:
-    """The benchmarks that `words` name (all that need no file when none) and the options for the one named.
+    """The benchmarks that `words` name (all that need nothing when none) and the options for the one named.
 
     Raises SystemExit with a message when a word is no benchmark, or options come with several.
     """
@@ -57,14 +58,14 @@ def chosen(words: Sequence[str]) -> tuple[list[str], list[str]]:
     options = list(words[len(names) :])
     if options and len(names) != 1:
         sys.exit(f"benchmarks: {options[0]!r} is not one of {', '.join(sorted(known))}")
-    return names or [benchmark.name for benchmark in BENCHMARKS if not benchmark.needs_file], options
+    return names or [benchmark.name for benchmark in BENCHMARKS if not benchmark.needs], options
 
 
 def show_list(console: Console) -> None:
     """One line per benchmark."""
     table = Table("name", "what it measures", box=None, header_style="bold")
     for benchmark in BENCHMARKS:
-        table.add_row(benchmark.name, benchmark.what + (" (needs a FILE)" if benchmark.needs_file else ""))
+        table.add_row(benchmark.name, benchmark.what + (f" (needs {benchmark.needs})" if benchmark.needs else ""))
     console.print(table)
 
 

@@ -127,7 +127,10 @@ def plot(found: Sequence[Point], path: Path) -> Path:
         some = sorted((point for point in found if point.texts == full), key=lambda point: point.layers)
         by_depth.plot([p.layers for p in some], [p.figures[name] for p in some], marker="o")
     by_text.set(xscale="log", xlabel=f"texts, {most} layers", ylabel="share")
-    by_depth.set(xlabel=f"layers, {full:,} texts")
+    counts = [point.texts for point in found if point.layers == most]
+    by_text.set_xticks(counts, [f"{count:,}" for count in counts])
+    by_text.minorticks_off()
+    by_depth.set(xlabel=f"layers, {full:,} texts", xticks=sorted({point.layers for point in found}))
     by_text.legend(fontsize=7)
     figure.savefig(path, dpi=110)
     return path
