@@ -10,6 +10,7 @@ depends_on = None
 
 NAMED = {"ix_delivery_edits": "edits_id", "ix_delivery_replies_to": "replies_to_id"}
 FOLDED = {"ix_delivery_folded_into": "folded_into_id"}
+ORDER = ["state", "priority", "rank", "send_after"]
 
 
 def upgrade() -> None:
@@ -19,12 +20,16 @@ def upgrade() -> None:
         batch_op.create_foreign_key(
             "fk_delivery_folded_into_id", "delivery", ["folded_into_id"], ["id"], ondelete="SET NULL"
         )
+    op.drop_index("ix_delivery_due", "delivery")
+    op.create_index("ix_delivery_due", "delivery", [*ORDER, "id"])
     for name, column in (NAMED | FOLDED).items():
         some = sa.text(f"{column} IS NOT NULL")
         op.create_index(name, "delivery", [column], sqlite_where=some, postgresql_where=some)
 
 
 def downgrade() -> None:
+    op.drop_index("ix_delivery_due", "delivery")
+    op.create_index("ix_delivery_due", "delivery", ORDER)
     for name in NAMED | FOLDED:
         op.drop_index(name, "delivery")
     with op.batch_alter_table("delivery", schema=None) as batch_op:
