@@ -45,10 +45,11 @@ class Posted:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """One request that changed something: where, and the text then."""
+    """One request that changed something: where, the text then, and whether it was in a message that was there."""
 
     place: Place
     text: str
+    edited: bool = False
 
 
 class Refused(Exception):
@@ -151,7 +152,7 @@ class ErringApi:
         if posted.text == text:
             raise Refused(400, "Bad Request: message is not modified: specified new message content is the same")
         posted.text = text
-        self.accepted.append(Accepted(posted.place, text))
+        self.accepted.append(Accepted(posted.place, text, edited=True))
         return _message(message_id, place.chat_id)
 
     def _upgraded(self, chat_id: int) -> Refused:

@@ -262,14 +262,17 @@ def _arrivals(api: ErringApi, rows: Sequence[tuple[Delivery, Subscriber]]) -> Co
     """(place, key of a delivery) -> how often it was accepted.
 
     A waiting alert may have been given the words of its confirmation, and old alerts those of a summary: the marks of
-    these lead to the row that told them.
+    these lead to the row that told them. A retraction is told by two: one that answers, and one that edits.
     """
     teller: dict[tuple[Place, str], str] = {}
     summaries: dict[tuple[Place, str], str] = {}
+    updates: dict[tuple[Place, str], str] = {}
     for row, subscriber in rows:
         place = Place(subscriber.chat_id, subscriber.thread_id)
         told = tokens(row.message["plain"])
-        if row.key.startswith(SUMMARY):
+        if row.priority == Priority.UPDATE:
+            updates |= {(place, mark): row.key for mark in told}
+        if row.priority == Priority.UPDATE or row.key.startswith(SUMMARY):
             continue
         teller |= {(place, mark): row.key for mark in (row.key, *told)}
         if SUMMARY in (row.error or ""):
@@ -277,7 +280,7 @@ def _arrivals(api: ErringApi, rows: Sequence[tuple[Delivery, Subscriber]]) -> Co
     counts: Counter[tuple[Place, str]] = Counter()
     for one in api.accepted:
         place, marks = api.now_at(one.place), tokens(one.text)
-        table = summaries if "could not be delivered in time" in one.text else teller
+        table = summaries if "could not be delivered in time" in one.text else teller | (updates if one.edited else {})
         if marks:  # a picture sent after its text has none
             counts[place, table.get((place, marks[0]), marks[0])] += 1
     return counts

@@ -1,10 +1,23 @@
-"""A weekday and time as an admin sets them in, the next such moment in UTC out."""
+"""Times as an admin or a chat sets them in, the next such moment in UTC out: of a digest, or the end of quiet hours."""
 
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from config.schema import WEEKDAYS, Digest
 from models import Subscriber
+
+
+def when_to_tell(level: int, subscriber: Subscriber, timezone: str, now: datetime) -> datetime:
+    """Now, or when the subscriber's mute and quiet hours are over, unless the level breaks through them.
+
+    `timezone` is that of subscribers who chose none.
+    """
+    if level >= subscriber.break_through:
+        return now
+    free = now if subscriber.muted_until is None else max(now, subscriber.muted_until)
+    if subscriber.quiet_from is None or subscriber.quiet_until is None:
+        return free
+    return end_of_quiet_hours(subscriber.quiet_from, subscriber.quiet_until, subscriber.timezone or timezone, free)
 
 
 def end_of_quiet_hours(begins: str, ends: str, timezone: str, now: datetime) -> datetime:

@@ -21,7 +21,10 @@ class Chat:
 class SendFailure(SendError):
     """A message was not (or perhaps was) delivered; the attributes say what the caller does next.
 
+    With none of them set the trouble is Telegram's, the network's or the token's, and not this message's.
+
     permanent       trying again cannot help
+    unforeseen      nobody knows what it means: try again, but not for ever
     blocked         the chat removed the bot, is gone or lets it not write: stop sending there until it says /start
     topic_gone      the same, of the forum topic alone
     for_admins      what is wrong, when nobody but a person can set it right; the chat cannot say it itself
@@ -35,6 +38,7 @@ class SendFailure(SendError):
         message: str,
         *,
         permanent: bool = False,
+        unforeseen: bool = False,
         blocked: bool = False,
         topic_gone: bool = False,
         for_admins: str = "",
@@ -44,6 +48,7 @@ class SendFailure(SendError):
     ) -> None:
         super().__init__(message)
         self.permanent = permanent
+        self.unforeseen = unforeseen
         self.blocked = blocked
         self.topic_gone = topic_gone
         self.for_admins = for_admins

@@ -30,6 +30,10 @@ class AlertKind(StrEnum):
         return "disputed" if self is AlertKind.CONTESTED else self.value
 
 
+#: Kinds that are about what was told: for those who were told, and outside of every budget.
+FOLLOW_UPS = (AlertKind.CONTESTED, AlertKind.CONFIRMED, AlertKind.RETRACTED)
+
+
 class Alert(SQLModel, table=True):
     """Told once per story, kind, direction and level. `facts` is what the message is made of, as it stood then, or
     when later sources last changed it."""

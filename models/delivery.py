@@ -18,12 +18,15 @@ from sqlalchemy import (
     Index,
     UniqueConstraint,
     case,
+    exists,
     literal_column,
+    text,
     update,
 )
+from sqlalchemy.orm import aliased
 from sqlmodel import Field, Session, SQLModel, col, func, select
 
-from models.alert import Alert, AlertKind
+from models.alert import FOLLOW_UPS, Alert, AlertKind
 from models.columns import text_enum
 from models.subscriber import Outlet, Subscriber
 
@@ -54,17 +57,30 @@ class Priority(IntEnum):
         return self.name.lower()
 
 
+def _where_set(name: str, column: str) -> Index:
+    """Of the few rows that have the column: to delete a row is to look for those that name it."""
+    some = text(f"{column} IS NOT NULL")
+    return Index(name, column, sqlite_where=some, postgresql_where=some)
+
+
 class Delivery(SQLModel, table=True):
     """One message to one subscriber. `message` is `bot.messages.message.Message` as JSON; `key` makes it unique.
 
     Of two rows of one priority the one with the lower `rank` (an alert's is minus its level) goes first. `edits_id` is
-    the delivery whose message this one replaces, `replies_to_id` the one it answers, if these arrived. A row of
-    priority UPDATE only ever edits: where that message is gone, nothing is sent.
+    the delivery whose message this one replaces, `replies_to_id` the one it answers, if these arrived; until that is
+    known, this one waits. A row of priority UPDATE only ever edits: where that message is gone, nothing is sent.
+    `due_at` is when it was first to be told, where quiet hours or a mute put that off: from then on it grows old (None:
+    from `created_at` on). An alert that grew too old is told in the summary `folded_into_id`.
     """
 
     __table_args__ = (
         UniqueConstraint("subscriber_id", "key"),
-        Index("ix_delivery_due", "state", "priority", "rank", "send_after"),
+        Index(
+            "ix_delivery_due", "state", "priority", "rank", "send_after", "id"
+        ),  # without id PostgreSQL sorts them all
+        _where_set("ix_delivery_edits", "edits_id"),
+        _where_set("ix_delivery_replies_to", "replies_to_id"),
+        _where_set("ix_delivery_folded_into", "folded_into_id"),
     )
 
     id: int = Field(default=None, primary_key=True)
@@ -76,9 +92,11 @@ class Delivery(SQLModel, table=True):
     rank: int = 0
     edits_id: int | None = Field(default=None, foreign_key="delivery.id", ondelete="SET NULL")
     replies_to_id: int | None = Field(default=None, foreign_key="delivery.id", ondelete="SET NULL")
+    folded_into_id: int | None = Field(default=None, foreign_key="delivery.id", ondelete="SET NULL")
     state: DeliveryState = Field(default=DeliveryState.WAITING, sa_type=text_enum(DeliveryState))
     message: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
     send_after: datetime = Field(index=True)
+    due_at: datetime | None = None
     claim: str | None = None
     begun: bool = False
     attempts: int = 0
@@ -99,7 +117,17 @@ def anything_due(session: Session, outlets: Sequence[str], now: datetime) -> boo
 
 
 def _due(now: datetime) -> ColumnElement[bool]:
-    return (col(Delivery.state) == DeliveryState.WAITING) & (col(Delivery.send_after) <= now)
+    """What waits, and not for the message that it answers or edits."""
+    earlier = aliased(Delivery)
+    named = col(earlier.id).in_((col(Delivery.replies_to_id), col(Delivery.edits_id)))
+    waits_for = exists().where(named, col(earlier.state).in_(OPEN_STATES))
+    return (col(Delivery.state) == DeliveryState.WAITING) & (col(Delivery.send_after) <= now) & ~waits_for
+
+
+def older_than(age: timedelta, now: datetime) -> ColumnElement[bool]:
+    """What was to be told so long ago and still waits; the time that a chat itself put it off does not count."""
+    waiting = (col(Delivery.state) == DeliveryState.WAITING) & (col(Delivery.created_at) < now - age)
+    return waiting & (func.coalesce(Delivery.due_at, Delivery.created_at) < now - age)
 
 
 def claim_due(
@@ -121,9 +149,10 @@ def claim_due(
     if not ids:
         return []
     claim = uuid4().hex
+    still_due = case((_due(now), 1), else_=0) == 1  # bare, it would lead SQLite through all that waits, not to the ids
     taken = (
         update(Delivery)
-        .where(col(Delivery.id).in_(ids), _due(now))
+        .where(col(Delivery.id).in_(ids), still_due)
         .values(
             state=DeliveryState.SENDING,
             claim=claim,
@@ -214,11 +243,45 @@ def given_up(delivery: Delivery) -> DeliveryState:
     return DeliveryState.UNCERTAIN if delivery.lost_answers else DeliveryState.FAILED
 
 
-def give_up_waiting(session: Session, rows: ColumnElement[bool], error: str) -> None:
-    """End those of `rows` that wait, as `given_up` says."""
+def give_up_waiting(session: Session, rows: ColumnElement[bool], error: str) -> set[int]:
+    """End those of `rows` that wait, as `given_up` says; returns those that never arrived, by id."""
     state = case((col(Delivery.lost_answers) > 0, DeliveryState.UNCERTAIN), else_=DeliveryState.FAILED)
     waiting = col(Delivery.state) == DeliveryState.WAITING
-    session.execute(update(Delivery).where(rows, waiting).values(state=state, error=error))
+    ended = update(Delivery).where(rows, waiting).values(state=state, error=error)
+    found = session.execute(ended.returning(col(Delivery.id), col(Delivery.state)))
+    return {delivery_id for delivery_id, state in found if state == DeliveryState.FAILED}
+
+
+def edited_since(session: Session, edit: Delivery) -> bool:
+    """Whether a later delivery has put its text into the message that `edit` is to change."""
+    edited = select(Delivery.message_id).where(Delivery.id == edit.edits_id).scalar_subquery()
+    later = select(Delivery.id).where(
+        Delivery.subscriber_id == edit.subscriber_id,
+        col(Delivery.id) > edit.id,
+        Delivery.state == DeliveryState.SENT,
+        col(Delivery.edits_id).is_not(None),
+        col(Delivery.message_id) == edited,
+    )
+    return session.exec(later.limit(1)).first() is not None
+
+
+def told_anew(session: Session, delivery: Delivery) -> bool:
+    """Whether an alert that answers this one waits, and goes on from it in the same direction."""
+    if delivery.alert_id is None:
+        return False
+    direction = select(Alert.direction).where(Alert.id == delivery.alert_id).scalar_subquery()
+    answers = select(Delivery.id).join(Alert).where(_answers(delivery), col(Alert.direction) == direction)
+    return session.exec(answers.where(col(Alert.kind) != AlertKind.RETRACTED).limit(1)).first() is not None
+
+
+def let_go_first(session: Session, delivery: Delivery, until: datetime) -> None:
+    """What answers a delivery that waits until then waits as long, so that claims need not go past it."""
+    later = (_answers(delivery), col(Delivery.send_after) < until)
+    session.execute(update(Delivery).where(*later).values(send_after=until))
+
+
+def _answers(delivery: Delivery) -> ColumnElement[bool]:
+    return (col(Delivery.replies_to_id) == delivery.id) & (col(Delivery.state) == DeliveryState.WAITING)
 
 
 def alerts_sent_since(session: Session, since: datetime, level: int) -> dict[int, int]:
@@ -233,7 +296,7 @@ def alerts_sent_since(session: Session, since: datetime, level: int) -> dict[int
             Alert.level >= level,
             col(Delivery.created_at) > since,
             Delivery.state != DeliveryState.FAILED,
-            col(Alert.kind).not_in((AlertKind.CONFIRMED, AlertKind.RETRACTED)),
+            col(Alert.kind).not_in(FOLLOW_UPS),
         )
         .group_by(subscriber)
     )

@@ -155,12 +155,15 @@ def _outbox(now: datetime) -> list[SQLModel]:
     kept: dict[str, Any] = {"send_after": now, "created_at": now}
     return [
         digest,
-        Delivery(id=13, subscriber_id=2, key="alert:4", alert_id=4, message={"plain": ODD}, **kept),
+        Delivery(id=13, subscriber_id=2, key="alert:4", alert_id=4, message={"plain": ODD}, due_at=now, **kept),
         Delivery(
             id=15,
             subscriber_id=11,
             key="digest:1",
             digest_id=1,
+            edits_id=13,
+            replies_to_id=13,
+            folded_into_id=13,
             priority=Priority.DIGEST,
             state=DeliveryState.UNCERTAIN,
             claim="c",

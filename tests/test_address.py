@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlmodel import select
+from sqlmodel import col, select
 
 from bot.calendar import end_of_quiet_hours
 from bot.pipeline.decide import raise_alerts
+from bot.pipeline.fold import fold_old_news
 from config.schema import Alerts, Stories
 from models import (
     Alert,
@@ -149,13 +150,72 @@ def test_a_mute_holds_alerts_back_until_it_and_the_quiet_hours_it_ends_in_are_ov
     assert {row.send_after for row in deliveries(database)[3:]} == {night + timedelta(minutes=1)}
 
 
-def test_a_rise_answers_the_first_message_and_is_more_urgent(database: Database, now: datetime) -> None:
+def test_a_rise_answers_the_last_message_that_was_sent_and_is_more_urgent(database: Database, now: datetime) -> None:
     subscribe(database, now)
     story = tell(database, now, 45.0)
-    tell(database, now + HOUR, 85.0, story)
-    first, rise = deliveries(database)
-    assert (first.replies_to_id, first.rank) == (None, -Level.WATCH)
-    assert (rise.replies_to_id, rise.rank) == (first.id, -Level.CRITICAL)
+    for hours, score in ((1, 65.0), (2, 85.0)):
+        sent(database)
+        tell(database, now + hours * HOUR, score, story)
+    first, second, third = deliveries(database)
+    assert [row.replies_to_id for row in (first, second, third)] == [None, first.id, second.id]
+    assert [row.rank for row in (first, second, third)] == [-Level.WATCH, -Level.WARNING, -Level.CRITICAL]
+
+
+NIGHT = {"quiet_from": "22:00", "quiet_until": "07:00", "timezone": "UTC"}
+
+
+@pytest.mark.parametrize("rise", [65.0, 95.0], ids=["held too", "breaks through"])
+def test_of_a_story_that_rises_while_it_is_held_only_the_newest_is_told(
+    database: Database, now: datetime, rise: float
+) -> None:
+    night = now.replace(hour=22)
+    subscribe(database, night, **NIGHT)
+    story = tell(database, night, 45.0)
+    tell(database, night + HOUR, rise, story)
+    held, newest = deliveries(database)
+    assert (held.state, held.error) == ("failed", "overtaken by a later alert of the story (raised)")
+    assert (newest.state, newest.replies_to_id) == ("waiting", None)
+    assert (newest.send_after == night + HOUR) is (rise > 80)
+
+
+def test_a_rise_at_night_ends_what_is_held_and_answers_what_was_sent_before(database: Database, now: datetime) -> None:
+    night = now.replace(hour=22)
+    subscribe(database, night, **NIGHT)
+    story = tell(database, night - HOUR, 45.0)
+    sent(database)
+    tell(database, night, 65.0, story)
+    tell(database, night + HOUR, 95.0, story)
+    first, held, rise = deliveries(database)
+    assert (held.state, rise.replies_to_id) == ("failed", first.id)
+
+
+def test_a_rise_that_a_chat_is_not_told_of_ends_nothing(database: Database, now: datetime) -> None:
+    night = now.replace(hour=22)
+    chat = subscribe(database, night, **NIGHT)
+    story = tell(database, night, 45.0)
+    with database.write() as session:
+        session.get_one(Subscriber, chat).signals = ["threat"]
+    tell(database, night + HOUR, 65.0, story)
+    assert [row.state for row in deliveries(database)] == ["waiting"]
+
+
+def test_an_easing_held_with_the_alert_it_answers_goes_after_it(database: Database, now: datetime) -> None:
+    night = now.replace(hour=22)
+    subscribe(database, night, **NIGHT)
+    story = tell(database, night, 45.0)
+    tell(database, night + 4 * HOUR, 0.0, story, deescalation=70.0)
+    alert, easing = deliveries(database)
+    assert (alert.state, easing.replies_to_id) == ("waiting", alert.id)
+    assert (alert.send_after, alert.rank) == (easing.send_after, easing.rank)
+
+
+def test_an_easing_that_breaks_through_ends_what_would_be_told_after_it(database: Database, now: datetime) -> None:
+    night = now.replace(hour=22)
+    subscribe(database, night, **NIGHT)
+    story = tell(database, night, 45.0)
+    tell(database, night + 4 * HOUR, 0.0, story, deescalation=95.0)
+    alert, easing = deliveries(database)
+    assert (alert.state, easing.replies_to_id) == ("failed", None)
 
 
 def test_a_confirmation_edits_the_message_of_those_who_were_told_and_costs_no_budget(
@@ -211,12 +271,15 @@ def test_later_sources_stand_in_a_message_that_waits_and_a_correction_ends_what_
     assert edit.priority == int(Priority.UPDATE)
     assert all("3 independent sources (updated" in row.message["plain"] for row in (held, edit))
     take_back(database, story, night + 2 * HOUR)
-    *_, edit, retraction = deliveries(database)
+    *_, edit, retraction, shown = deliveries(database)
     assert (edit.state, edit.error) == (DeliveryState.FAILED, "the story was corrected before")
     assert "RETRACTED" in retraction.message["title"]
+    assert shown.edits_id == edited.id
 
 
-def test_a_retraction_answers_the_message_it_takes_back(database: Database, now: datetime) -> None:
+def test_a_retraction_answers_the_message_it_takes_back_and_changes_it_without_a_sound(
+    database: Database, now: datetime
+) -> None:
     subscribe(database, now)
     story = tell(database, now, 65.0)
     sent(database)
@@ -230,9 +293,150 @@ def test_a_retraction_answers_the_message_it_takes_back(database: Database, now:
         with database.write() as session:
             session.get_one(Story, story).changed = True
             raise_alerts(session, SETTINGS, now + timedelta(minutes=minutes))
-    first, correction = deliveries(database)
+    first, correction, shown = deliveries(database)
     assert (correction.replies_to_id, correction.edits_id) == (first.id, None)
-    assert "RETRACTED" in correction.message["title"]
+    assert (shown.edits_id, shown.priority, shown.message["silent"]) == (first.id, int(Priority.UPDATE), True)
+    assert all("RETRACTED" in row.message["title"] for row in (correction, shown))
+
+
+def test_a_retraction_ends_all_that_waits_of_its_story(database: Database, now: datetime) -> None:
+    night = now.replace(hour=22)
+    subscribe(database, night, **NIGHT)
+    story = tell(database, night, 45.0)
+    tell(database, night + 4 * HOUR, 0.0, story, deescalation=70.0)
+    take_back(database, story, night + 5 * HOUR)
+    assert [(row.state, row.error) for row in deliveries(database)] == [("failed", "retracted before it was sent")] * 2
+
+
+def test_a_retraction_keeps_quiet_hours_and_the_message_is_changed_at_once(database: Database, now: datetime) -> None:
+    night = now.replace(hour=22)
+    subscribe(database, night, **NIGHT)
+    story = tell(database, night - HOUR, 65.0)
+    sent(database)
+    take_back(database, story, night)
+    _, retraction, shown = deliveries(database)
+    assert retraction.send_after == retraction.due_at == night.replace(hour=7, minute=0) + timedelta(days=1)
+    assert shown.send_after == night
+
+
+@pytest.mark.parametrize("arrived", [True, False], ids=["told", "not told"])
+def test_a_retraction_about_a_pair_muted_since_makes_no_sound_and_only_where_it_was_told(
+    database: Database, now: datetime, arrived: bool
+) -> None:
+    chat = subscribe(database, now)
+    story = tell(database, now, 65.0)
+    if arrived:
+        sent(database)
+    with database.write() as session:
+        session.get_one(Subscriber, chat).muted_dyads = ["RU-UA"]
+    take_back(database, story, now + HOUR)
+    _, *after = deliveries(database)
+    assert [row.message["silent"] for row in after] == [True, True] * arrived
+
+
+def dispute(database: Database, at: datetime, story: int) -> None:
+    """Two parties contradict each other about the story."""
+    claim = {"signal": "troop_buildup", "sentence": "..."}
+    claims = [claim | {"claimant": "NATO", "stance": "affirm"}, claim | {"claimant": "Varnia", "stance": "deny"}]
+    tell(database, at, 5.0, story, claims=claims)
+
+
+def test_a_contradiction_is_told_to_those_who_were_told_and_to_nobody_else_whatever_their_budget(
+    database: Database, now: datetime
+) -> None:
+    told = subscribe(database, now, daily_budget=1)
+    subscribe(database, now, level_escalation=3)
+    story = tell(database, now, 65.0)
+    sent(database)
+    dispute(database, now + 4 * HOUR, story)
+    first, disputed = deliveries(database)
+    assert (disputed.subscriber_id, disputed.replies_to_id) == (told, first.id)
+    assert "DISPUTED" in disputed.message["title"]
+    with database.read() as session:
+        assert alerts_sent_since(session, now - HOUR, 1)[told] == 1
+
+
+def test_a_contradiction_of_what_is_held_is_told_in_its_place_when_quiet_hours_end(
+    database: Database, now: datetime
+) -> None:
+    night = now.replace(hour=22)
+    subscribe(database, night, **NIGHT)
+    story = tell(database, night, 65.0)
+    dispute(database, night + 4 * HOUR, story)
+    held, disputed = deliveries(database)
+    assert (held.state, disputed.replies_to_id) == ("failed", None)
+    assert disputed.send_after == held.send_after
+
+
+def fold(database: Database, at: datetime) -> Delivery:
+    """Telegram was away; the summary of what it missed."""
+    fold_old_news(database, at, 24 * HOUR)
+    return next(row for row in deliveries(database) if row.key.startswith("missed:"))
+
+
+def test_a_rise_of_what_only_a_summary_told_answers_the_summary(database: Database, now: datetime) -> None:
+    subscribe(database, now)
+    story = tell(database, now, 45.0)
+    summary = fold(database, now + 25 * HOUR)
+    with database.write() as session:
+        session.get_one(Delivery, summary.id).state = DeliveryState.SENT
+    tell(database, now + 26 * HOUR, 65.0, story)
+    assert deliveries(database)[-1].replies_to_id == summary.id
+
+
+def test_a_rise_does_not_wait_for_a_summary_that_telegram_has_not_taken(database: Database, now: datetime) -> None:
+    subscribe(database, now)
+    story = tell(database, now, 45.0)
+    fold(database, now + 25 * HOUR)
+    tell(database, now + 26 * HOUR, 95.0, story)
+    assert deliveries(database)[-1].replies_to_id is None
+
+
+def test_a_correction_of_what_a_summary_told_answers_the_summary_and_leaves_its_text(
+    database: Database, now: datetime
+) -> None:
+    subscribe(database, now)
+    story = tell(database, now, 65.0, status="claimed")
+    summary = fold(database, now + 25 * HOUR)
+    with database.write() as session:
+        session.get_one(Delivery, summary.id).state = DeliveryState.SENT
+    tell(database, now + 26 * HOUR, 65.0, story)
+    sent(database)
+    take_back(database, story, now + 27 * HOUR)
+    *_, confirmed, retracted, shown = deliveries(database)
+    assert (confirmed.replies_to_id, confirmed.edits_id, confirmed.message["silent"]) == (summary.id, None, True)
+    assert (retracted.replies_to_id, shown.edits_id) == (confirmed.id, confirmed.id)
+
+
+def test_what_is_taken_back_leaves_a_summary_that_waits_and_an_empty_one_ends(
+    database: Database, now: datetime
+) -> None:
+    subscribe(database, now, daily_budget=9)
+    stories = [tell(database, now + 2 * hours * HOUR, 65.0) for hours in (0, 1)]
+    summary = fold(database, now + 27 * HOUR)
+    assert "2 alerts" in summary.message["title"]
+    take_back(database, stories[0], now + 28 * HOUR, story_only=True)
+    assert "1 alert " in fold(database, now + 28 * HOUR).message["title"]
+    take_back(database, stories[1], now + 28 * HOUR, story_only=True)
+    ended = fold(database, now + 28 * HOUR)
+    assert (ended.state, ended.error) == ("failed", "retracted before it was sent")
+    assert len(deliveries(database)) == 3
+
+
+def test_a_status_that_turns_back_changes_the_message_without_a_sound(database: Database, now: datetime) -> None:
+    subscribe(database, now)
+    story = tell(database, now, 65.0)
+    sent(database)
+    dispute(database, now + 4 * HOUR, story)
+    sent(database)
+    with database.write() as session:
+        for reading in session.exec(select(Reading)):
+            reading.claims = []
+        session.get_one(Story, story).changed = True
+        raise_alerts(session, SETTINGS, now + 5 * HOUR)
+    *_, disputed, over = deliveries(database)
+    assert over.edits_id == disputed.id
+    assert "no longer disputed" in over.message["title"] or "CONFIRMED" in over.message["title"]
 
 
 def test_a_correction_of_what_still_waits_changes_that_message_and_never_overtakes_it(
@@ -249,13 +453,14 @@ def test_a_correction_of_what_still_waits_changes_that_message_and_never_overtak
     assert (held.state, held.error) == ("failed", "retracted before it was sent")
 
 
-def take_back(database: Database, story: int, at: datetime) -> None:
+def take_back(database: Database, story: int, at: datetime, story_only: bool = False) -> None:
     """The reports are rewritten, and alerts are raised."""
     with database.write() as session:
-        for reading in session.exec(select(Reading)).all():
+        readings = session.exec(select(Reading).where(col(Reading.latest))).all()
+        for reading in [each for each in readings if each.story_id == story or not story_only]:
             reading.latest = False
             facts = reading.model_dump(exclude={"id"}) | {"revision": 1, "escalation": 3.0, "latest": True}
-            session.add(Reading(**facts))
+            session.add(Reading(**facts | {"deescalation": 0.0}))
         session.get_one(Story, story).changed = True
         raise_alerts(session, SETTINGS, at)
 

@@ -642,6 +642,18 @@ async def test_a_broadcast_goes_to_active_chats_once_after_a_yes(bench: Bench) -
     assert "Undo" not in "".join(buttons(await bench.press("adm:log:list")))
 
 
+async def test_a_broadcast_waits_until_a_chats_quiet_hours_end(bench: Bench) -> None:
+    quiet = chat(101, SubscriberState.ACTIVE)
+    begins, ends = (f"{NOW + timedelta(hours=hours):%H:%M}" for hours in (-1, 1))
+    quiet.quiet_from, quiet.quiet_until, quiet.timezone = begins, ends, "UTC"
+    bench.add(quiet, chat(102, SubscriberState.ACTIVE))
+    await bench.press("adm:ops:write")
+    await bench.follow(await bench.say("Maintenance"), "Send to")
+    held, at_once = bench.rows(Delivery)
+    assert held.send_after == held.due_at == (NOW + timedelta(hours=1)).replace(second=0, microsecond=0)
+    assert at_once.send_after == NOW
+
+
 async def test_reload_says_what_is_wrong_with_the_settings(bench: Bench) -> None:
     assert "Nothing had changed" in (await bench.press("adm:ops:reload")).text
     (bench.folder / "alerts.toml").write_text("[levels]\nwatch = 99\n", encoding="utf-8")

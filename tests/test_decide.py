@@ -248,7 +248,7 @@ def test_a_failure_in_the_middle_leaves_neither_alert_nor_delivery(
         raise RuntimeError("power cut")
 
     with monkeypatch.context() as patched:
-        patched.setattr("bot.pipeline.address._write", fail)
+        patched.setattr("bot.pipeline.sequence.write", fail)
         with pytest.raises(RuntimeError):
             judge(database, now)
     with database.read() as session:

@@ -63,6 +63,14 @@ class ScriptedSender:
         return 700 + len(self.accepted)
 
 
+class EditingSender(ScriptedSender):
+    """As Telegram: an edit is the message it was made in."""
+
+    async def send(self, envelope: Envelope) -> int | None:
+        sent = await super().send(envelope)
+        return envelope.edits or sent
+
+
 def queue(session: Session, subscriber: Subscriber, now: datetime, key: str = "alert:1", **values: Any) -> Delivery:
     message = Message(html="<b>x</b>", plain="x")
     delivery = Delivery(
@@ -141,7 +149,7 @@ def test_an_alert_whose_answer_was_lost_twice_is_left_uncertain(database: Databa
     [
         SendFailure("chat not found", permanent=True),
         SendFailure("bot was blocked", permanent=True, blocked=True),
-        SendFailure("502"),
+        SendFailure("an error nobody foresaw", unforeseen=True),
     ],
     ids=["permanent", "blocked", "given up"],
 )
@@ -271,6 +279,101 @@ def test_a_summary_that_still_waits_grows_instead_of_a_second_one(sqlite_databas
     ]
     assert len(told) == 1
     assert all(f"Day {day}" in told[0] for day in range(3))
+
+
+def test_an_outage_of_five_days_ends_with_one_summary_of_all_it_missed_and_loses_nothing_else(
+    database: Database, now: datetime
+) -> None:
+    day = timedelta(days=1)
+    with database.write() as session:
+        chat = add_subscriber(session, now)
+        for number in range(5):
+            alert = add_alert(session, now + number * day, f"Day {number}")
+            queue(
+                session, chat, now + number * day, f"alert:{number}", alert_id=alert.id, created_at=now + number * day
+            )
+        queue(session, chat, now, "digest:1", priority=Priority.DIGEST)
+        queue(session, chat, now, "notice:1", priority=Priority.NOTICE)
+    sender = ScriptedSender(*[SendFailure("502") for _ in range(400)])
+    for hours in range(0, 5 * 24 + 1, 12):
+        drain(database, sender, now + timedelta(hours=hours))
+    assert sender.accepted == []
+    sender.failures.clear()
+    drain(database, sender, now + 5 * day + timedelta(hours=1))
+    summary, *rest = sender.accepted
+    assert all(f"Day {number}" in summary.message.plain for number in range(5))
+    assert [envelope.priority for envelope in rest] == [Priority.NOTICE, Priority.DIGEST]
+
+
+def test_a_summary_that_failed_is_told_with_the_next(database: Database, now: datetime) -> None:
+    with database.write() as session:
+        chat = add_subscriber(session, now)
+        for hours in (0, 30):
+            at = now + timedelta(hours=hours)
+            alert = add_alert(session, at, f"Hour {hours}")
+            queue(session, chat, at, f"alert:{alert.id}", alert_id=alert.id)
+    drain(database, ScriptedSender(SendFailure("odd", permanent=True)), now + timedelta(hours=25))
+    sender = ScriptedSender()
+    drain(database, sender, now + timedelta(hours=55))
+    (envelope,) = sender.accepted
+    assert all(f"Hour {hours}" in envelope.message.plain for hours in (0, 30))
+
+
+def test_what_a_chat_itself_put_off_is_no_old_news(database: Database, now: datetime) -> None:
+    with database.write() as session:
+        alert, later = add_alert(session, now, "Held"), now + timedelta(hours=30)
+        chat = add_subscriber(session, now)
+        queue(session, chat, later, "alert:1", alert_id=alert.id, created_at=now, due_at=later)
+    sender = ScriptedSender()
+    drain(database, sender, later + timedelta(hours=1))
+    assert [envelope.message.plain for envelope in sender.accepted] == ["x"]
+
+
+def test_a_summary_waits_until_quiet_hours_end_unless_a_missed_alert_breaks_through(
+    database: Database, now: datetime
+) -> None:
+    with database.write() as session:
+        for level in (2, 3):
+            chat = add_subscriber(session, now, quiet_from="22:00", quiet_until="07:00", timezone="UTC")
+            alert = add_alert(session, now, f"Level {level}", level)
+            queue(session, chat, now, "alert:1", alert_id=alert.id)
+    night, sender = (now + timedelta(days=1)).replace(hour=23), ScriptedSender()
+    drain(database, sender, night)
+    assert ["Level 3" in envelope.message.plain for envelope in sender.accepted] == [True]
+    drain(database, sender, night + timedelta(hours=8))
+    assert "Level 2" in sender.accepted[-1].message.plain
+
+
+def test_the_next_try_of_an_alert_keeps_quiet_hours(database: Database, now: datetime) -> None:
+    evening = now.replace(hour=21, minute=59, second=50)
+    with database.write() as session:
+        chat = add_subscriber(session, now, quiet_from="22:00", quiet_until="07:00", timezone="UTC")
+        for level in (2, 3):
+            queue(session, chat, evening, f"alert:{level}", rank=-level)
+    drain(database, ScriptedSender(SendFailure("502"), SendFailure("502")), evening)
+    with database.read() as session:
+        after = {row.rank: row.send_after for row in session.exec(select(Delivery))}
+    assert after[-2] == evening.replace(hour=7, minute=0, second=0) + timedelta(days=1)
+    assert after[-3] == evening + timedelta(seconds=FIRST_RETRY_S)
+
+
+@pytest.mark.parametrize(
+    ("priority", "days", "state"),
+    [
+        (Priority.REPLY, 2, DeliveryState.FAILED),
+        (Priority.BROADCAST, 2, DeliveryState.SENT),
+        (Priority.BROADCAST, 4, DeliveryState.FAILED),
+        (Priority.DIGEST, 6, DeliveryState.SENT),
+        (Priority.DIGEST, 8, DeliveryState.FAILED),
+        (Priority.NOTICE, 6, DeliveryState.SENT),
+    ],
+)
+def test_what_is_no_alert_ends_when_it_is_no_longer_worth_telling(
+    sqlite_database: Database, now: datetime, priority: Priority, days: int, state: DeliveryState
+) -> None:
+    one_waiting(sqlite_database, now, priority=priority)
+    drain(sqlite_database, ScriptedSender(), now + timedelta(days=days))
+    assert only(sqlite_database).state is state
 
 
 def test_old_news_that_a_killed_sender_had_not_begun_is_folded_too(sqlite_database: Database, now: datetime) -> None:
@@ -451,6 +554,63 @@ def test_sound_and_previews_are_the_subscribers_choice(database: Database, now: 
     assert (envelope.silent, envelope.link_preview, envelope.priority) == (True, True, Priority.DIGEST)
 
 
+def test_what_answers_or_edits_a_message_waits_until_that_was_sent(database: Database, now: datetime) -> None:
+    with database.write() as session:
+        chat = add_subscriber(session, now)
+        first = queue(session, chat, now + timedelta(hours=1), "alert:1")
+        queue(session, chat, now, "alert:2", replies_to_id=first.id, rank=-3)
+        queue(session, chat, now, "update:1", edits_id=first.id, priority=Priority.UPDATE)
+    sender = ScriptedSender()
+    assert drain(database, sender, now) == 0
+    assert drain(database, sender, now + timedelta(hours=1)) == 3
+    assert [(e.edits, e.replies_to) for e in sender.accepted] == [(None, None), (None, 701), (701, None)]
+
+
+def test_an_alert_that_met_an_outage_is_not_tried_again_when_a_newer_one_of_its_story_answers_it(
+    database: Database, now: datetime
+) -> None:
+    with database.write() as session:
+        chat, alert = add_subscriber(session, now), add_alert(session, now, "Rising")
+        rise = Alert(**alert.model_dump(exclude={"id"}) | {"kind": AlertKind.RAISED, "level": 3})
+        session.add(rise)
+        session.flush()
+        first = queue(session, chat, now, "alert:1", alert_id=alert.id)
+        queue(
+            session, chat, now, "alert:2", alert_id=rise.id, replies_to_id=first.id, message=Message("!", "!").to_json()
+        )
+    sender = ScriptedSender(SendFailure("502"))
+    assert drain(database, sender, now) == 1
+    assert [envelope.message.plain for envelope in sender.accepted] == ["!"]
+    with database.read() as session:
+        assert session.get_one(Delivery, first.id).error == "overtaken by a later alert of the story"
+
+
+def test_what_answers_a_message_that_has_to_wait_waits_as_long(database: Database, now: datetime) -> None:
+    with database.write() as session:
+        chat = add_subscriber(session, now)
+        first = queue(session, chat, now, "alert:1")
+        queue(session, chat, now, "alert:2", replies_to_id=first.id)
+    drain(database, ScriptedSender(SendFailure("502")), now)
+    with database.read() as session:
+        waits = {row.send_after for row in session.exec(select(Delivery))}
+    assert waits == {now + timedelta(seconds=FIRST_RETRY_S)}
+
+
+def test_an_update_that_had_to_wait_never_overwrites_a_later_text(database: Database, now: datetime) -> None:
+    with database.write() as session:
+        chat = add_subscriber(session, now)
+        first = queue(session, chat, now, "alert:1", state=DeliveryState.SENT, message_id=77)
+        update = queue(session, chat, now + LEASE, "update:1", edits_id=first.id, priority=Priority.UPDATE)
+        queue(session, chat, now, "alert:2", edits_id=first.id)
+    sender = EditingSender()
+    drain(database, sender, now)
+    drain(database, sender, now + LEASE)
+    assert len(sender.accepted) == 1
+    with database.read() as session:
+        ended = session.get_one(Delivery, update.id)
+    assert (ended.state, ended.error) == (DeliveryState.FAILED, "its message has a later text")
+
+
 def test_an_edit_and_an_answer_know_the_message_they_are_about(database: Database, now: datetime) -> None:
     with database.write() as session:
         subscriber = add_subscriber(session, now)
@@ -462,11 +622,25 @@ def test_an_edit_and_an_answer_know_the_message_they_are_about(database: Databas
     assert [(e.edits, e.replies_to) for e in sender.accepted] == [(None, None), (701, None), (None, 701)]
 
 
-def test_being_asked_to_wait_uses_up_no_attempt_and_other_failures_do(now: datetime) -> None:
+def test_neither_being_asked_to_wait_nor_an_outage_uses_up_an_attempt_and_what_nobody_foresaw_does(
+    now: datetime,
+) -> None:
     delivery = Delivery(subscriber_id=1, key="k", send_after=now, created_at=now, attempts=MOST_ATTEMPTS)
-    flood = outcome_of(delivery, SendFailure("flood", retry_after_s=5), now)
-    assert (flood["state"], flood["attempts"]) == (DeliveryState.WAITING, MOST_ATTEMPTS - 1)
-    assert outcome_of(delivery, SendFailure("502"), now)["state"] is DeliveryState.FAILED
+    for failure in (SendFailure("flood", retry_after_s=5), SendFailure("502")):
+        outcome = outcome_of(delivery, failure, now)
+        assert (outcome["state"], outcome["attempts"]) == (DeliveryState.WAITING, MOST_ATTEMPTS - 1)
+    assert outcome_of(delivery, SendFailure("?", unforeseen=True), now)["state"] is DeliveryState.FAILED
+
+
+def test_in_an_outage_the_pause_doubles_to_an_hour(now: datetime) -> None:
+    delivery = Delivery(subscriber_id=1, key="k", send_after=now, created_at=now, attempts=1)
+    pauses, moment = [], now
+    for _ in range(12):
+        after = outcome_of(delivery, SendFailure("502"), moment)["send_after"]
+        pauses.append((after - moment).total_seconds())
+        moment = after
+    assert pauses[:4] == [30, 30, 60, 120]
+    assert pauses[-1] == 3600
 
 
 def test_retries_back_off_to_an_hour() -> None:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from bot.pipeline.rules import Past, Silence, Telling, is_retracted, worth_telling
+from bot.pipeline.rules import Past, Silence, Telling, is_outdated, is_retracted, worth_telling
 from bot.pipeline.weigh import Weight
 from config.schema import Alerts
 from config.schema import Telling as TellingSettings
@@ -88,6 +88,31 @@ def test_what_was_told_as_a_claim_is_confirmed_once(now: datetime, before: Story
     assert worth_telling(story, weight, Past(told_as=StoryStatus.CONFIRMED), SETTINGS, now) == []
     other_side = replace(weight, backing={UP: 1, DOWN: 2})
     assert worth_telling(story, other_side, Past(told_as=before), SETTINGS, now) == []
+
+
+UNCONFIRMED, CONFIRMED, CONTESTED = StoryStatus.UNCONFIRMED, StoryStatus.CONFIRMED, StoryStatus.CONTESTED
+
+
+@pytest.mark.parametrize(
+    ("told_as", "status", "kinds", "changes"),
+    [
+        (CONTESTED, UNCONFIRMED, {AlertKind.CONTESTED}, True),
+        (CONTESTED, CONFIRMED, {AlertKind.CONFIRMED, AlertKind.CONTESTED}, True),
+        (CONTESTED, CONFIRMED, {AlertKind.CONTESTED}, False),
+        (CONFIRMED, CONTESTED, {AlertKind.CONTESTED}, True),
+        (CONFIRMED, CONTESTED, {AlertKind.NEW}, False),
+        (CONFIRMED, CONFIRMED, {AlertKind.NEW}, False),
+        (CONTESTED, UNCONFIRMED, {AlertKind.RETRACTED}, False),
+    ],
+    ids=["over", "confirmed again", "yet to confirm", "disputed again", "yet to dispute", "the same", "taken back"],
+)
+def test_a_status_that_no_alert_tells_changes_the_message_that_is_there(
+    now: datetime, told_as: StoryStatus, status: StoryStatus, kinds: set[AlertKind], changes: bool
+) -> None:
+    contested = AlertKind.CONTESTED in kinds
+    story = story_at(now, told_escalation=2, level_escalation=2, status=status, told_contested=contested)
+    weight = Weight(escalation=65.0, status=status, sources=2)
+    assert is_outdated(story, weight, Past(frozenset(kinds), told_as, sources=2)) is changes
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,14 @@
 
 import asyncio
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from sqlmodel import Session, insert, select
 
 from bot import changes
+from bot.calendar import when_to_tell
 from bot.chat.admin_call import OUT_OF_DATE, Call, Reply, outcome, page
 from bot.messages.lines import one_line
 from bot.messages.message import Button, Message, clip, notice
@@ -18,7 +20,7 @@ from bot.numbers import count_all
 from config.edit_value import Edited
 from config.errors import ConfigError
 from config.load import load_settings
-from models import Delivery, Outlet, Priority, Subscriber, SubscriberState
+from models import Delivery, Level, Outlet, Priority, Subscriber, SubscriberState
 from models.backup import backup
 
 LONGEST_BROADCAST = 3000
@@ -96,32 +98,32 @@ async def _broadcast(call: Call) -> Reply:
     wanted = await call.take(Broadcast)
     if wanted is None:
         return page(OUT_OF_DATE, back="menu")
-    many = await call.desk.decide(lambda s, _cfg, _now: _send_to_all(s, call, wanted.text))
+    many = await call.desk.decide(lambda s, cfg, _now: _send_to_all(s, call, wanted.text, cfg.digest.timezone))
     return page(f"In the outbox for {many} chats.", back="menu")
 
 
-def _hearers(session: Session) -> list[int]:
-    active = select(Subscriber.id).where(
-        Subscriber.state == SubscriberState.ACTIVE, Subscriber.outlet == Outlet.TELEGRAM
-    )
-    return list(session.exec(active))
+def _hearers(session: Session) -> Sequence[Subscriber]:
+    active = select(Subscriber).where(Subscriber.state == SubscriberState.ACTIVE, Subscriber.outlet == Outlet.TELEGRAM)
+    return session.exec(active).all()
 
 
-def _send_to_all(session: Session, call: Call, text: str) -> int:
-    """One row per chat in one statement, because there may be very many."""
+def _send_to_all(session: Session, call: Call, text: str, timezone: str) -> int:
+    """When each chat's quiet hours are over. In one statement, because there may be very many."""
     hearers, now = _hearers(session), call.now
     message: Message = notice(text)
     done = changes.record(session, call.who, Edited("broadcast", str(len(hearers)), None, text), now)
+    when = {each.id: when_to_tell(Level.NONE, each, timezone, now) for each in hearers}
     rows = [
         {
             "subscriber_id": hearer,
             "key": f"broadcast:{done.id}",
             "priority": int(Priority.BROADCAST),
             "message": message.to_json(),
-            "send_after": now,
+            "send_after": at,
+            "due_at": at,
             "created_at": now,
         }
-        for hearer in hearers
+        for hearer, at in when.items()
     ]
     if rows:
         session.execute(insert(Delivery), rows)

@@ -111,9 +111,18 @@ def headline_of(alert: Alert) -> str:
         words.append(level.word)
     if alert.kind in KIND_WORDS:
         words.append(KIND_WORDS[alert.kind])
-    disputed = alert.kind is AlertKind.CONTESTED or alert.facts["status"] == StoryStatus.CONTESTED
+    words += _dispute(alert)
     pair = " – ".join(clip(name, NAME_LIMIT) for name in alert.facts["dyad"])
-    return f"{mark} {' · '.join(words)}{' · DISPUTED' if disputed else ''}{f' · {pair}' if pair else ''}"
+    return f"{mark} {' · '.join(words)}{f' · {pair}' if pair else ''}"
+
+
+def _dispute(alert: Alert) -> list[str]:
+    """Of an alert about a dispute also that it is over, once its facts were changed."""
+    if alert.facts["status"] == StoryStatus.CONTESTED:
+        return ["DISPUTED"]
+    if alert.kind is not AlertKind.CONTESTED:
+        return []
+    return ["no longer disputed" if "updated" in alert.facts else "DISPUTED"]
 
 
 def _summary(rows: "tuple[ReadingWithSource, ...]") -> str:

@@ -12,10 +12,11 @@ from typing import Any
 from sqlmodel import Session, col, select
 
 from bot.messages.alert import alert_facts, alert_message
-from bot.pipeline.address import address_alert, address_update
+from bot.pipeline.address import address_alert
+from bot.pipeline.correct import address_update
 from bot.pipeline.index import Point, tension_today
 from bot.pipeline.levels import level_of, next_level
-from bot.pipeline.rules import Past, Silence, Telling, has_more_sources, is_retracted, told_direction, worth_telling
+from bot.pipeline.rules import Past, Silence, Telling, is_outdated, is_retracted, told_direction, worth_telling
 from bot.pipeline.weigh import Weight, weigh
 from config.schema import Alerts
 from models import Alert, AlertKind, Direction, Level, Story, Suppression
@@ -99,7 +100,7 @@ def _judge(
     tension = pairs.tension(story.dyad) if tellings else None
     alerts = [_tell(story, weight, telling, tension, now) for telling in tellings]
     facts = None
-    if not alerts and has_more_sources(story, weight, past):
+    if not alerts and is_outdated(story, weight, past):
         facts = alert_facts(story, weight, told_direction(story), pairs.tension(story.dyad))
     story.changed = False
     story.judge_again_at = _next_look(story, weight, silences, settings, now)

@@ -14,14 +14,25 @@ from typing import Any
 from sqlmodel import Session, select
 
 from bot.aftermath import learn_from
+from bot.calendar import when_to_tell
 from bot.messages.message import Message
 from bot.outlet import Chat, Envelope, Sender, SendFailure
-from bot.pipeline.fold import fold_old_news
+from bot.pipeline.fold import end_stale, fold_old_news
 from bot.pipeline.together import Together
 from config.schema import Settings
 from models import Delivery, DeliveryState, Digest, Outlet, Priority, Subscriber
 from models.database import Database
-from models.delivery import anything_due, begin, claim_due, given_up, lost_claims, settle
+from models.delivery import (
+    anything_due,
+    begin,
+    claim_due,
+    edited_since,
+    given_up,
+    let_go_first,
+    lost_claims,
+    settle,
+    told_anew,
+)
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +40,7 @@ LEASE = timedelta(minutes=5)  # longer than the sender's slowest honest answer w
 AT_ONCE = 32  # requests under way; at 30 messages a second, answers may take one second
 FIRST_RETRY_S = 30.0
 LONGEST_RETRY_S = 3600.0
-MOST_ATTEMPTS = 30  # about a day of trying
+MOST_ATTEMPTS = 30  # of what nobody foresaw; about a day of trying
 DEAD = "its sender was killed after it had begun to send"
 NO_ADMINS = Settings()
 
@@ -73,11 +84,13 @@ async def drain_outbox(
 
     Chats are served side by side, up to `at_once` of them, the messages of one chat in their order; what is more urgent
     overtakes what is not yet under way, and `order` says which kind that is. Alerts older than `max_age` are folded
-    into one summary a chat. `settings` says who is told of chats that cannot be reached.
+    into one summary a chat. `settings` says who is told of chats that cannot be reached, and the time zone of those
+    that chose none.
     """
     this = Round(database, senders, clock, settings, Together(database))
     await asyncio.to_thread(_settle_lost_claims, database, clock())
-    await asyncio.to_thread(fold_old_news, database, clock(), max_age)
+    await asyncio.to_thread(fold_old_news, database, clock(), max_age, settings.digest.timezone)
+    await asyncio.to_thread(end_stale, database, clock())
     sent, under_way = 0, dict[asyncio.Task[bool], int]()
     try:
         while True:
@@ -113,7 +126,15 @@ def _claim(
             return []
     with database.write() as session:
         claimed = claim_due(session, [outlet.value for outlet in senders], now, LEASE, limit, busy, order)
-        return [_parcel(session, delivery) for delivery in claimed]
+        return [_parcel(session, delivery) for delivery in claimed if not _end_outdated(session, delivery)]
+
+
+def _end_outdated(session: Session, delivery: Delivery) -> bool:
+    """An update that was asked to wait while a later text was put into its message must not undo that."""
+    if delivery.priority != Priority.UPDATE or not edited_since(session, delivery):
+        return False
+    settle(session, delivery, delivery.claim, state=given_up(delivery), error="its message has a later text")
+    return True
 
 
 def _settle_lost_claims(database: Database, now: datetime) -> None:
@@ -159,7 +180,9 @@ async def _send(this: Round, parcel: Parcel) -> bool:
         log.warning("claim_lost delivery=%s", parcel.delivery.id)
         return False
     except Exception as error:  # noqa: BLE001 - whatever it is, the row must not come due for ever without a count
-        failure = error if isinstance(error, SendFailure) else SendFailure(f"cannot be sent: {error!r}")
+        failure = (
+            error if isinstance(error, SendFailure) else SendFailure(f"cannot be sent: {error!r}", unforeseen=True)
+        )
         await asyncio.to_thread(_record_failure, this, parcel, failure)
         return False
     now = this.clock()
@@ -196,6 +219,8 @@ def _record_failure(this: Round, parcel: Parcel, failure: SendFailure) -> None:
     delivery, subscriber, now = parcel.delivery, parcel.subscriber, this.clock()
     values = outcome_of(delivery, failure, now)
     with this.database.write() as session:
+        if values["state"] is DeliveryState.WAITING:
+            values = _again(session, this.settings, delivery, subscriber, values)
         settle(session, delivery, delivery.claim, **values)
         learn_from(session, this.settings, _chat(subscriber), failure, now)
     level = logging.WARNING if values["state"] in (DeliveryState.FAILED, DeliveryState.UNCERTAIN) else logging.INFO
@@ -210,28 +235,56 @@ def _record_failure(this: Round, parcel: Parcel, failure: SendFailure) -> None:
     )
 
 
+def _again(
+    session: Session, settings: Settings, delivery: Delivery, subscriber: Subscriber, values: dict[str, Any]
+) -> dict[str, Any]:
+    """The next try keeps quiet hours, and whoever answers this message waits for it; of one story only the newest alert
+    is tried again."""
+    if told_anew(session, delivery):
+        lost = values.get("lost_answers", delivery.lost_answers)
+        state = DeliveryState.UNCERTAIN if lost else DeliveryState.FAILED
+        return values | {"state": state, "error": "overtaken by a later alert of the story"}
+    after = values["send_after"]
+    if delivery.priority in (Priority.ALERT, Priority.BROADCAST) and delivery.edits_id is None:
+        after = when_to_tell(-delivery.rank, subscriber, settings.digest.timezone, after)
+    let_go_first(session, delivery, after)
+    return values | {"send_after": after}
+
+
 def outcome_of(delivery: Delivery, failure: SendFailure, now: datetime) -> dict[str, Any]:
     """The columns to write after `failure`: give up, wait, or leave it uncertain. Pure."""
-    error = str(failure)
-    if failure.moved_to is not None and delivery.attempts < MOST_ATTEMPTS:
-        # At once, the first time; chats that say of each other that they moved there must not keep us busy.
-        after = now if delivery.attempts <= 1 else now + retry_delay(delivery.attempts)
-        return {"state": DeliveryState.WAITING, "send_after": after, "error": error}
-    if failure.retry_after_s is not None:  # being asked to wait is no failure: it uses up no attempt
-        after = now + timedelta(seconds=failure.retry_after_s)
-        return {"state": DeliveryState.WAITING, "send_after": after, "attempts": delivery.attempts - 1, "error": error}
     if failure.permanent:
-        return {"state": given_up(delivery), "error": error}
+        return {"state": given_up(delivery), "error": str(failure)}
     if failure.lost_answer:
-        return _after_lost_answer(delivery, error, now)
+        return _after_lost_answer(delivery, str(failure), now)
+    # Chats that say of each other that they moved there must not keep us busy for ever.
+    if failure.unforeseen or failure.moved_to is not None:
+        return _after_an_attempt(delivery, failure, now)
+    # Neither being asked to wait nor an outage says anything about this message: that uses up no attempt.
+    waited = now - (delivery.due_at or delivery.created_at)
+    asked = failure.retry_after_s
+    after = now + (outage_delay(waited) if asked is None else timedelta(seconds=asked))
+    attempts = delivery.attempts - 1
+    return {"state": DeliveryState.WAITING, "send_after": after, "attempts": attempts, "error": str(failure)}
+
+
+def _after_an_attempt(delivery: Delivery, failure: SendFailure, now: datetime) -> dict[str, Any]:
+    """To a chat that moved at once, the first time."""
     if delivery.attempts >= MOST_ATTEMPTS:
-        return {"state": given_up(delivery), "error": f"gave up after {delivery.attempts} attempts: {error}"}
-    return {"state": DeliveryState.WAITING, "send_after": now + retry_delay(delivery.attempts), "error": error}
+        return {"state": given_up(delivery), "error": f"gave up after {delivery.attempts} attempts: {failure}"}
+    at_once = failure.moved_to is not None and delivery.attempts <= 1
+    after = now if at_once else now + retry_delay(delivery.attempts)
+    return {"state": DeliveryState.WAITING, "send_after": after, "error": str(failure)}
 
 
 def retry_delay(attempts: int) -> timedelta:
     """30 s, doubled with every attempt, up to an hour."""
     return timedelta(seconds=min(LONGEST_RETRY_S, FIRST_RETRY_S * 2.0 ** min(attempts - 1, 10)))
+
+
+def outage_delay(waited: timedelta) -> timedelta:
+    """As long again as it has waited, which doubles with every try too: at least 30 s, at most an hour."""
+    return min(max(waited, timedelta(seconds=FIRST_RETRY_S)), timedelta(seconds=LONGEST_RETRY_S))
 
 
 def _after_lost_answer(delivery: Delivery, error: str, now: datetime) -> dict[str, Any]:

@@ -175,10 +175,25 @@ def _confirmation(story: Story, weight: Weight, past: Past) -> Telling | None:
     return Telling(AlertKind.CONFIRMED, direction, story.told(direction), story.score(direction), rule)
 
 
-def has_more_sources(story: Story, weight: Weight, past: Past) -> bool:
-    """Whether what was told is worth an update: half as many sources again (2, 3, 5, 8 ...) say the same."""
-    stands = story.changed and past.told_as is story.status and AlertKind.RETRACTED not in past.kinds
-    return stands and weight.sources >= 1.5 * past.sources > 0 and story.level(told_direction(story)) > Level.NONE
+def is_outdated(story: Story, weight: Weight, past: Past) -> bool:
+    """Whether the message that is there should read otherwise, though nothing of it rings: half as many sources again
+    (2, 3, 5, 8 ...) say the same, or its status is another."""
+    if not story.changed or AlertKind.RETRACTED in past.kinds or past.sources == 0:
+        return False
+    if story.level(told_direction(story)) is Level.NONE:
+        return False
+    if past.told_as is story.status:
+        return weight.sources >= 1.5 * past.sources
+    return _has_turned(story, past)
+
+
+def _has_turned(story: Story, past: Past) -> bool:
+    """Into a status that no alert tells: a dispute that ended, and what was told once and is so again."""
+    if story.status is StoryStatus.CONFIRMED:
+        return AlertKind.CONFIRMED in past.kinds
+    if story.status is StoryStatus.CONTESTED:
+        return story.told_contested
+    return story.status is StoryStatus.UNCONFIRMED
 
 
 def told_direction(story: Story) -> Direction:
