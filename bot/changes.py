@@ -6,7 +6,7 @@ recorded when it is taken up.
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlmodel import Session
 
-from config.edit import add_feeds, pause_feed, remove_feed
+from config.edit import add_feeds, edit_feed, remove_feed
 from config.edit_value import Edited, set_value, value_of
 from config.errors import ConfigError
 from config.load import FILES, load_file
@@ -27,6 +27,8 @@ SECRETS = {("telegram", "invite_code")}
 HIDDEN = "(hidden)"
 #: Tables that may be absent; they are one value in the record, so that taking back also takes the table away.
 WHOLE = ("deescalation",)
+#: How keys of feeds.toml begin that are not a feed's address.
+FAMILIES = "families."
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +105,19 @@ def remove(session: Session, folder: Path, who: Who, url: str, now: datetime) ->
     return record(session, who, Edited("feeds", url, _dumped(entry), None), now)
 
 
-def pause(session: Session, folder: Path, who: Who, url: str, paused: bool, now: datetime) -> Change | None:
-    """`config.edit.pause_feed`, recorded; None when it was so already."""
-    if not pause_feed(folder, url, paused):
+def change_feed(
+    session: Session, folder: Path, who: Who, url: str, values: Mapping[str, Any], now: datetime
+) -> Change | None:
+    """`config.edit.edit_feed`, recorded; None when the feed was so already."""
+    before, after = edit_feed(folder, url, values)
+    if before == after:
         return None
-    after = feed_values(load_file(folder, "feeds").feeds)[url]
-    before = {key: value for key, value in after.items() if key != "paused"} | ({} if paused else {"paused": True})
-    return record(session, who, Edited("feeds", url, before, after), now)
+    return record(session, who, Edited("feeds", url, _dumped(before), _dumped(after)), now)
+
+
+def pause(session: Session, folder: Path, who: Who, url: str, paused: bool, now: datetime) -> Change | None:
+    """Stop asking a feed, or ask it again, recorded; None when it was so already."""
+    return change_feed(session, folder, who, url, {"paused": paused or None}, now)
 
 
 # The way back ---------------------------------------------------------------------------------------------------------
@@ -132,19 +140,21 @@ def undo(session: Session, folder: Path, who: Who, change_id: int, now: datetime
 def current_value(folder: Path, area: str, key: str) -> Any:
     """The value in force, as `Change` keeps it."""
     settings = load_file(folder, area)
-    if area == "feeds" and not key.startswith("families."):
+    if area == "feeds" and not key.startswith(FAMILIES):
         return feed_values(settings.feeds).get(key)
     return value_of(settings, key.split("."))
 
 
 def _restore(folder: Path, change: Change) -> None:
-    if change.area != "feeds":
+    if change.area != "feeds" or change.key.startswith(FAMILIES):
         set_value(folder, change.area, change.key.split("."), change.before)
         return
-    if change.after is not None:
+    if change.before is None:
         remove_feed(folder, change.key)
-    if change.before is not None:
+    elif change.after is None:
         add_feeds(folder, [FeedEntry.model_validate_json(json.dumps(change.before))])
+    else:  # where it stands, with the comments around it
+        edit_feed(folder, change.key, {key: change.before.get(key) for key in {**change.before, **change.after}})
 
 
 # Edits by hand --------------------------------------------------------------------------------------------------------

@@ -45,6 +45,7 @@ from models import (
     VerdictKind,
 )
 from models.database import Database, open_database
+from models.feed import sync_feeds
 from tests.rows import UNLIMITED
 
 NOW = datetime(2022, 2, 17, 12, 0, tzinfo=UTC)
@@ -248,7 +249,9 @@ async def test_who_was_an_admin_a_moment_ago_is_none_any_more(bench: Bench) -> N
     "data",
     ["adm:", "adm:nothing:here", "adm:feeds:one:ffffffffffff", "adm:feeds:list:99999999999999999999", "adm:ops:none",
      "adm:set:sec:nothing", "adm:set:key:levels.nothing", "adm:set:ask:levels", "adm:people:one:77", "adm:log:undo:-1",
-     "adm:people:list:0:nobody", "adm:label:e9:1", "adm:label:e1:999", "adm:set:ask:levels.watch:", "adm:log:undo:²"],
+     "adm:people:list:0:nobody",
+     "adm:cancel", "adm:cancel:set:sec:nothing", "adm:feeds:trait:x:y", "adm:feeds:put:x",
+     "adm:label:e9:1", "adm:label:e1:999", "adm:set:ask:levels.watch:", "adm:log:undo:²"],
 )  # fmt: skip
 async def test_an_odd_press_is_answered_and_changes_nothing(bench: Bench, data: str) -> None:
     await bench.press(data)
@@ -306,6 +309,37 @@ async def test_an_address_that_cannot_be_a_feed_is_refused(bench: Bench, text: s
     await bench.press("adm:feeds:add")
     assert said in (await bench.say(text)).text
     assert bench.text("feeds") == FEEDS
+
+
+async def test_an_address_typed_without_http_is_tried_with_https(bench: Bench) -> None:
+    await bench.press("adm:feeds:add")
+    await bench.follow(await bench.say(" c.example/rss "), "Add it")
+    assert bench.settings.feeds.feeds[-1].url == "https://c.example/rss"
+
+
+async def test_a_mistyped_answer_is_asked_for_again_until_it_is_right_or_cancelled(bench: Bench) -> None:
+    await bench.press("adm:feeds:add")
+    for typed, said in (("the BBC", "not a web address"), (A, "there already")):
+        page = await bench.say(typed)
+        assert said in page.text and "Send me the address" in page.text
+    assert "Add it" in buttons(await bench.say("https://c.example/rss"))
+    key = await bench.press("adm:set:key:levels.watch")
+    await bench.follow(key, "Type a value")
+    page = await bench.say("4o")
+    assert "must be a valid number" in page.text and "value of levels.watch" in page.text
+    assert "levels.watch: 40 → 45" in (await bench.say("45")).text
+
+
+@pytest.mark.parametrize(
+    ("asking", "back"),
+    [("adm:ops:write", "look at?"), ("adm:feeds:add", "2 feeds"), ("adm:set:type:levels.watch", "watch = 40")],
+    ids=["broadcast", "feed", "threshold"],
+)
+async def test_after_cancel_the_next_text_answers_nothing(bench: Bench, asking: str, back: str) -> None:
+    page = await bench.follow(await bench.press(asking), "Cancel")
+    assert back in page.text
+    assert bench.rows_of(Question) == []
+    assert "no command" in (await bench.say("https://c.example/rss")).text
 
 
 async def test_a_feed_that_cannot_be_read_is_not_added(bench: Bench) -> None:
@@ -417,6 +451,127 @@ async def test_a_file_of_somebody_else_is_not_even_fetched(bench: Bench) -> None
     assert bench.fake.calls_of("getFile") == []
 
 
+# Whose feeds they are -------------------------------------------------------------------------------------------------
+
+BBC = (
+    '[families.bbc]\nname = "BBC"\n\n[families.upi]\nname = "UPI"\n\n'
+    '[[feeds]]\nurl = "https://feeds.bbci.co.uk/world.xml"\npublisher = "BBC"\nfamily = "bbc"  # one source\n'
+)
+
+
+def hold(bench: Bench, feeds: str) -> None:
+    (bench.folder / "feeds.toml").write_text(feeds, encoding="utf-8")
+
+
+async def add_feed_by_chat(bench: Bench, url: str) -> Call:
+    await bench.press("adm:feeds:add")
+    return await bench.follow(await bench.say(url), "Add it")
+
+
+def sources(bench: Bench) -> list[str]:
+    """Whom the feeds count as, once they are taken up."""
+    with bench.database.write() as session:
+        sync_feeds(session, bench.settings.feeds, bench.now)
+        return [feed.source for feed in session.exec(select(Feed).order_by(Feed.id))]  # type: ignore[arg-type]
+
+
+async def test_a_feed_added_beside_one_of_its_site_is_the_same_source(bench: Bench) -> None:
+    hold(bench, BBC)
+    added = await add_feed_by_chat(bench, "https://rss.bbci.co.uk/uk.xml")
+    assert "publisher: BBC\nfamily: bbc\nregions: none" in added.text
+    await add_feed_by_chat(bench, "https://a.wire.example/one")
+    await add_feed_by_chat(bench, "https://b.wire.example/two")
+    assert sources(bench) == ["bbc", "bbc", "wire.example", "wire.example"]
+
+
+async def test_two_feeds_of_one_opml_file_and_site_are_one_source(bench: Bench) -> None:
+    outlines = "".join(f'<outline text="{n}" xmlUrl="https://n{n}.wire.example/rss"/>' for n in range(2))
+    bench.fake.files["f1"] = f'<opml version="2.0"><body>{outlines}</body></opml>'.encode()
+    await bench.fake.push(updates.document("f1", ADMIN))
+    (page,) = await bench.fake.sent(1)
+    assert "2 stand in no folder that is a region" in page.text
+    await bench.follow(page, "Add 2")
+    assert sources(bench)[2:] == ["wire.example", "wire.example"]
+
+
+async def test_regions_go_out_with_opml_and_come_back(bench: Bench) -> None:
+    listed = FEEDS.replace('title = "Alpha"', 'title = "Alpha"\nregions = ["middle-east", "world", "arctic"]')
+    hold(bench, listed + 'regions = ["europe"]\n')
+    await bench.press("adm:feeds:out")
+    out = (await bench.fake.sent(1))[0].params["document"]
+    hold(bench, '[[feeds]]\nurl = "https://x.example/rss"\nregions = ["arctic"]\n')
+    bench.fake.files["f1"] = out
+    await bench.fake.push(updates.document("f1", ADMIN))
+    await bench.follow((await bench.fake.sent(2))[1], "Add 2")
+    regions = {feed.url: feed.regions for feed in bench.settings.feeds.feeds}
+    assert regions[A] == ("middle-east", "world", "arctic")
+    assert regions[B] == ("europe",)
+
+
+async def test_whose_a_feed_is_and_what_it_is_about_is_edited_recorded_and_taken_back(bench: Bench) -> None:
+    hold(bench, BBC)
+    page = await bench.follow(await bench.follow(await bench.press("adm:feeds:list"), "1"), "Edit")
+    regions = await bench.follow(page, "Regions")
+    regions = await bench.follow(await bench.follow(regions, "Europe"), "Middle East")
+    assert "● Europe" in buttons(regions) and "● Middle East" in buttons(regions)
+    page = await bench.follow(await bench.follow(regions, "Europe"), "Back")
+    page = await bench.follow(await bench.follow(page, "Weight"), "0.8")
+    page = await bench.follow(await bench.follow(page, "Interval"), "15")
+    page = await bench.follow(await bench.follow(page, "Family"), "UPI")
+    (entry,) = bench.settings.feeds.feeds
+    assert (entry.regions, entry.weight, entry.interval_minutes, entry.family) == (("middle-east",), 0.8, 15, "upi")
+    assert "# one source" in bench.text("feeds")
+    assert "family: bbc → upi" in (await bench.press("adm:log:list")).text
+    await bench.follow(await bench.follow(page, "Undo"), "Take it back")
+    assert bench.settings.feeds.feeds == (entry.model_copy(update={"family": "bbc"}),)
+
+
+@pytest.mark.parametrize(
+    ("trait", "typed", "key", "held"),
+    [
+        ("publisher", "The: World Service", "publisher", "The: World Service"),
+        ("publisher", "none", "publisher", ""),
+        ("family", "Upi", "family", "upi"),
+        ("family", "none", "family", ""),
+        ("regions", "Middle East, europe, Arctic Sea", "regions", ("middle-east", "europe", "arctic-sea")),
+        ("weight", "0,7", "weight", 0.7),
+        ("interval", "20", "interval_minutes", 20),
+    ],
+)
+async def test_a_trait_of_a_feed_can_be_typed(bench: Bench, trait: str, typed: str, key: str, held: object) -> None:
+    hold(bench, BBC)
+    one = await bench.follow(await bench.press("adm:feeds:list"), "1")
+    page = await bench.press(f"{button(one, 'Edit').replace(':edit:', ':trait:')}:{trait}")
+    await bench.follow(page, "Type it")
+    assert "Done." in (await bench.say(typed)).text or trait == "regions"
+    assert getattr(bench.settings.feeds.feeds[0], key) == held
+
+
+@pytest.mark.parametrize(
+    ("trait", "typed", "said"),
+    [
+        ("family", "nobody", "no family"),
+        ("regions", "???", "a region is"),
+        ("weight", "much", "a weight is"),
+        ("weight", "9", "less than or equal to 2"),
+        ("weight", "nan", "weight"),
+        ("interval", "1", "greater than or equal to 5"),
+        ("interval", "often", "whole minutes"),
+        ("publisher", " ", "a value is needed"),
+    ],
+)
+async def test_a_bad_trait_is_asked_for_again_and_changes_nothing(
+    bench: Bench, trait: str, typed: str, said: str
+) -> None:
+    hold(bench, BBC)
+    one = await bench.follow(await bench.press("adm:feeds:list"), "1")
+    await bench.press(f"{button(one, 'Edit').replace(':edit:', ':type:')}:{trait}")
+    page = await bench.say(typed)
+    assert said in page.text and "Send me the value" in page.text
+    assert bench.text("feeds") == BBC
+    assert bench.changes() == []
+
+
 # Thresholds -----------------------------------------------------------------------------------------------------------
 
 
@@ -451,7 +606,7 @@ async def test_pages_and_record_write_a_value_alike(bench: Bench) -> None:
 
 
 async def test_a_value_can_be_typed(bench: Bench) -> None:
-    for typed in ("levels.watch 42.5", "digest.timezone Europe/Kyiv", "digest.at 07:15", "telling.default_level watch"):
+    for typed in (" 42.5 ", "digest.timezone Europe/Kyiv", "digest.at 07:15", "telling.default_level watch"):
         await bench.press("adm:set:type:levels.watch")
         await bench.follow(await bench.say(typed), "Change it")
     assert bench.settings.alerts.levels.watch == 42.5
@@ -465,10 +620,11 @@ async def test_a_value_can_be_typed(bench: Bench) -> None:
         ("levels.watch 75", "must be between watch"),
         ("levels.watch loud", "must be a valid number"),
         ("levels.loud 5", "no setting called"),
-        ("levels.watch", "are needed"),
+        ("levels.watch", "must be a valid number"),
+        (" ", "a value is needed"),
         ("digest.timezone Mars/Base", "IANA"),
         ("telegram.admins 5", "no settings called"),
-        ("<b>x</b> 5", "no settings called"),
+        ("<b>x</b> 5", "must be a valid number, got '&lt;b&gt;x"),
         ("levels.watch nan", "levels.watch"),
     ],
 )

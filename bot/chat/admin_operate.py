@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlmodel import Session, insert, select
 
 from bot import changes
-from bot.chat.admin_call import OUT_OF_DATE, Call, Reply, outcome, page
+from bot.chat.admin_call import OUT_OF_DATE, Call, Reply, menu, outcome, page
 from bot.messages.lines import one_line
 from bot.messages.message import Button, Message, clip, notice
 from bot.messages.stats import stats_chart, stats_text
@@ -48,9 +48,7 @@ async def show(call: Call, verb: str) -> Reply:
         "backup": _ask_backup,
         "backupyes": _backup,
     }
-    if verb not in steps:
-        return page("That page is no more.", back="menu")
-    return await steps[verb](call)
+    return await steps[verb](call) if verb in steps else menu()
 
 
 async def _stats(call: Call) -> Reply:
@@ -79,7 +77,9 @@ async def _test(call: Call) -> Reply:
 
 
 async def _write(call: Call) -> Reply:
-    return await call.ask("ops", "text", "Send me the text for everybody. You see it once more before it goes.")
+    return await call.ask(
+        "ops", "text", "Send me the text for everybody. You see it once more before it goes.", back="menu"
+    )
 
 
 async def _ask_broadcast(call: Call) -> Reply:
