@@ -252,8 +252,36 @@ async def test_an_outage_of_our_line_is_known_though_feeds_are_polled_one_by_one
         await polling.poll(timedelta(minutes=10))
     with polling.database.read() as session:
         feeds = session.exec(select(Feed)).all()
-    assert polling.told() == []
+    assert len(polling.told()) == 1
     assert sum(feed.failures for feed in feeds) < len(feeds)
+
+
+async def test_an_outage_of_our_line_is_told_once_it_lasts_and_once_when_it_is_over(polling: Polling) -> None:
+    paths = [f"/{number}" for number in range(6)]
+    for path in paths:
+        polling.server.script(path, *[Reply(raw=b"")] * 10, Reply(rss(item(path, polling.now))))
+    polling.follow(*paths)
+    for _ in range(6):
+        await polling.poll(timedelta(minutes=5))
+    assert polling.told() == []
+    for _ in range(4):
+        await polling.poll(timedelta(minutes=5))
+    (told,) = polling.told()
+    assert "No feed answers since 12 Mar 09:35 UTC" in told
+    for _ in range(2):
+        await polling.poll(timedelta(hours=3))
+    assert polling.told()[1:] == ["Feeds answer again. None did since 12 Mar 09:35 UTC."]
+
+
+async def test_an_outage_that_is_soon_over_is_told_to_nobody(polling: Polling) -> None:
+    paths = [f"/{number}" for number in range(6)]
+    for path in paths:
+        polling.server.script(path, Reply(raw=b""), Reply(rss(item(path, polling.now))), *[Reply(raw=b"")] * 9)
+    polling.follow(*paths)
+    await polling.poll()
+    await polling.poll(timedelta(minutes=20))
+    await polling.poll(timedelta(minutes=120))
+    assert polling.told() == []
 
 
 async def test_a_permanent_redirect_that_leads_nowhere_is_undone(polling: Polling) -> None:
