@@ -21,6 +21,7 @@ from bot.chat.serving import Pace
 from bot.errands import Done
 from bot.feeds.opml import read_opml
 from bot.feeds.types import FetchError, FetchFailure, ParsedEntry, ParsedFeed
+from bot.unfinished import tell_unfinished
 from config.errors import TocsinError
 from config.load import DEFAULT_FOLDER, load_settings
 from config.schema import Settings
@@ -34,6 +35,7 @@ from models import (
     Direction,
     Feed,
     FeedHealth,
+    Memo,
     Priority,
     Question,
     Reading,
@@ -71,6 +73,7 @@ class Bench:
         default_factory=lambda: Done(0, "┏━━━┳━━━┓\n┃ told ┃ 3 ┃\n└───┴───┘\nall went well <b>")
     )
 
+    stuck: bool = False
     poller: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -103,6 +106,8 @@ class Bench:
     async def run(self, command: Sequence[str], asked_by: int) -> Done:
         self.asked_by.append(asked_by)
         self.commands.append(list(command))
+        if self.stuck:
+            await asyncio.Event().wait()
         if isinstance(self.outcome, TocsinError):
             raise self.outcome
         if "--html" in command:
@@ -708,12 +713,58 @@ async def test_a_subscriber_is_approved_and_blocked_and_both_are_recorded(bench:
     assert "❓ pending 1" in page.text
     one = await bench.follow(page, "1")
     assert "<b>" not in one.text
-    await bench.follow(await bench.follow(one, "Approve"), "Block")
+    asked = await bench.follow(await bench.follow(one, "Approve"), "Block")
+    assert "Block this?" in asked.text and "<b>" not in asked.text
+    assert bench.rows(Subscriber)[0].state == SubscriberState.ACTIVE
+    await bench.follow(asked, "Block it")
     assert [row.state for row in bench.rows(Subscriber)] == [SubscriberState.REFUSED, SubscriberState.ACTIVE]
     assert bench.changes() == [
         (ADMIN, "subscriber", "1", "pending", "active"),
         (ADMIN, "subscriber", "1", "active", "refused"),
     ]
+
+
+async def test_of_two_admins_the_second_does_not_undo_what_the_first_answered(bench: Bench) -> None:
+    bench.add(chat(ANNA, SubscriberState.PENDING))
+    mine = await bench.press("adm:people:one:1")
+    block = await bench.follow(await bench.press("adm:people:one:1", SECOND), "Block")
+    await bench.follow(mine, "Approve")
+    late = await bench.press(button(block, "Block it"), SECOND)
+    assert "Nothing was changed: it is active since 17 Feb 12:00 UTC, admin 1001" in late.text
+    assert [row.state for row in bench.rows(Subscriber)] == [SubscriberState.ACTIVE]
+
+
+async def test_a_subscriber_is_shown_with_all_that_they_chose(bench: Bench) -> None:
+    chosen = {"regions": ["middle-east"], "dyads": ["RU-UA"], "muted_dyads": ["IL-IR"], "daily_budget": 7}
+    quiet = {"quiet_from": "22:00", "quiet_until": "07:00", "muted_until": NOW + timedelta(hours=1), "language": "fr"}
+    bench.add(chat(ANNA, SubscriberState.ACTIVE, **chosen, **quiet))
+    text = (await bench.press("adm:people:one:1")).text
+    for line in ("Regions: Middle East", "Pairs: Russia – Ukraine", "Muted pairs: Israel – Iran", "at most 7"):
+        assert line in text
+    assert "Quiet hours: 22:00 to 07:00" in text and "Muted until: 17 Feb 13:00" in text
+
+
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [("newsroom", [1]), ("НОВ", [3]), (" -1005 ", [1]), ("100%", [2]), ("_", [])],
+    ids=["name", "other letters", "id", "percent", "no pattern"],
+)
+async def test_subscribers_are_searched_by_name_or_id(bench: Bench, typed: str, found: list[int]) -> None:
+    bench.add(chat(GROUP, SubscriberState.ACTIVE, name="The Newsroom"), chat(43, SubscriberState.STOPPED, name="100%"))
+    bench.add(chat(44, SubscriberState.ACTIVE, name="Новини"))
+    await bench.follow(await bench.press("adm:people:list"), "Search")
+    page = await bench.say(typed)
+    assert [int(data.rsplit(":")[-1]) for data in buttons(page).values() if ":one:" in data] == found
+    assert found or "nobody is called" in page.text
+
+
+async def test_a_test_message_goes_to_a_chosen_chat_if_it_is_active(bench: Bench) -> None:
+    bench.add(chat(ANNA, SubscriberState.ACTIVE), chat(43, SubscriberState.STOPPED))
+    await bench.follow(await bench.press("adm:people:one:1"), "Send test")
+    (row,) = bench.rows(Delivery)
+    assert (row.subscriber_id, "test message" in row.message["plain"]) == (1, True)
+    assert "Send test" not in buttons(await bench.press("adm:people:one:2"))
+    assert "Only active" in (await bench.press("adm:people:test:2")).text
 
 
 def lost(subscriber_id: int, number: int, state: DeliveryState, error: str) -> Delivery:
@@ -759,12 +810,16 @@ async def test_an_admin_is_not_blocked(bench: Bench) -> None:
 
 
 async def test_an_invite_link_is_made_renewed_and_not_kept_in_the_record(bench: Bench) -> None:
-    page = await bench.follow(await bench.press("adm:people:invite"), "By invitation")
+    asked = await bench.follow(await bench.press("adm:people:invite"), "By invitation")
+    assert bench.settings.telegram.access == "approval"
+    page = await bench.follow(asked, "Yes")
     code = bench.settings.telegram.invite_code
     assert f"https://t.me/tocsin_test_bot?start={code}" in page.text
     assert f"https://t.me/tocsin_test_bot?startgroup={code}" in page.text
     assert "You are subscribed" in (await bench.say(f"/start {code}", ANNA)).text
-    await bench.follow(page, "New code")
+    asked = await bench.follow(page, "New code")
+    assert bench.settings.telegram.invite_code == code
+    await bench.follow(asked, "Make it")
     assert bench.settings.telegram.invite_code != code
     assert bench.settings.telegram.admins == (ADMIN, SECOND)
     assert code not in str(bench.changes())
@@ -835,6 +890,28 @@ async def test_training_runs_by_itself_and_its_outcome_comes_as_a_message(bench:
     assert "another training" in (await bench.fake.sent(2))[1].text
 
 
+async def test_training_that_a_stop_cuts_off_is_told_at_the_next_start_to_who_asked_for_it(bench: Bench) -> None:
+    bench.stuck = True
+    await bench.press("adm:ops:train:yes", SECOND)
+    await bench.fake.until(lambda: bench.commands == [["train"]])
+    await bench.stop()
+    with bench.database.write() as session:
+        assert tell_unfinished(session, bench.settings, NOW) == 1
+        assert tell_unfinished(session, bench.settings, NOW) == 0
+    (row,) = bench.rows(Delivery)
+    assert "train was stopped" in row.message["plain"]
+    assert row.message["buttons"] == [[{"text": "Train again", "data": "adm:ops:train"}]]
+    assert [each.chat_id for each in bench.rows(Subscriber)] == [SECOND]
+
+
+async def test_training_that_ended_in_any_way_is_not_told_as_stopped(bench: Bench) -> None:
+    for number, outcome in enumerate((Done(1, "no"), TocsinError("another training or backtest is running")), 1):
+        bench.outcome = outcome
+        await bench.press("adm:ops:train:yes")
+        await bench.fake.sent(number)
+    assert bench.rows_of(Memo) == []
+
+
 # Labels ---------------------------------------------------------------------------------------------------------------
 
 
@@ -893,6 +970,14 @@ async def test_the_queue_begins_with_what_people_disagree_on(bench: Bench) -> No
     assert not any("Headline 7" in text for text in shown)
 
 
+async def test_what_one_admin_skips_stays_skipped_for_them_alone_also_after_a_restart(bench: Bench) -> None:
+    queue(bench)
+    await bench.follow(await bench.press("adm:label:list"), "Skip")
+    await bench.restart()
+    assert "Headline 4" in (await bench.press("adm:label:list")).text
+    assert "called wrong" in (await bench.press("adm:label:list", SECOND)).text
+
+
 async def test_one_tap_stores_a_label_that_training_finds(bench: Bench) -> None:
     queue(bench)
     page = await bench.follow(await bench.press("adm:label:list"), "⬆ critical")
@@ -907,3 +992,5 @@ async def test_one_tap_stores_a_label_that_training_finds(bench: Bench) -> None:
     page = await bench.follow(page, "Take that back")
     assert "Headline 4" in page.text
     assert len(bench.rows(Verdict)) == 2
+    assert bench.changes() == [(ADMIN, "label", "Headline 4", "none, severity 0", None)]
+    assert "label taken back (none, severity 0): Headline 4" in (await bench.press("adm:log:list")).text

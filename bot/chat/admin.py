@@ -68,7 +68,6 @@ class AdminHandlers:
         self._desk = desk
         self._bot = bot
         self._sender = TelegramSender(bot, desk.parts.limiter, patience_s=LONGEST_RETRY_S)
-        self._skipped: set[int] = set()
         self._with_menu: set[int] = set()
         self._errands: set[asyncio.Task[None]] = set()
 
@@ -176,7 +175,7 @@ class AdminHandlers:
             return await call.ask_again(wanted, str(error))
 
     def _call(self, user_id: int, tools: AdminTools, args: Sequence[str]) -> Call:
-        return Call(user_id, self._desk, tools, self._skipped, self._bot, self._later, args)
+        return Call(user_id, self._desk, tools, self._bot, self._later, args)
 
     def _later(self, user_id: int, coming: Awaitable[Reply]) -> None:
         """Send a page when it is ready; presses meanwhile are served."""

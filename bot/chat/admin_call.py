@@ -14,6 +14,9 @@ from pydantic import TypeAdapter, ValidationError
 from bot.changes import Who, admin
 from bot.chat.desk import AdminTools, Desk
 from bot.messages.message import Button, Message, notice
+from bot.unfinished import note_begun
+from config.errors import TocsinError
+from models.memo import forget
 from models.question import Question, put_question, take_question, token_for_text
 
 T = TypeVar("T")
@@ -38,7 +41,6 @@ class Call:
     user_id: int
     desk: Desk
     tools: AdminTools
-    skipped: set[int]  # headlines that wait for a label and were passed over since the start
     bot: telegram.Bot
     later: "Callable[[int, Awaitable[Reply]], None]"  # sends a page when it is ready
     args: Sequence[str] = field(default=())
@@ -120,8 +122,14 @@ LAST_WORDS = 1500
 
 
 async def outcome(call: Call, command: Sequence[str], back: str) -> Reply:
-    """Run one of our commands and show the end of what it said."""
-    done = await call.tools.run(command, call.user_id)
+    """Run one of our commands and show the end of what it said; one that a stop cuts off is told at the next start."""
+    begun = await call.desk.decide(lambda s, _cfg, _now: note_begun(s, call.user_id, command))
+    try:
+        done = await call.tools.run(command, call.user_id)
+    except TocsinError:
+        await call.desk.decide(lambda s, _cfg, _now: forget(s, begun))
+        raise
+    await call.desk.decide(lambda s, _cfg, _now: forget(s, begun))
     await call.tools.reload()
     ended = "Done." if done.code == 0 else f"It failed with status {done.code}."
     return page(f"{command[0]}: {ended}\n\n{without_frames(done.output)[-LAST_WORDS:]}", back=back)

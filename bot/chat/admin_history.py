@@ -65,6 +65,8 @@ def _what(row: Change) -> str:
     key, before, after = one_line(row.key, 120), row.before, row.after
     if row.area == "subscriber":
         return f"subscriber {key}: {before} → {after}"
+    if row.area == "label":
+        return f"label taken back ({before}): {key}"
     if row.area == "broadcast":
         return f"broadcast to {key} chats: {one_line(str(after), 150)}"
     if row.area == "feeds" and (isinstance(before, dict) or isinstance(after, dict)):

@@ -9,6 +9,7 @@ from sqlmodel import Session, insert, select
 
 from bot import changes
 from bot.chat.admin_call import OUT_OF_DATE, Call, Reply, menu, outcome, page
+from bot.messages import to_admins
 from bot.messages.lines import one_line
 from bot.messages.message import Button, Message, clip, notice
 from bot.messages.stats import stats_chart, stats_text
@@ -66,7 +67,7 @@ async def _reload(call: Call) -> Reply:
 
 async def _test(call: Call) -> Reply:
     """Through the outbox, as an alert goes."""
-    message = notice("This is a test message. Alerts arrive here like this one.", "Tocsin: test")
+    message = to_admins.test_message()
     await call.desk.decide(
         lambda s, _cfg, now: enqueue(s, admin_chat(s, call.user_id, now), f"test:{now.isoformat()}", message, now)
     )
