@@ -13,13 +13,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bot.changes import record_found
+from bot.changes import record_found, record_since_last_run, remember_settings
 from bot.feeds.fetcher import Fetcher
 from bot.feeds.parser import ParsePool
 from bot.feeds.types import FetchLimits, FetchRequest, ParsedFeed
-from bot.messages.message import Message, notice
+from bot.messages.message import Message
 from bot.model_shelf import classifier_in, shelf
-from bot.notices import tell_change, tell_trouble
+from bot.notices import tell_trouble
 from bot.outlet import Sender
 from bot.pipeline.classify import read_new_articles
 from bot.pipeline.cluster import gather_stories, load_index
@@ -31,6 +31,7 @@ from bot.pipeline.retain import forget_old
 from bot.pipeline.story_index import StoryIndex
 from bot.pipeline.tempo import raise_tempo
 from bot.subscribers import replan_digests, settle_terminal
+from bot.trouble import StageWatch
 from config.errors import ConfigError, ModelError
 from config.load import fingerprint, load_settings
 from config.schema import Fetching, Settings
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 VERSION = "0.1.0"
+SETTINGS = "settings"  # as troubles name them
 Clock = Callable[[], datetime]
 
 
@@ -79,7 +81,8 @@ class App:
         self._fetcher_is_old = False
         self._parser = ParsePool()
         self._fingerprint = fingerprint(folder)
-        self._refused = False
+        self._watch = StageWatch(self.tell_trouble)
+        self._model_problem = ""
         self._reading = threading.Lock()
         self._stopping = threading.Event()
 
@@ -178,22 +181,31 @@ class App:
             self.classifier = classifier_in(self._live_model, self.settings.actors)
         return self.classifier
 
-    def _follow_promotion(self) -> None:
+    async def _follow_promotion(self) -> None:
         """Let go of the model when another one was promoted; the next round loads that."""
         if self._live_model is None:
             return
         try:
-            live = shelf().live()
+            live = await asyncio.to_thread(lambda: shelf().live())
         except ModelError as error:
-            log.warning("models_refused %s", error)
+            if self._model_problem != str(error):
+                self._model_problem = str(error)
+                log.warning("models_refused %s", error)
+            text = f"The model that should be live cannot be used; the one before it goes on.\n{error}"
+            await self._watch.began("model", text, patience=1)
             return
+        self._model_problem = ""
+        await self._watch.ended("model", "The model that should be live can be used again.")
         if live != self._live_model:
             log.info("model_promoted folder=%s", live)
             self.classifier = None
 
     async def reload(self) -> bool:
-        """Take up changed settings; a mistake leaves the old ones working and is told to the admins once."""
-        await asyncio.to_thread(self._follow_promotion)
+        """Take up changed settings; a mistake leaves the old ones working.
+
+        That it is so is told to the admins once, however often the file is saved before it is in order.
+        """
+        await self._follow_promotion()
         found = await asyncio.to_thread(fingerprint, self.folder)
         if found == self._fingerprint:
             return False
@@ -202,16 +214,11 @@ class App:
             settings = await asyncio.to_thread(load_settings, self.folder)
         except ConfigError as error:
             log.warning("settings_refused %s", str(error).replace("\n", " | "))
-            self._refused = True
             text = f"A change of the settings was refused; the old ones go on.\n{error}"
-            await self.tell_admins("config:refused", notice(text, "Settings"))
+            await self._watch.began(SETTINGS, text, patience=1)
             return False
         await self._take_up(settings)
-        if self._refused:
-            self._refused = False
-            await self.tell_admins(
-                "config:taken-up", notice("The settings are in order again and taken up.", "Settings")
-            )
+        await self.tell_settings_are_in_order()
         log.info("settings_reloaded feeds=%s", len(settings.feeds.feeds))
         return True
 
@@ -228,18 +235,22 @@ class App:
     def sync(self, former: Settings | None = None) -> None:
         """Make the database match the settings: feeds, who hears when there is no Telegram, when digests are due.
 
-        What differs from the `former` settings is recorded, if somebody edited a file by hand.
+        What differs from the `former` settings is recorded, if somebody edited a file by hand; at the start these are
+        the settings that the run before this one had.
         """
         with self.database.write() as session:
             if former is not None:
                 record_found(session, former, self.settings, self.clock())
+            else:
+                record_since_last_run(session, self.settings, self.clock())
+            remember_settings(session, self.settings)
             sync_feeds(session, self.settings.feeds, self.clock())
             settle_terminal(session, self.settings, Outlet.TERMINAL in self.senders, self.clock())
             replan_digests(session, self.settings.digest, self.clock())
 
-    async def tell_admins(self, subject: str, message: Message) -> None:
-        """Queue a warning for every admin; called once per change of state."""
-        await asyncio.to_thread(self._tell, subject, message)
+    async def tell_settings_are_in_order(self) -> None:
+        """Queue a message for every admin who was told that they are not, by this run or one before."""
+        await self._watch.ended(SETTINGS, "The settings are in order again and taken up.")
 
     async def tell_trouble(self, subject: str, broken: bool, message: Message) -> None:
         """Queue a warning for every admin that a stage does not work, or does again, if they do not know it."""
@@ -248,11 +259,6 @@ class App:
     def _tell_trouble(self, subject: str, broken: bool, message: Message) -> None:
         with self.database.write() as session:
             tell_trouble(session, self.settings, subject, broken, message, self.clock())
-
-    def _tell(self, subject: str, message: Message) -> None:
-        now = self.clock()
-        with self.database.write() as session:
-            tell_change(session, self.settings, subject, message, now)
 
     async def preview(self, url: str) -> ParsedFeed:
         """What a feed brings at this moment; stores nothing. Raises FetchError."""
@@ -285,6 +291,7 @@ async def open_app(
     app.senders = dict(senders)
     try:
         await asyncio.to_thread(app.sync)
+        await app.tell_settings_are_in_order()
         yield app
     finally:
         await app.close()

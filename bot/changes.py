@@ -1,12 +1,12 @@
 """An edit of the settings and who made it in, the edit done and recorded out; and the way back.
 
 Edit and record are one step for the caller: an edit that is refused leaves no record. A file that was edited by hand is
-recorded when it is taken up.
+recorded when it is taken up, or at the next start.
 """
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,19 +14,22 @@ from typing import Any
 
 from sqlmodel import Session
 
-from config.edit import add_feeds, pause_feed, remove_feed
+from config.edit import add_feeds, edit_feed, remove_feed
 from config.edit_value import Edited, set_value, value_of
 from config.errors import ConfigError
-from config.load import FILES, load_file
+from config.load import FILES, load_file, overridden_by
 from config.schema import FeedEntry, Settings
 from models import Change
 from models.change import latest_of
+from models.memo import recall, remember
 
 #: Not kept in the record: whoever reads a backup must not be let in by it.
 SECRETS = {("telegram", "invite_code")}
 HIDDEN = "(hidden)"
 #: Tables that may be absent; they are one value in the record, so that taking back also takes the table away.
 WHOLE = ("deescalation",)
+#: How keys of feeds.toml begin that are not a feed's address.
+FAMILIES = "families."
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,7 @@ class Who:
 ASKED_BY = "TOCSIN_ASKED_BY"
 COMMAND_LINE = Who("command line")
 BY_HAND = Who("edited in the file")
+BY_ENVIRONMENT = Who("set by the environment")
 
 
 def admin(user_id: int) -> Who:
@@ -103,13 +107,19 @@ def remove(session: Session, folder: Path, who: Who, url: str, now: datetime) ->
     return record(session, who, Edited("feeds", url, _dumped(entry), None), now)
 
 
-def pause(session: Session, folder: Path, who: Who, url: str, paused: bool, now: datetime) -> Change | None:
-    """`config.edit.pause_feed`, recorded; None when it was so already."""
-    if not pause_feed(folder, url, paused):
+def change_feed(
+    session: Session, folder: Path, who: Who, url: str, values: Mapping[str, Any], now: datetime
+) -> Change | None:
+    """`config.edit.edit_feed`, recorded; None when the feed was so already."""
+    before, after = edit_feed(folder, url, values)
+    if before == after:
         return None
-    after = feed_values(load_file(folder, "feeds").feeds)[url]
-    before = {key: value for key, value in after.items() if key != "paused"} | ({} if paused else {"paused": True})
-    return record(session, who, Edited("feeds", url, before, after), now)
+    return record(session, who, Edited("feeds", url, _dumped(before), _dumped(after)), now)
+
+
+def pause(session: Session, folder: Path, who: Who, url: str, paused: bool, now: datetime) -> Change | None:
+    """Stop asking a feed, or ask it again, recorded; None when it was so already."""
+    return change_feed(session, folder, who, url, {"paused": paused or None}, now)
 
 
 # The way back ---------------------------------------------------------------------------------------------------------
@@ -132,32 +142,78 @@ def undo(session: Session, folder: Path, who: Who, change_id: int, now: datetime
 def current_value(folder: Path, area: str, key: str) -> Any:
     """The value in force, as `Change` keeps it."""
     settings = load_file(folder, area)
-    if area == "feeds" and not key.startswith("families."):
+    if area == "feeds" and not key.startswith(FAMILIES):
         return feed_values(settings.feeds).get(key)
     return value_of(settings, key.split("."))
 
 
 def _restore(folder: Path, change: Change) -> None:
-    if change.area != "feeds":
+    if change.area != "feeds" or change.key.startswith(FAMILIES):
         set_value(folder, change.area, change.key.split("."), change.before)
         return
-    if change.after is not None:
+    if change.before is None:
         remove_feed(folder, change.key)
-    if change.before is not None:
+    elif change.after is None:
         add_feeds(folder, [FeedEntry.model_validate_json(json.dumps(change.before))])
+    else:  # where it stands, with the comments around it
+        edit_feed(folder, change.key, {key: change.before.get(key) for key in {**change.before, **change.after}})
 
 
 # Edits by hand --------------------------------------------------------------------------------------------------------
 
 
+#: Settings file -> key -> value.
+Values = Mapping[str, Mapping[str, Any]]
+KEPT = "settings"
+
+
 def record_found(session: Session, former: Settings, settings: Settings, now: datetime) -> None:
     """Write down what differs between two settings and no record explains: somebody edited the file."""
+    _record_differences(session, _values(former), _values(settings), now)
+
+
+def record_since_last_run(session: Session, settings: Settings, now: datetime) -> None:
+    """The same for what was edited while Tocsin did not run; a first run has nothing to compare with."""
+    kept: Values | None = recall(session, KEPT)
+    if kept is None:
+        return
+    now_held = _without_secrets(_values(settings))
+    before = {name: _comparable(name, kept.get(name, {}), now_held[name]) for name in FILES}
+    after = {name: _comparable(name, now_held[name], before[name]) for name in FILES}
+    _record_differences(session, before, after, now)
+
+
+def remember_settings(session: Session, settings: Settings) -> None:
+    """Keep them for the next start, without secrets."""
+    remember(session, KEPT, _without_secrets(_values(settings)))
+
+
+def _values(settings: Settings) -> Values:
+    return {name: dict(_flat(name, getattr(settings, name))) for name in FILES}
+
+
+def _without_secrets(values: Values) -> Values:
+    return {name: {key: held for key, held in values[name].items() if (name, key) not in SECRETS} for name in values}
+
+
+def _comparable(name: str, values: Mapping[str, Any], others: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Only feeds.toml has keys that come and go; elsewhere one that `others` lack is of another Tocsin, not an edit."""
+    return values if name == "feeds" else {key: value for key, value in values.items() if key in others}
+
+
+def _record_differences(session: Session, former: Values, settings: Values, now: datetime) -> None:
     for name in FILES:
-        before, after = (dict(_flat(name, getattr(one, name))) for one in (former, settings))
+        before, after = former[name], settings[name]
         for key in [*before, *(key for key in after if key not in before)]:
             old, new = before.get(key), after.get(key)
             if old != new and not _is_known(session, name, key, new):
-                record(session, BY_HAND, Edited(name, key, old, new), now)
+                record(session, _whose(name, key), Edited(name, key, old, new), now)
+
+
+def _whose(name: str, key: str) -> Who:
+    """Whose doing a difference is that no record explains."""
+    variable = overridden_by(name, ["feeds"] if key.startswith("http") else key.split("."))
+    return BY_ENVIRONMENT if variable else BY_HAND
 
 
 def _is_known(session: Session, area: str, key: str, value: Any) -> bool:

@@ -4,7 +4,7 @@ Without Telegram the terminal is the admin.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlmodel import Session, col, func, select
@@ -14,7 +14,7 @@ from config.schema import Settings
 from models import Delivery, DeliveryState, Outlet, Priority, Subscriber, SubscriberState
 from models.pieces import pieces
 from models.subscriber import TERMINAL_CHAT, find_subscriber
-from models.trouble import begin_trouble, end_trouble
+from models.trouble import AT_ONCE, begin_trouble, end_trouble
 
 
 def tell_admins(session: Session, settings: Settings, key: str, message: Message, now: datetime) -> None:
@@ -28,10 +28,19 @@ def tell_change(session: Session, settings: Settings, subject: str, message: Mes
 
 
 def tell_trouble(
-    session: Session, settings: Settings, subject: str, broken: bool, message: Message, now: datetime
+    session: Session,
+    settings: Settings,
+    subject: str,
+    broken: bool,
+    message: Message,
+    now: datetime,
+    patience: timedelta = AT_ONCE,
 ) -> None:
-    """Queue a message that something does not work, or works again, if that is news; a restart is none."""
-    if begin_trouble(session, subject, now) if broken else end_trouble(session, subject):
+    """Queue a message that something does not work, or works again, if that is news; a restart is none.
+
+    With `patience` it must have been so for that long; what is over before is told to nobody.
+    """
+    if begin_trouble(session, subject, now, patience) if broken else end_trouble(session, subject):
         tell_change(session, settings, f"{subject}:{'down' if broken else 'up'}", message, now)
 
 

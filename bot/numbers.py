@@ -7,6 +7,7 @@ from typing import Any
 from sqlmodel import Session, col, func, select
 
 from bot.messages.stats import DayCount, Numbers
+from bot.pipeline.address import CORRECTIONS
 from models import Alert, Article, Delivery, Feed, Outlet, Reading, Story, Subscriber, Verdict
 
 DAYS = 14
@@ -16,14 +17,17 @@ def count_all(session: Session, now: datetime) -> Numbers:
     """Counts at this moment; days are UTC, the last one is today and not over."""
     today = now.astimezone(UTC).date()
     first = datetime(today.year, today.month, today.day, tzinfo=UTC) - timedelta(days=DAYS - 1)
-    articles, alerts = _by_day(session, Article.seen_at, first), _by_day(session, Alert.created_at, first)
+    corrects = col(Alert.kind).in_(CORRECTIONS)
+    articles = _by_day(session, select(Article.seen_at).where(col(Article.seen_at) >= first))
+    told = select(Alert.created_at).where(col(Alert.created_at) >= first)
+    alerts, corrections = _by_day(session, told.where(~corrects)), _by_day(session, told.where(corrects))
     days = [today - timedelta(days=back) for back in range(DAYS - 1, -1, -1)]
     week = select(Delivery.state, func.count()).where(col(Delivery.created_at) > now - timedelta(days=7))
     feeds = select(Feed.health, func.count()).where(col(Feed.enabled)).group_by(col(Feed.health))
     people = select(Subscriber.state, func.count()).where(Subscriber.outlet == Outlet.TELEGRAM)
     newest = select(Reading.model).order_by(col(Reading.id).desc()).limit(1)
     return Numbers(
-        days=[DayCount(day, articles[day], alerts[day]) for day in days],
+        days=[DayCount(day, articles[day], alerts[day], corrections[day]) for day in days],
         articles=session.exec(select(func.count()).select_from(Article)).one(),
         waiting_to_be_read=session.exec(
             select(func.count()).select_from(Article).where(col(Article.unread_revision).is_not(None))
@@ -37,9 +41,9 @@ def count_all(session: Session, now: datetime) -> Numbers:
     )
 
 
-def _by_day(session: Session, moment: Any, since: datetime) -> Counter[Any]:
+def _by_day(session: Session, moments: Any) -> Counter[Any]:
     """Counted here, because databases disagree on how to cut a moment to its day."""
-    return Counter(at.astimezone(UTC).date() for at in session.exec(select(moment).where(col(moment) >= since)))
+    return Counter(at.astimezone(UTC).date() for at in session.exec(moments))
 
 
 def _counts(session: Session, query: Any) -> dict[str, int]:

@@ -28,6 +28,7 @@ from bot.errands import Errands
 from bot.jobs import start_timetable
 from bot.outlet import Sender
 from bot.terminal import TerminalSender
+from bot.unfinished import tell_unfinished
 from config.errors import TocsinError
 from config.secrets import TELEGRAM_BASE_URL, TELEGRAM_TOKEN, read_secret, read_webhook_secret
 from models import Lease, Outlet
@@ -76,6 +77,7 @@ async def run_service(place: Place, console: Console, clock: Clock = utc_now) ->
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
     async with _opened(place, console, clock) as (app, limiter), _only_one(app.database, clock, stop.set):
         _greet(app, place, console)
+        await asyncio.to_thread(_tell_unfinished, app)
         scheduler = start_timetable(app)
         receiver = asyncio.create_task(_answer_people(place, app, limiter)) if limiter else None
         await stop.wait()
@@ -116,6 +118,11 @@ def _sent_lately(database: Database, now: datetime) -> list[tuple[int, float]]:
     with database.read() as session:
         sends = recent_sends(session, now - timedelta(seconds=60))
     return [(chat_id, (now - at).total_seconds()) for chat_id, at in sends]
+
+
+def _tell_unfinished(app: App) -> None:
+    with app.database.write() as session:
+        tell_unfinished(session, app.settings, app.clock())
 
 
 async def _answer_people(place: Place, app: App, limiter: Limiter) -> None:

@@ -3,7 +3,7 @@
 config/edit_value.py does the same for one value of any file.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,20 +37,23 @@ def remove_feed(folder: Path, url: str) -> FeedEntry:
     return entry
 
 
-def pause_feed(folder: Path, url: str, paused: bool) -> bool:
-    """Set `paused` of the feed at `url`; False when it was so already. Raises ConfigError when it is not there."""
+def edit_feed(folder: Path, url: str, values: Mapping[str, Any]) -> tuple[FeedEntry, FeedEntry]:
+    """Set keys of the feed at `url` where it stands, None: take them out; returns what it was and is.
+
+    Raises ConfigError, with nothing changed, when it is not there or a value is refused.
+    """
     with _feeds_file(folder) as path:
-        if _entry_of(folder, url).paused == paused:
-            return False
+        before = _entry_of(folder, url)
         document = read_document(path)
         feeds: Any = document["feeds"]
         table = feeds[_place(feeds, url)]
-        if paused:
-            table["paused"] = True
-        else:
-            del table["paused"]
+        for key, value in values.items():
+            if value is not None:
+                table[key] = value
+            elif key in table:
+                del table[key]
         write_checked(path, tomlkit.dumps(document))
-    return True
+        return before, _entry_of(folder, url)
 
 
 def _feeds_file(folder: Path) -> Any:

@@ -335,6 +335,22 @@ class Digest(Table):
 # feeds.toml -----------------------------------------------------------------------------------------------------------
 
 
+#: What feeds.toml suggests; a feed may name others.
+REGIONS = (
+    "world",
+    "europe",
+    "ukraine-russia",
+    "middle-east",
+    "south-asia",
+    "east-asia",
+    "southeast-asia",
+    "africa",
+    "americas",
+    "caucasus",
+    "central-asia",
+)
+
+
 class Family(Table):
     """Outlets owned or controlled by one publisher; they count as one source."""
 

@@ -10,6 +10,7 @@ from models.delivery import Delivery, DeliveryState, Priority
 from models.digest import Digest
 from models.feed import Feed, FeedHealth
 from models.lease import Lease
+from models.memo import Memo
 from models.question import Question
 from models.reading import Reading
 from models.story import Direction, Level, Story, StoryStatus
@@ -30,6 +31,7 @@ __all__ = [
     "FeedHealth",
     "Lease",
     "Level",
+    "Memo",
     "Outlet",
     "Priority",
     "Question",

@@ -9,7 +9,7 @@ from sqlmodel import Field, Session, SQLModel, col, select
 
 
 class Change(SQLModel, table=True):
-    """One change. `area` is a settings file ("alerts", "feeds") or "subscriber", "broadcast", "model"; `key` says what.
+    """One change. `area` is a settings file ("alerts") or "subscriber", "broadcast", "model", "label"; `key` says what.
 
     `before` and `after` are values in force, as JSON; None: there was, or is, nothing. `admin_id` is the Telegram user
     id of an admin, None for the command line and for files edited by hand. `undoes` is the change taken back.

@@ -8,6 +8,7 @@ from sqlalchemy import JSON
 from sqlmodel import Field, Session, SQLModel, col, func, select
 
 from config.schema import FeedEntry, Feeds
+from config.sites import site_of
 from models.columns import text_enum
 
 LONGEST_WAIT = timedelta(days=8)
@@ -58,8 +59,8 @@ class Feed(SQLModel, table=True):
 
     @property
     def source(self) -> str:
-        """Whom this feed counts as when independent sources are counted: its publisher family."""
-        return self.family or self.publisher or self.url
+        """Whom this feed counts as when independent sources are counted: its publisher family, else its site."""
+        return self.family or self.publisher or site_of(self.url) or self.url
 
 
 def sync_feeds(session: Session, feeds: Feeds, now: datetime) -> None:

@@ -1,11 +1,12 @@
 """A chat (private, group, channel, forum topic) or the terminal, with what it wants to hear."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 
 from sqlalchemy import JSON, BigInteger, UniqueConstraint
-from sqlmodel import Field, Session, SQLModel, col, select
+from sqlmodel import Field, Session, SQLModel, col, or_, select
 
 from models.columns import text_enum
 
@@ -80,6 +81,19 @@ def find_subscriber(
         Subscriber.outlet == outlet, Subscriber.chat_id == chat_id, Subscriber.thread_id == thread_id
     )
     return session.exec(same).first()
+
+
+def found_subscribers(session: Session, words: str, most: int) -> Sequence[Subscriber]:
+    """Telegram chats with `words` in their name, or as their id, the newest first.
+
+    SQLite knows capitals of A to Z only, so that other names are looked for as people write them as well.
+    """
+    spellings = {words, words.lower(), words.upper(), words.title()}
+    fits = [col(Subscriber.name).icontains(spelling, autoescape=True) for spelling in sorted(spellings)]
+    if re.fullmatch(r"-?[0-9]{1,18}", words):
+        fits.append(col(Subscriber.chat_id) == int(words))
+    found = select(Subscriber).where(Subscriber.outlet == Outlet.TELEGRAM, or_(*fits))
+    return session.exec(found.order_by(col(Subscriber.id).desc()).limit(most)).all()
 
 
 def active_subscribers(session: Session) -> Sequence[Subscriber]:

@@ -18,6 +18,7 @@ from models import (
     Feed,
     FeedHealth,
     Lease,
+    Memo,
     Outlet,
     Priority,
     Question,
@@ -147,6 +148,8 @@ def _people(now: datetime) -> list[SQLModel]:
         Lease(name="service", holder="host:1", until=now),
         Question(token="abc", admin_id=-GROUP, kind="Broadcast", payload=ODD, until=now),
         Trouble(subject="read", since=now),
+        Trouble(subject="feeds", since=now, told_at=now),
+        Memo(name="settings", value={"alerts": {"levels.watch": 40.0, ODD: None}}),
     ]
 
 

@@ -60,6 +60,18 @@ def test_numbers_of_an_empty_and_of_a_used_database(database: Database, now: dat
     assert (numbers.articles, numbers.subscribers, numbers.model) == (4, {"active": 1}, "test")
 
 
+def test_corrections_are_counted_apart_from_alerts(database: Database, now: datetime) -> None:
+    with database.write() as session:
+        story = add_story(session, now)
+        told = {"story_id": story.id, "direction": UP, "level": 1, "score": 50.0, "rule": "r", "created_at": now}
+        kinds = (AlertKind.NEW, AlertKind.RAISED, AlertKind.CONFIRMED, AlertKind.RETRACTED)
+        session.add_all(Alert(kind=kind, **told) for kind in kinds)
+        session.flush()
+        numbers = count_all(session, now)
+    assert (numbers.days[-1].alerts, numbers.days[-1].corrections) == (2, 2)
+    assert "Alerts: 2 today, 2 in 14 days; of alerts confirmed or retracted, 2 today" in stats_text(numbers)
+
+
 def test_subscribers_are_shown_requests_first(database: Database, now: datetime) -> None:
     with database.write() as session:
         waiting = add_subscriber(session, now, state=SubscriberState.PENDING)

@@ -25,8 +25,8 @@ from bot.demo.play import SimulatedClock
 from bot.messages.message import Message
 from bot.outlet import Envelope
 from bot.service import Place, run_once
-from config.errors import FeedError
-from models import Change, Delivery, Feed, Lease, Outlet, Reading, Story, Subscriber
+from config.errors import FeedError, ModelError
+from models import Change, Delivery, Feed, Lease, Memo, Outlet, Reading, Story, Subscriber
 from models.database import Database, open_database
 from tests.feed_server import FeedServer, Reply, rss
 from tests.rows import add_subscriber
@@ -210,6 +210,73 @@ async def test_a_saved_change_is_taken_up_and_a_mistake_leaves_the_old_settings_
     assert "levels.watch" in sender.messages[0].plain
     assert "in order again" in sender.messages[1].plain
     assert found == [("edited in the file", "levels.watch", *step) for step in ((40, 30), (30, 35))]
+
+
+async def test_a_file_saved_broken_again_is_not_told_again_and_a_restart_tells_that_it_is_in_order(
+    sqlite_url: str, now: datetime, tmp_path: Path
+) -> None:
+    config = write_config(tmp_path / "config")
+    sender = Collected()
+    async with open_app(config, sqlite_url, {Outlet.TERMINAL: sender}, lambda: now) as app:
+        for level in (300, 301, 302):
+            assert not await reloading(app, config, alerts=f"[levels]\nwatch = {level}.0")
+        await app.deliver()
+    write_config(config, alerts="[levels]\nwatch = 35.0")
+    async with open_app(config, sqlite_url, {Outlet.TERMINAL: sender}, lambda: now) as app:
+        await app.deliver()
+    assert [message.plain.partition(";")[0] for message in sender.messages] == [
+        "A change of the settings was refused",
+        "The settings are in order again and taken up.",
+    ]
+
+
+async def test_a_model_that_cannot_be_used_is_told_once_and_once_when_it_can(
+    sqlite_url: str, now: datetime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sender = Collected()
+    async with open_app(write_config(tmp_path / "config"), sqlite_url, {Outlet.TERMINAL: sender}, lambda: now) as app:
+        monkeypatch.setattr("bot.app.classifier_in", lambda *_: None)  # which one is live is enough, it need not read
+        app.load_model()
+        with monkeypatch.context() as patched:
+            patched.setattr("classifiers.shelf.Shelf.live", lambda _self: _raise(ModelError("models/live: unreadable")))
+            for _ in range(3):
+                await app.reload()
+        for _ in range(2):
+            await app.reload()
+        await app.deliver()
+    assert [message.plain for message in sender.messages] == [
+        "The model that should be live cannot be used; the one before it goes on.\nmodels/live: unreadable",
+        "The model that should be live can be used again.",
+    ]
+
+
+def _raise(error: Exception) -> None:
+    raise error
+
+
+async def test_what_was_edited_while_tocsin_was_stopped_is_recorded_at_the_next_start(
+    sqlite_url: str, now: datetime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = write_config(tmp_path / "config", "https://a.example/rss")
+    secret = 'access = "invite"\ninvite_code = "open-sesame-1"'
+    async with open_app(config, sqlite_url, {}, lambda: now):
+        pass
+    write_config(config, "https://b.example/rss", alerts="[levels]\nwatch = 35.0", telegram=secret)
+    monkeypatch.setenv("TOCSIN__DIGEST__TOP_STORIES", "7")
+    for _ in range(2):
+        async with open_app(config, sqlite_url, {}, lambda: now) as app:
+            with app.database.read() as session:
+                found = [(row.who, row.key, row.before, row.after) for row in session.exec(select(Change))]
+                kept = session.exec(select(Memo)).one().value
+    assert sorted((who, key) for who, key, *_ in found) == [
+        ("edited in the file", "access"),
+        ("edited in the file", "https://a.example/rss"),
+        ("edited in the file", "https://b.example/rss"),
+        ("edited in the file", "levels.watch"),
+        ("set by the environment", "top_stories"),
+    ]
+    assert ("edited in the file", "levels.watch", 40, 35) in found
+    assert "open-sesame-1" not in json.dumps(kept)
 
 
 async def test_a_preview_shows_what_a_feed_brings_and_stores_nothing(

@@ -21,6 +21,7 @@ from bot.chat.serving import Pace
 from bot.errands import Done
 from bot.feeds.opml import read_opml
 from bot.feeds.types import FetchError, FetchFailure, ParsedEntry, ParsedFeed
+from bot.unfinished import tell_unfinished
 from config.errors import TocsinError
 from config.load import DEFAULT_FOLDER, load_settings
 from config.schema import Settings
@@ -34,6 +35,7 @@ from models import (
     Direction,
     Feed,
     FeedHealth,
+    Memo,
     Priority,
     Question,
     Reading,
@@ -45,6 +47,7 @@ from models import (
     VerdictKind,
 )
 from models.database import Database, open_database
+from models.feed import sync_feeds
 from tests.rows import UNLIMITED
 
 NOW = datetime(2022, 2, 17, 12, 0, tzinfo=UTC)
@@ -70,6 +73,7 @@ class Bench:
         default_factory=lambda: Done(0, "┏━━━┳━━━┓\n┃ told ┃ 3 ┃\n└───┴───┘\nall went well <b>")
     )
 
+    stuck: bool = False
     poller: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -102,6 +106,8 @@ class Bench:
     async def run(self, command: Sequence[str], asked_by: int) -> Done:
         self.asked_by.append(asked_by)
         self.commands.append(list(command))
+        if self.stuck:
+            await asyncio.Event().wait()
         if isinstance(self.outcome, TocsinError):
             raise self.outcome
         if "--html" in command:
@@ -248,7 +254,9 @@ async def test_who_was_an_admin_a_moment_ago_is_none_any_more(bench: Bench) -> N
     "data",
     ["adm:", "adm:nothing:here", "adm:feeds:one:ffffffffffff", "adm:feeds:list:99999999999999999999", "adm:ops:none",
      "adm:set:sec:nothing", "adm:set:key:levels.nothing", "adm:set:ask:levels", "adm:people:one:77", "adm:log:undo:-1",
-     "adm:people:list:0:nobody", "adm:label:e9:1", "adm:label:e1:999", "adm:set:ask:levels.watch:", "adm:log:undo:²"],
+     "adm:people:list:0:nobody",
+     "adm:cancel", "adm:cancel:set:sec:nothing", "adm:feeds:trait:x:y", "adm:feeds:put:x",
+     "adm:label:e9:1", "adm:label:e1:999", "adm:set:ask:levels.watch:", "adm:log:undo:²"],
 )  # fmt: skip
 async def test_an_odd_press_is_answered_and_changes_nothing(bench: Bench, data: str) -> None:
     await bench.press(data)
@@ -306,6 +314,37 @@ async def test_an_address_that_cannot_be_a_feed_is_refused(bench: Bench, text: s
     await bench.press("adm:feeds:add")
     assert said in (await bench.say(text)).text
     assert bench.text("feeds") == FEEDS
+
+
+async def test_an_address_typed_without_http_is_tried_with_https(bench: Bench) -> None:
+    await bench.press("adm:feeds:add")
+    await bench.follow(await bench.say(" c.example/rss "), "Add it")
+    assert bench.settings.feeds.feeds[-1].url == "https://c.example/rss"
+
+
+async def test_a_mistyped_answer_is_asked_for_again_until_it_is_right_or_cancelled(bench: Bench) -> None:
+    await bench.press("adm:feeds:add")
+    for typed, said in (("the BBC", "not a web address"), (A, "there already")):
+        page = await bench.say(typed)
+        assert said in page.text and "Send me the address" in page.text
+    assert "Add it" in buttons(await bench.say("https://c.example/rss"))
+    key = await bench.press("adm:set:key:levels.watch")
+    await bench.follow(key, "Type a value")
+    page = await bench.say("4o")
+    assert "must be a valid number" in page.text and "value of levels.watch" in page.text
+    assert "levels.watch: 40 → 45" in (await bench.say("45")).text
+
+
+@pytest.mark.parametrize(
+    ("asking", "back"),
+    [("adm:ops:write", "look at?"), ("adm:feeds:add", "2 feeds"), ("adm:set:type:levels.watch", "watch = 40")],
+    ids=["broadcast", "feed", "threshold"],
+)
+async def test_after_cancel_the_next_text_answers_nothing(bench: Bench, asking: str, back: str) -> None:
+    page = await bench.follow(await bench.press(asking), "Cancel")
+    assert back in page.text
+    assert bench.rows_of(Question) == []
+    assert "no command" in (await bench.say("https://c.example/rss")).text
 
 
 async def test_a_feed_that_cannot_be_read_is_not_added(bench: Bench) -> None:
@@ -417,6 +456,127 @@ async def test_a_file_of_somebody_else_is_not_even_fetched(bench: Bench) -> None
     assert bench.fake.calls_of("getFile") == []
 
 
+# Whose feeds they are -------------------------------------------------------------------------------------------------
+
+BBC = (
+    '[families.bbc]\nname = "BBC"\n\n[families.upi]\nname = "UPI"\n\n'
+    '[[feeds]]\nurl = "https://feeds.bbci.co.uk/world.xml"\npublisher = "BBC"\nfamily = "bbc"  # one source\n'
+)
+
+
+def hold(bench: Bench, feeds: str) -> None:
+    (bench.folder / "feeds.toml").write_text(feeds, encoding="utf-8")
+
+
+async def add_feed_by_chat(bench: Bench, url: str) -> Call:
+    await bench.press("adm:feeds:add")
+    return await bench.follow(await bench.say(url), "Add it")
+
+
+def sources(bench: Bench) -> list[str]:
+    """Whom the feeds count as, once they are taken up."""
+    with bench.database.write() as session:
+        sync_feeds(session, bench.settings.feeds, bench.now)
+        return [feed.source for feed in session.exec(select(Feed).order_by(Feed.id))]  # type: ignore[arg-type]
+
+
+async def test_a_feed_added_beside_one_of_its_site_is_the_same_source(bench: Bench) -> None:
+    hold(bench, BBC)
+    added = await add_feed_by_chat(bench, "https://rss.bbci.co.uk/uk.xml")
+    assert "publisher: BBC\nfamily: bbc\nregions: none" in added.text
+    await add_feed_by_chat(bench, "https://a.wire.example/one")
+    await add_feed_by_chat(bench, "https://b.wire.example/two")
+    assert sources(bench) == ["bbc", "bbc", "wire.example", "wire.example"]
+
+
+async def test_two_feeds_of_one_opml_file_and_site_are_one_source(bench: Bench) -> None:
+    outlines = "".join(f'<outline text="{n}" xmlUrl="https://n{n}.wire.example/rss"/>' for n in range(2))
+    bench.fake.files["f1"] = f'<opml version="2.0"><body>{outlines}</body></opml>'.encode()
+    await bench.fake.push(updates.document("f1", ADMIN))
+    (page,) = await bench.fake.sent(1)
+    assert "2 stand in no folder that is a region" in page.text
+    await bench.follow(page, "Add 2")
+    assert sources(bench)[2:] == ["wire.example", "wire.example"]
+
+
+async def test_regions_go_out_with_opml_and_come_back(bench: Bench) -> None:
+    listed = FEEDS.replace('title = "Alpha"', 'title = "Alpha"\nregions = ["middle-east", "world", "arctic"]')
+    hold(bench, listed + 'regions = ["europe"]\n')
+    await bench.press("adm:feeds:out")
+    out = (await bench.fake.sent(1))[0].params["document"]
+    hold(bench, '[[feeds]]\nurl = "https://x.example/rss"\nregions = ["arctic"]\n')
+    bench.fake.files["f1"] = out
+    await bench.fake.push(updates.document("f1", ADMIN))
+    await bench.follow((await bench.fake.sent(2))[1], "Add 2")
+    regions = {feed.url: feed.regions for feed in bench.settings.feeds.feeds}
+    assert regions[A] == ("middle-east", "world", "arctic")
+    assert regions[B] == ("europe",)
+
+
+async def test_whose_a_feed_is_and_what_it_is_about_is_edited_recorded_and_taken_back(bench: Bench) -> None:
+    hold(bench, BBC)
+    page = await bench.follow(await bench.follow(await bench.press("adm:feeds:list"), "1"), "Edit")
+    regions = await bench.follow(page, "Regions")
+    regions = await bench.follow(await bench.follow(regions, "Europe"), "Middle East")
+    assert "● Europe" in buttons(regions) and "● Middle East" in buttons(regions)
+    page = await bench.follow(await bench.follow(regions, "Europe"), "Back")
+    page = await bench.follow(await bench.follow(page, "Weight"), "0.8")
+    page = await bench.follow(await bench.follow(page, "Interval"), "15")
+    page = await bench.follow(await bench.follow(page, "Family"), "UPI")
+    (entry,) = bench.settings.feeds.feeds
+    assert (entry.regions, entry.weight, entry.interval_minutes, entry.family) == (("middle-east",), 0.8, 15, "upi")
+    assert "# one source" in bench.text("feeds")
+    assert "family: bbc → upi" in (await bench.press("adm:log:list")).text
+    await bench.follow(await bench.follow(page, "Undo"), "Take it back")
+    assert bench.settings.feeds.feeds == (entry.model_copy(update={"family": "bbc"}),)
+
+
+@pytest.mark.parametrize(
+    ("trait", "typed", "key", "held"),
+    [
+        ("publisher", "The: World Service", "publisher", "The: World Service"),
+        ("publisher", "none", "publisher", ""),
+        ("family", "Upi", "family", "upi"),
+        ("family", "none", "family", ""),
+        ("regions", "Middle East, europe, Arctic Sea", "regions", ("middle-east", "europe", "arctic-sea")),
+        ("weight", "0,7", "weight", 0.7),
+        ("interval", "20", "interval_minutes", 20),
+    ],
+)
+async def test_a_trait_of_a_feed_can_be_typed(bench: Bench, trait: str, typed: str, key: str, held: object) -> None:
+    hold(bench, BBC)
+    one = await bench.follow(await bench.press("adm:feeds:list"), "1")
+    page = await bench.press(f"{button(one, 'Edit').replace(':edit:', ':trait:')}:{trait}")
+    await bench.follow(page, "Type it")
+    assert "Done." in (await bench.say(typed)).text or trait == "regions"
+    assert getattr(bench.settings.feeds.feeds[0], key) == held
+
+
+@pytest.mark.parametrize(
+    ("trait", "typed", "said"),
+    [
+        ("family", "nobody", "no family"),
+        ("regions", "???", "a region is"),
+        ("weight", "much", "a weight is"),
+        ("weight", "9", "less than or equal to 2"),
+        ("weight", "nan", "weight"),
+        ("interval", "1", "greater than or equal to 5"),
+        ("interval", "often", "whole minutes"),
+        ("publisher", " ", "a value is needed"),
+    ],
+)
+async def test_a_bad_trait_is_asked_for_again_and_changes_nothing(
+    bench: Bench, trait: str, typed: str, said: str
+) -> None:
+    hold(bench, BBC)
+    one = await bench.follow(await bench.press("adm:feeds:list"), "1")
+    await bench.press(f"{button(one, 'Edit').replace(':edit:', ':type:')}:{trait}")
+    page = await bench.say(typed)
+    assert said in page.text and "Send me the value" in page.text
+    assert bench.text("feeds") == BBC
+    assert bench.changes() == []
+
+
 # Thresholds -----------------------------------------------------------------------------------------------------------
 
 
@@ -451,7 +611,7 @@ async def test_pages_and_record_write_a_value_alike(bench: Bench) -> None:
 
 
 async def test_a_value_can_be_typed(bench: Bench) -> None:
-    for typed in ("levels.watch 42.5", "digest.timezone Europe/Kyiv", "digest.at 07:15", "telling.default_level watch"):
+    for typed in (" 42.5 ", "digest.timezone Europe/Kyiv", "digest.at 07:15", "telling.default_level watch"):
         await bench.press("adm:set:type:levels.watch")
         await bench.follow(await bench.say(typed), "Change it")
     assert bench.settings.alerts.levels.watch == 42.5
@@ -465,10 +625,11 @@ async def test_a_value_can_be_typed(bench: Bench) -> None:
         ("levels.watch 75", "must be between watch"),
         ("levels.watch loud", "must be a valid number"),
         ("levels.loud 5", "no setting called"),
-        ("levels.watch", "are needed"),
+        ("levels.watch", "must be a valid number"),
+        (" ", "a value is needed"),
         ("digest.timezone Mars/Base", "IANA"),
         ("telegram.admins 5", "no settings called"),
-        ("<b>x</b> 5", "no settings called"),
+        ("<b>x</b> 5", "must be a valid number, got '&lt;b&gt;x"),
         ("levels.watch nan", "levels.watch"),
     ],
 )
@@ -552,12 +713,58 @@ async def test_a_subscriber_is_approved_and_blocked_and_both_are_recorded(bench:
     assert "❓ pending 1" in page.text
     one = await bench.follow(page, "1")
     assert "<b>" not in one.text
-    await bench.follow(await bench.follow(one, "Approve"), "Block")
+    asked = await bench.follow(await bench.follow(one, "Approve"), "Block")
+    assert "Block this?" in asked.text and "<b>" not in asked.text
+    assert bench.rows(Subscriber)[0].state == SubscriberState.ACTIVE
+    await bench.follow(asked, "Block it")
     assert [row.state for row in bench.rows(Subscriber)] == [SubscriberState.REFUSED, SubscriberState.ACTIVE]
     assert bench.changes() == [
         (ADMIN, "subscriber", "1", "pending", "active"),
         (ADMIN, "subscriber", "1", "active", "refused"),
     ]
+
+
+async def test_of_two_admins_the_second_does_not_undo_what_the_first_answered(bench: Bench) -> None:
+    bench.add(chat(ANNA, SubscriberState.PENDING))
+    mine = await bench.press("adm:people:one:1")
+    block = await bench.follow(await bench.press("adm:people:one:1", SECOND), "Block")
+    await bench.follow(mine, "Approve")
+    late = await bench.press(button(block, "Block it"), SECOND)
+    assert "Nothing was changed: it is active since 17 Feb 12:00 UTC, admin 1001" in late.text
+    assert [row.state for row in bench.rows(Subscriber)] == [SubscriberState.ACTIVE]
+
+
+async def test_a_subscriber_is_shown_with_all_that_they_chose(bench: Bench) -> None:
+    chosen = {"regions": ["middle-east"], "dyads": ["RU-UA"], "muted_dyads": ["IL-IR"], "daily_budget": 7}
+    quiet = {"quiet_from": "22:00", "quiet_until": "07:00", "muted_until": NOW + timedelta(hours=1), "language": "fr"}
+    bench.add(chat(ANNA, SubscriberState.ACTIVE, **chosen, **quiet))
+    text = (await bench.press("adm:people:one:1")).text
+    for line in ("Regions: Middle East", "Pairs: Russia – Ukraine", "Muted pairs: Israel – Iran", "at most 7"):
+        assert line in text
+    assert "Quiet hours: 22:00 to 07:00" in text and "Muted until: 17 Feb 13:00" in text
+
+
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [("newsroom", [1]), ("НОВ", [3]), (" -1005 ", [1]), ("100%", [2]), ("_", [])],
+    ids=["name", "other letters", "id", "percent", "no pattern"],
+)
+async def test_subscribers_are_searched_by_name_or_id(bench: Bench, typed: str, found: list[int]) -> None:
+    bench.add(chat(GROUP, SubscriberState.ACTIVE, name="The Newsroom"), chat(43, SubscriberState.STOPPED, name="100%"))
+    bench.add(chat(44, SubscriberState.ACTIVE, name="Новини"))
+    await bench.follow(await bench.press("adm:people:list"), "Search")
+    page = await bench.say(typed)
+    assert [int(data.rsplit(":")[-1]) for data in buttons(page).values() if ":one:" in data] == found
+    assert found or "nobody is called" in page.text
+
+
+async def test_a_test_message_goes_to_a_chosen_chat_if_it_is_active(bench: Bench) -> None:
+    bench.add(chat(ANNA, SubscriberState.ACTIVE), chat(43, SubscriberState.STOPPED))
+    await bench.follow(await bench.press("adm:people:one:1"), "Send test")
+    (row,) = bench.rows(Delivery)
+    assert (row.subscriber_id, "test message" in row.message["plain"]) == (1, True)
+    assert "Send test" not in buttons(await bench.press("adm:people:one:2"))
+    assert "Only active" in (await bench.press("adm:people:test:2")).text
 
 
 def lost(subscriber_id: int, number: int, state: DeliveryState, error: str) -> Delivery:
@@ -603,12 +810,16 @@ async def test_an_admin_is_not_blocked(bench: Bench) -> None:
 
 
 async def test_an_invite_link_is_made_renewed_and_not_kept_in_the_record(bench: Bench) -> None:
-    page = await bench.follow(await bench.press("adm:people:invite"), "By invitation")
+    asked = await bench.follow(await bench.press("adm:people:invite"), "By invitation")
+    assert bench.settings.telegram.access == "approval"
+    page = await bench.follow(asked, "Yes")
     code = bench.settings.telegram.invite_code
     assert f"https://t.me/tocsin_test_bot?start={code}" in page.text
     assert f"https://t.me/tocsin_test_bot?startgroup={code}" in page.text
     assert "You are subscribed" in (await bench.say(f"/start {code}", ANNA)).text
-    await bench.follow(page, "New code")
+    asked = await bench.follow(page, "New code")
+    assert bench.settings.telegram.invite_code == code
+    await bench.follow(asked, "Make it")
     assert bench.settings.telegram.invite_code != code
     assert bench.settings.telegram.admins == (ADMIN, SECOND)
     assert code not in str(bench.changes())
@@ -691,6 +902,28 @@ async def test_training_runs_by_itself_and_its_outcome_comes_as_a_message(bench:
     assert "another training" in (await bench.fake.sent(2))[1].text
 
 
+async def test_training_that_a_stop_cuts_off_is_told_at_the_next_start_to_who_asked_for_it(bench: Bench) -> None:
+    bench.stuck = True
+    await bench.press("adm:ops:train:yes", SECOND)
+    await bench.fake.until(lambda: bench.commands == [["train"]])
+    await bench.stop()
+    with bench.database.write() as session:
+        assert tell_unfinished(session, bench.settings, NOW) == 1
+        assert tell_unfinished(session, bench.settings, NOW) == 0
+    (row,) = bench.rows(Delivery)
+    assert "train was stopped" in row.message["plain"]
+    assert row.message["buttons"] == [[{"text": "Train again", "data": "adm:ops:train"}]]
+    assert [each.chat_id for each in bench.rows(Subscriber)] == [SECOND]
+
+
+async def test_training_that_ended_in_any_way_is_not_told_as_stopped(bench: Bench) -> None:
+    for number, outcome in enumerate((Done(1, "no"), TocsinError("another training or backtest is running")), 1):
+        bench.outcome = outcome
+        await bench.press("adm:ops:train:yes")
+        await bench.fake.sent(number)
+    assert bench.rows_of(Memo) == []
+
+
 # Labels ---------------------------------------------------------------------------------------------------------------
 
 
@@ -749,6 +982,14 @@ async def test_the_queue_begins_with_what_people_disagree_on(bench: Bench) -> No
     assert not any("Headline 7" in text for text in shown)
 
 
+async def test_what_one_admin_skips_stays_skipped_for_them_alone_also_after_a_restart(bench: Bench) -> None:
+    queue(bench)
+    await bench.follow(await bench.press("adm:label:list"), "Skip")
+    await bench.restart()
+    assert "Headline 4" in (await bench.press("adm:label:list")).text
+    assert "called wrong" in (await bench.press("adm:label:list", SECOND)).text
+
+
 async def test_one_tap_stores_a_label_that_training_finds(bench: Bench) -> None:
     queue(bench)
     page = await bench.follow(await bench.press("adm:label:list"), "⬆ critical")
@@ -763,3 +1004,5 @@ async def test_one_tap_stores_a_label_that_training_finds(bench: Bench) -> None:
     page = await bench.follow(page, "Take that back")
     assert "Headline 4" in page.text
     assert len(bench.rows(Verdict)) == 2
+    assert bench.changes() == [(ADMIN, "label", "Headline 4", "none, severity 0", None)]
+    assert "label taken back (none, severity 0): Headline 4" in (await bench.press("adm:log:list")).text

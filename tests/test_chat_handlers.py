@@ -242,7 +242,7 @@ async def test_a_refused_chat_is_told_and_gets_nothing_that_waits(bench: Bench) 
     number = bench.add(SubscriberState.ACTIVE)
     with bench.database.write() as session:
         session.add(Delivery(subscriber_id=number, key="alert:1", send_after=NOW, created_at=NOW))
-    _, edit = await press(bench, f"join:no:{number}")
+    _, edit = await press(bench, f"join:no:{number}:active")
     assert edit.text.startswith("Refused")
     assert bench.state() == SubscriberState.REFUSED
     assert [row.state for row in bench.outbox(ANNA)] == ["failed", "waiting"]
@@ -253,9 +253,21 @@ async def test_an_admin_may_change_a_verdict_with_the_button_that_stays(bench: B
     number = bench.add(SubscriberState.PENDING)
     _, edit = await press(bench, f"join:no:{number}")
     ((button,),) = edit.params["reply_markup"]["inline_keyboard"]
-    assert button["callback_data"] == f"join:yes:{number}"
+    assert button["callback_data"] == f"join:yes:{number}:refused"
     await press(bench, button["callback_data"])
     assert bench.state() == SubscriberState.ACTIVE
+
+
+async def test_a_colleagues_stale_refuse_says_what_happened_and_throws_nobody_out(bench: Bench) -> None:
+    number = bench.add(SubscriberState.PENDING)
+    await press(bench, f"join:yes:{number}")
+    _, edit = await press(bench, f"join:no:{number}")
+    assert "Nothing was changed: it is active since" in edit.text
+    assert f"admin {ADMIN}" in edit.text
+    assert bench.state() == SubscriberState.ACTIVE
+    ((button,),) = edit.params["reply_markup"]["inline_keyboard"]
+    await press(bench, button["callback_data"])
+    assert bench.state() == SubscriberState.REFUSED
 
 
 async def test_an_approved_chat_is_welcomed_in_the_language_of_its_telegram(bench: Bench) -> None:
@@ -283,9 +295,12 @@ async def test_a_late_yes_does_not_bring_back_who_stopped(bench: Bench) -> None:
         ("join:yes:1", ANNA, "Only admins"),
         ("join:maybe:1", ADMIN, "another version"),
         ("join:yes:1 OR 1=1", ADMIN, "another version"),
+        ("join:yes:1:nobody", ADMIN, "another version"),
+        ("join:yes:1:pending:1", ADMIN, "another version"),
+        ("join:yes", ADMIN, "another version"),
         ("", ADMIN, "another version"),
     ],
-    ids=["not an admin", "unknown verb", "no number", "empty"],
+    ids=["not an admin", "unknown verb", "no number", "no state", "too long", "too short", "empty"],
 )
 async def test_a_button_that_may_not_be_pressed_changes_nothing(
     bench: Bench, data: str, user_id: int, answer: str

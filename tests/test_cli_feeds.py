@@ -60,6 +60,20 @@ def test_feeds_go_out_as_opml_and_come_back(bot: Bot) -> None:
     assert urls() == [B, A]
 
 
+def test_a_feed_added_beside_one_of_its_site_is_the_same_publishers(bot: Bot) -> None:
+    bot("feeds", "add", A, "--publisher", "A Media")
+    bot("feeds", "add", "https://feeds.a.example/more")
+    Path("more.opml").write_text(
+        '<opml><body><outline text="World"><outline text="Middle East">'
+        '<outline xmlUrl="https://www.a.example/most"/></outline></outline></body></opml>',
+        encoding="utf-8",
+    )
+    bot("feeds", "import", "more.opml")
+    feeds = load_settings(Path("config"), {}).feeds.feeds
+    assert [feed.publisher for feed in feeds] == ["A Media"] * 3
+    assert feeds[2].regions == ("world", "middle-east")
+
+
 def test_an_opml_file_that_is_none_is_refused_and_bad_outlines_are_named(bot: Bot) -> None:
     Path("bad.opml").write_text("<html/", encoding="utf-8")
     assert "error: the OPML file is not well-formed XML" in one_line(bot("feeds", "import", "bad.opml"))
@@ -116,6 +130,7 @@ def test_every_edit_by_the_command_line_is_recorded(bot: Bot, now: datetime) -> 
     with opened.read() as session:
         rows = [(row.who, row.key, row.before, row.after) for row in session.exec(select(Change))]
     opened.close()
-    plain, paused = {"url": A}, {"url": A, "paused": True}
+    plain = {"url": A, "publisher": "a.example"}
+    paused = plain | {"paused": True}
     steps = [(None, plain), (plain, paused), (paused, plain), (plain, None)]
     assert rows == [("command line", A, before, after) for before, after in steps]

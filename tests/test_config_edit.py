@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from config.edit import add_feeds, pause_feed, remove_feed
+from config.edit import add_feeds, edit_feed, remove_feed
 from config.errors import ConfigError
 from config.load import DEFAULT_FOLDER, load_settings
 from config.schema import FeedEntry
@@ -192,15 +192,25 @@ def test_edits_at_the_same_time_lose_nothing_and_a_reader_sees_whole_files(folde
     assert [path.name for path in folder.iterdir()] == ["feeds.toml"]
 
 
-def test_pausing_marks_one_entry_and_resuming_leaves_the_file_as_it_was(folder: Path) -> None:
-    assert pause_feed(folder, A, True)
-    assert not pause_feed(folder, A, True)
-    assert [feed.paused for feed in load_settings(folder, {}).feeds.feeds] == [True, False]
+def test_a_feed_changes_where_it_stands_and_taking_that_back_leaves_the_file_as_it_was(folder: Path) -> None:
+    before, after = edit_feed(folder, A, {"paused": True, "regions": ["europe"]})
+    assert edit_feed(folder, A, {"paused": True}) == (after, after)
+    assert [(feed.paused, feed.regions) for feed in load_settings(folder, {}).feeds.feeds] == [
+        (True, ("europe",)),
+        (False, ("europe", "africa")),
+    ]
     assert "# slow on Sundays" in text_of(folder)
-    assert pause_feed(folder, A, False)
+    assert edit_feed(folder, A, {"paused": None, "regions": None}) == (after, before)
     assert text_of(folder) == WRITTEN
     with pytest.raises(ConfigError, match="no feed has the address"):
-        pause_feed(folder, C, True)
+        edit_feed(folder, C, {"paused": True})
+
+
+@pytest.mark.parametrize(("key", "value"), [("weight", 9), ("family", "nobody"), ("interval_minutes", 1)])
+def test_a_value_that_no_feed_may_have_changes_nothing(folder: Path, key: str, value: object) -> None:
+    with pytest.raises(ConfigError, match=key):
+        edit_feed(folder, A, {key: value})
+    assert text_of(folder) == WRITTEN
 
 
 def test_feeds_that_the_environment_sets_are_not_edited(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

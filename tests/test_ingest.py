@@ -252,8 +252,49 @@ async def test_an_outage_of_our_line_is_known_though_feeds_are_polled_one_by_one
         await polling.poll(timedelta(minutes=10))
     with polling.database.read() as session:
         feeds = session.exec(select(Feed)).all()
-    assert polling.told() == []
+    assert len(polling.told()) == 1
     assert sum(feed.failures for feed in feeds) < len(feeds)
+
+
+def cut_off(polling: Polling, *paths: str) -> None:
+    """Every connection breaks off from now on."""
+    for path in paths:
+        polling.server.script(path, *[Reply(raw=b"")] * 40)
+
+
+def connect(polling: Polling, *paths: str) -> None:
+    """Every feed answers from now on."""
+    for path in paths:
+        polling.server.script(path, Reply(rss(item(path, polling.now))))
+
+
+async def test_an_outage_of_our_line_is_told_once_it_lasts_and_once_when_it_is_over(polling: Polling) -> None:
+    paths = [f"/{number}" for number in range(6)]
+    polling.follow(*paths)
+    cut_off(polling, *paths)
+    await polling.poll()
+    await polling.poll(timedelta(minutes=25))
+    assert polling.told() == []
+    await polling.poll(timedelta(minutes=6))
+    await polling.poll(timedelta(minutes=30))
+    (told,) = polling.told()
+    assert "No feed answers since 12 Mar 09:30 UTC" in told
+    connect(polling, *paths)
+    await polling.poll(timedelta(minutes=6))
+    await polling.poll(timedelta(hours=3))
+    assert polling.told()[1:] == ["Feeds answer again. None did since 12 Mar 09:30 UTC."]
+
+
+async def test_outages_that_are_soon_over_are_told_to_nobody(polling: Polling) -> None:
+    paths = [f"/{number}" for number in range(6)]
+    polling.follow(*paths)
+    cut_off(polling, *paths)
+    await polling.poll()
+    connect(polling, *paths)
+    await polling.poll(timedelta(minutes=20))
+    cut_off(polling, *paths)
+    await polling.poll(timedelta(hours=3))
+    assert polling.told() == []
 
 
 async def test_a_permanent_redirect_that_leads_nowhere_is_undone(polling: Polling) -> None:

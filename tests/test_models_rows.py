@@ -62,7 +62,7 @@ def test_a_title_from_the_feed_stays_where_the_settings_give_none(sqlite_databas
     with sqlite_database.write() as session:
         session.exec(select(Feed)).one().title = "its own"
     feed = sync(sqlite_database, now, FeedEntry(url=A))[A]
-    assert (feed.title, feed.family, feed.aligned, feed.source) == ("its own", "", "", A)
+    assert (feed.title, feed.family, feed.aligned, feed.source) == ("its own", "", "", "a.example")
     assert sync(sqlite_database, now, FeedEntry(url=A, title="mine"))[A].title == "mine"
 
 

@@ -97,6 +97,17 @@ def test_a_trouble_is_told_when_it_begins_and_when_it_ends_whatever_is_restarted
     assert told == [text for text in ("1: down", "3: up", "5: down") for _ in range(2)]
 
 
+def test_a_trouble_that_must_last_is_told_then_and_not_when_it_passed_before(database: Database, now: datetime) -> None:
+    settings, told = Settings(telegram=Telegram(admins=(1001,))), []
+    for minutes, broken in ((0, True), (20, False), (30, True), (55, True), (60, True), (90, True), (95, False)):
+        at = now + timedelta(minutes=minutes)
+        with database.write() as session:
+            tell_trouble(session, settings, "feeds", broken, notice(str(minutes)), at, timedelta(minutes=30))
+    with database.read() as session:
+        told = [row.message["plain"] for row in session.exec(select(Delivery).order_by(col(Delivery.id)))]
+    assert told == ["60", "95"]
+
+
 async def test_a_stumble_now_and_then_is_nobodys_trouble() -> None:
     stage = Stage()
     for error in [OSError("x"), OSError("x"), None] * 5:

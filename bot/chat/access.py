@@ -22,6 +22,7 @@ from bot.outlet import Chat
 from config.edit_value import Edited
 from config.schema import Settings
 from models import Direction, Level, Subscriber, SubscriberState
+from models.change import latest_of
 from models.chats import withdraw_deliveries
 from models.subscriber import find_subscriber
 
@@ -41,6 +42,14 @@ class Visitor:
     user_id: int | None
     name: str
     language: str = ENGLISH
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An admin's yes or no to a chat, which stood at `seen` when they were asked."""
+
+    admit: bool
+    seen: SubscriberState
 
 
 class CodeGuesses:
@@ -91,16 +100,24 @@ def leave(session: Session, settings: Settings, visitor: Visitor, now: datetime)
 
 
 def answer_request(
-    session: Session, settings: Settings, subscriber_id: int, admit: bool, who: Who, now: datetime
+    session: Session,
+    settings: Settings,
+    subscriber_id: int,
+    answer: Answer,
+    who: Who,
+    now: datetime,
 ) -> Message | None:
     """An admin's yes or no, told to the chat and recorded; returns what the question becomes, None when it is moot.
 
-    It is also how an admin changes a verdict. A yes does not bring back who has left since.
+    It is also how an admin changes a verdict. Nothing changes when the chat stands otherwise than the admin was shown:
+    somebody else answered meanwhile, and the question becomes what happened.
     """
     subscriber = session.get(Subscriber, subscriber_id)
     if subscriber is None:
         return None
-    before = subscriber.state
+    before, admit = subscriber.state, answer.admit
+    if before != answer.seen:
+        return _answered_before(session, subscriber)
     closed = (SubscriberState.PENDING, SubscriberState.REFUSED)
     if admit and subscriber.state in closed:
         enqueue(session, subscriber, f"admitted:{now.isoformat()}", _let_in(session, settings, subscriber, now), now)
@@ -110,8 +127,14 @@ def answer_request(
         enqueue(session, subscriber, f"refused:{now.isoformat()}", replies.refused(), now)
     if subscriber.state != before:  # by our number: what is kept of a chat must go with it
         record(session, who, Edited("subscriber", str(subscriber.id), before.value, subscriber.state.value), now)
-    admitted = subscriber.state != SubscriberState.REFUSED
-    return to_admins.request_answered(_describe(subscriber), subscriber.id, admitted)
+    return to_admins.request_answered(_describe(subscriber), subscriber.id, subscriber.state)
+
+
+def _answered_before(session: Session, subscriber: Subscriber) -> Message:
+    """Where a chat stands, and by whom if an admin answered."""
+    latest = latest_of(session, "subscriber", str(subscriber.id))
+    by = latest.who if latest is not None and latest.after == subscriber.state.value else ""
+    return to_admins.answered_before(_describe(subscriber), subscriber.id, subscriber.state, by, subscriber.changed_at)
 
 
 def subscriber_or_reply(session: Session, visitor: Visitor) -> Subscriber | Message:

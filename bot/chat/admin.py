@@ -21,14 +21,14 @@ from bot.chat import (
     admin_subscribers,
     admin_thresholds,
 )
-from bot.chat.admin_call import Call, Page, Reply, answered_by_text, page
+from bot.chat.admin_call import CANCEL, Call, Page, Reply, TextWanted, answered_by_text, menu, page
 from bot.chat.buttons import OUTDATED
 from bot.chat.desk import LONGEST_RETRY_S, AdminTools, Desk
 from bot.chat.failures import as_failure
 from bot.chat.menus import offer_admin_command
 from bot.chat.sender import TelegramSender, keyboard
 from bot.messages import replies
-from bot.messages.message import Button, Message, notice
+from bot.messages.message import Message, notice
 from bot.outlet import Chat, Envelope, SendFailure
 from config.errors import TocsinError
 from models.delivery import Priority
@@ -45,14 +45,6 @@ PAGES: Mapping[str, Page] = MappingProxyType(
         "label": admin_labels.show,
         "ops": admin_operate.show,
     }
-)
-MENU = (
-    (Button("Feeds", "adm:feeds:list"), Button("Thresholds", "adm:set:list")),
-    (Button("Subscribers", "adm:people:list"), Button("Label queue", "adm:label:list")),
-    (Button("History and undo", "adm:log:list"), Button("Numbers", "adm:ops:stats")),
-    (Button("Broadcast", "adm:ops:write"), Button("Send test", "adm:ops:test")),
-    (Button("Models", "adm:ops:models"), Button("Backup", "adm:ops:backup")),
-    (Button("Reload settings", "adm:ops:reload"),),
 )
 NOT_AN_ADMIN = "Only admins of this bot can do that."
 PRIVATE = filters.ChatType.PRIVATE & filters.UpdateType.MESSAGE
@@ -76,7 +68,6 @@ class AdminHandlers:
         self._desk = desk
         self._bot = bot
         self._sender = TelegramSender(bot, desk.parts.limiter, patience_s=LONGEST_RETRY_S)
-        self._skipped: set[int] = set()
         self._with_menu: set[int] = set()
         self._errands: set[asyncio.Task[None]] = set()
 
@@ -131,7 +122,7 @@ class AdminHandlers:
         elif wanted is None:
             await self._send(user.id, page("That question is out of date. /admin starts again."))
         else:
-            await self._send(user.id, await self._run(user.id, wanted.topic, wanted.verb, [message.text or ""]))
+            await self._send(user.id, await self._take_answer(user.id, wanted, message.text or ""))
 
     async def document(self, update: Update, _context: Context) -> None:
         """A file of an admin is taken for OPML; of others, for nothing."""
@@ -155,21 +146,36 @@ class AdminHandlers:
     def _is_admin(self, user_id: int) -> bool:
         return user_id in self._desk.parts.settings().telegram.admins
 
-    async def _run(self, user_id: int, topic: str, verb: str, args: Any) -> Reply:
+    async def _run(self, user_id: int, topic: str, verb: str, args: Sequence[str]) -> Reply:
         """The page, or why there is none: an error of ours says what to do next."""
         tools = self._desk.parts.admin
         if tools is None:
             return page("Settings cannot be changed from here.")
+        if topic == CANCEL:
+            await self._call(user_id, tools, ()).drop_question()
+            topic, verb, args = verb, *[*args, ""][:1], args[1:]
         if topic not in PAGES:
-            return page("What would you like to look at?", MENU)
+            return menu()
         try:
             return await PAGES[topic](self._call(user_id, tools, args), verb)
         except TocsinError as error:
-            log.info("admin_refused admin=%s page=%s:%s error=%s", user_id, topic, verb, error)
+            _note_refusal(user_id, topic, verb, error)
             return page(str(error), back="menu" if topic == "ops" else f"{topic}:list")
 
+    async def _take_answer(self, user_id: int, wanted: TextWanted, text: str) -> Reply:
+        """The page that a text leads to; one that is refused is asked for again, so that it can be mended."""
+        tools = self._desk.parts.admin
+        if tools is None or wanted.topic not in PAGES:
+            return menu()
+        call = self._call(user_id, tools, (*wanted.args, text))
+        try:
+            return await PAGES[wanted.topic](call, wanted.verb)
+        except TocsinError as error:
+            _note_refusal(user_id, wanted.topic, wanted.verb, error)
+            return await call.ask_again(wanted, str(error))
+
     def _call(self, user_id: int, tools: AdminTools, args: Sequence[str]) -> Call:
-        return Call(user_id, self._desk, tools, self._skipped, self._bot, self._later, args)
+        return Call(user_id, self._desk, tools, self._bot, self._later, args)
 
     def _later(self, user_id: int, coming: Awaitable[Reply]) -> None:
         """Send a page when it is ready; presses meanwhile are served."""
@@ -222,3 +228,7 @@ class AdminHandlers:
         """/admin behind the / key of who became an admin, or spoke to us first, after the start."""
         if user_id not in self._with_menu and await offer_admin_command(self._bot, user_id):
             self._with_menu.add(user_id)
+
+
+def _note_refusal(user_id: int, topic: str, verb: str, error: TocsinError) -> None:
+    log.info("admin_refused admin=%s page=%s:%s error=%s", user_id, topic, verb, error)

@@ -14,10 +14,15 @@ from pydantic import TypeAdapter, ValidationError
 from bot.changes import Who, admin
 from bot.chat.desk import AdminTools, Desk
 from bot.messages.message import Button, Message, notice
+from bot.unfinished import note_begun
+from config.errors import TocsinError
+from models.memo import forget
 from models.question import Question, put_question, take_question, token_for_text
 
 T = TypeVar("T")
 PATIENCE = timedelta(minutes=15)
+#: As topic of a button: drop the question, and go to the page that the rest names.
+CANCEL = "cancel"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +41,6 @@ class Call:
     user_id: int
     desk: Desk
     tools: AdminTools
-    skipped: set[int]  # headlines that wait for a label and were passed over since the start
     bot: telegram.Bot
     later: "Callable[[int, Awaitable[Reply]], None]"  # sends a page when it is ready
     args: Sequence[str] = field(default=())
@@ -67,10 +71,19 @@ class Call:
         found = await self.desk.decide(lambda s, _cfg, _now: take_question(s, self.arg, self.user_id, kind.__name__))
         return _read(found, kind, self.now)
 
-    async def ask(self, topic: str, verb: str, text: str) -> Reply:
-        """A page that asks for a text: the next one answers `verb` of `topic`."""
-        await self._keep(token_for_text(self.user_id), TextWanted(topic, verb))
-        return page(text, ((Button("Cancel", f"adm:{topic}:list"),),))
+    async def ask(self, topic: str, verb: str, text: str, args: Sequence[str] = (), back: str = "") -> Reply:
+        """A page that asks for a text: it goes to `verb` of `topic`, behind `args`. Cancel leads to `back`."""
+        return await self.ask_again(TextWanted(topic, verb, tuple(args), text, back or f"{topic}:list"))
+
+    async def ask_again(self, wanted: "TextWanted", problem: str = "") -> Reply:
+        """The page of a question, put for the first time or after an answer with a `problem`."""
+        await self._keep(token_for_text(self.user_id), wanted)
+        text = f"{problem}\n\n{wanted.question}" if problem else wanted.question
+        return page(text, ((Button("Cancel", f"adm:{CANCEL}:{wanted.back}"),),))
+
+    async def drop_question(self) -> None:
+        """No text is waited for any more."""
+        await answered_by_text(self.desk, self.user_id)
 
     async def _keep(self, token: str, payload: object) -> None:
         kept, kind = TypeAdapter(type(payload)).dump_json(payload).decode(), type(payload).__name__
@@ -80,10 +93,13 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class TextWanted:
-    """Which step of which page the next text of an admin is for."""
+    """Which step of which page the next text of an admin is for, and how it was asked for."""
 
     topic: str
     verb: str
+    args: tuple[str, ...] = ()  # what the step is given before the text
+    question: str = ""
+    back: str = "menu"  # the page that Cancel leads to
 
 
 async def answered_by_text(desk: Desk, user_id: int) -> tuple[bool, TextWanted | None]:
@@ -106,8 +122,14 @@ LAST_WORDS = 1500
 
 
 async def outcome(call: Call, command: Sequence[str], back: str) -> Reply:
-    """Run one of our commands and show the end of what it said."""
-    done = await call.tools.run(command, call.user_id)
+    """Run one of our commands and show the end of what it said; one that a stop cuts off is told at the next start."""
+    begun = await call.desk.decide(lambda s, _cfg, _now: note_begun(s, call.user_id, command))
+    try:
+        done = await call.tools.run(command, call.user_id)
+    except TocsinError:
+        await call.desk.decide(lambda s, _cfg, _now: forget(s, begun))
+        raise
+    await call.desk.decide(lambda s, _cfg, _now: forget(s, begun))
     await call.tools.reload()
     ended = "Done." if done.code == 0 else f"It failed with status {done.code}."
     return page(f"{command[0]}: {ended}\n\n{without_frames(done.output)[-LAST_WORDS:]}", back=back)
@@ -131,6 +153,21 @@ def page(text: str, rows: Rows = (), back: str = "") -> Reply:
     """A page of plain text with its buttons and, last, the way back to the page `back` ("feeds:list")."""
     last = ((Button("« Back", f"adm:{back}"),),) if back else ()
     return Reply(notice(text, "Admin", (*(tuple(row) for row in rows if row), *last)))
+
+
+MENU = (
+    (Button("Feeds", "adm:feeds:list"), Button("Thresholds", "adm:set:list")),
+    (Button("Subscribers", "adm:people:list"), Button("Label queue", "adm:label:list")),
+    (Button("History and undo", "adm:log:list"), Button("Numbers", "adm:ops:stats")),
+    (Button("Broadcast", "adm:ops:write"), Button("Send test", "adm:ops:test")),
+    (Button("Models", "adm:ops:models"), Button("Backup", "adm:ops:backup")),
+    (Button("Reload settings", "adm:ops:reload"),),
+)
+
+
+def menu() -> Reply:
+    """The first page."""
+    return page("What would you like to look at?", MENU)
 
 
 def number(text: str, most: int = 10**9) -> int:

@@ -1,28 +1,25 @@
 """/admin, Feeds: a press in; the list with health, a preview, and feeds.toml with a feed more, less or paused out."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import telegram
-from pydantic import ValidationError
 
 from bot import changes
 from bot.chat.admin_call import OUT_OF_DATE, Call, Reply, number, page, turner
+from bot.chat.admin_feed_edit import EDITING, edit_button, traits
+from bot.chat.feed_lines import MARKS, Line, feed_lines, feed_named
+from bot.feeds.newcomer import newcomer, newcomers
 from bot.feeds.opml import MAX_BYTES, OpmlFeed, read_opml, write_opml
 from bot.feeds.types import ParsedFeed
 from bot.feeds.urls import safe_url
 from bot.messages.lines import one_line
 from bot.messages.message import Button
 from config.errors import ConfigError, FeedError
-from config.load import load_file
 from config.schema import FeedEntry
-from models import Feed, FeedHealth
-from models.feed import feeds_by_url
 
 SIZE = 8
 HEADLINES = 5
-MARKS = {"broken": "🔴", "gone": "⚫", "shaky": "🟠", "new": "⚪", "healthy": "🟢", "paused": "⏸"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,31 +27,6 @@ class Wanted:
     """Feeds an admin is about to add."""
 
     entries: tuple[FeedEntry, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A feed of feeds.toml and what is known of it."""
-
-    entry: FeedEntry
-    feed: Feed | None
-
-    @property
-    def health(self) -> str:
-        """A word of MARKS."""
-        if self.entry.paused:
-            return "paused"
-        return self.feed.health.value if self.feed else FeedHealth.NEW.value
-
-    @property
-    def name(self) -> str:
-        """As the list shows it."""
-        return one_line(self.entry.title or (self.feed.title if self.feed else "") or self.entry.url, 60)
-
-    @property
-    def key(self) -> str:
-        """Names the feed in a button, also before it was ever read."""
-        return hashlib.sha256(self.entry.url.encode()).hexdigest()[:12]
 
 
 async def show(call: Call, verb: str) -> Reply:
@@ -70,6 +42,7 @@ async def show(call: Call, verb: str) -> Reply:
         "addyes": _add,
         "opml": _ask_file,
         "out": _export,
+        **EDITING,
     }
     return await steps.get(verb, _list)(call)
 
@@ -77,17 +50,8 @@ async def show(call: Call, verb: str) -> Reply:
 # Looking --------------------------------------------------------------------------------------------------------------
 
 
-async def _lines(call: Call) -> list[Line]:
-    """From the file, so that an edit shows at once; the troubled first."""
-    entries: Sequence[FeedEntry] = load_file(call.tools.folder, "feeds").feeds
-    known = await call.desk.decide(lambda s, _cfg, _now: feeds_by_url(s))
-    order = list(MARKS)
-    lines = [Line(entry, known.get(entry.url)) for entry in entries]
-    return sorted(lines, key=lambda line: (order.index(line.health), line.name.casefold()))
-
-
 async def _list(call: Call) -> Reply:
-    lines = await _lines(call)
+    lines = await feed_lines(call)
     at = min(number(call.arg), max(0, len(lines) - 1) // SIZE)
     shown = lines[at * SIZE : (at + 1) * SIZE]
     text = [f"{at * SIZE + i}. {MARKS[line.health]} {line.name}" for i, line in enumerate(shown, 1)]
@@ -108,29 +72,22 @@ async def _list(call: Call) -> Reply:
     return page("\n".join([head, "", *text]), rows, back="menu")
 
 
-async def _find(call: Call) -> Line:
-    for line in await _lines(call):
-        if line.key == call.arg:
-            return line
-    raise ConfigError("that feed is no longer in feeds.toml")
-
-
 async def _one(call: Call) -> Reply:
-    return _details(await _find(call))
+    return _details(await feed_named(call))
 
 
 def _details(line: Line) -> Reply:
     feed = line.feed
     text = [line.name, line.entry.url, "", f"{MARKS[line.health]} {line.health}"]
-    if line.entry.publisher or line.entry.family:
-        text.append(f"publisher: {one_line(line.entry.publisher or line.entry.family)}")
+    text += traits(line.entry)
     if feed is not None:
         text.append(f"last read: {feed.last_read_at:%d %b %H:%M} UTC" if feed.last_read_at else "never read")
         text.append(f"every {feed.interval_s // 60} minutes" if feed.interval_s else "")
         if feed.failures:
             text.append(f"{feed.failures} failures in a row: {one_line(feed.last_error or '', 300)}")
     turn = Button("Resume", f"adm:feeds:resume:{line.key}") if line.entry.paused else None
-    rows = ([turn or Button("Pause", f"adm:feeds:pause:{line.key}"), Button("Remove", f"adm:feeds:rm:{line.key}")],)
+    turn = turn or Button("Pause", f"adm:feeds:pause:{line.key}")
+    rows = ([edit_button(line.entry), turn, Button("Remove", f"adm:feeds:rm:{line.key}")],)
     return page("\n".join(part for part in text if part is not None), rows, back="feeds:list")
 
 
@@ -146,14 +103,14 @@ async def _resume(call: Call) -> Reply:
 
 
 async def _set_paused(call: Call, paused: bool) -> Reply:
-    line, folder = await _find(call), call.tools.folder
+    line, folder = await feed_named(call), call.tools.folder
     await call.desk.decide(lambda s, _cfg, now: changes.pause(s, folder, call.who, line.entry.url, paused, now))
     await call.tools.reload()
-    return _details(await _find(call))
+    return _details(await feed_named(call))
 
 
 async def _ask_remove(call: Call) -> Reply:
-    line = await _find(call)
+    line = await feed_named(call)
     rows = ([Button("Remove it", f"adm:feeds:rmyes:{line.key}")],)
     return page(
         f"Remove {line.name}?\n{line.entry.url}\n\nIts articles stay. History brings it back.", rows, back="feeds:list"
@@ -161,7 +118,7 @@ async def _ask_remove(call: Call) -> Reply:
 
 
 async def _remove(call: Call) -> Reply:
-    line, folder = await _find(call), call.tools.folder
+    line, folder = await feed_named(call), call.tools.folder
     await call.desk.decide(lambda s, _cfg, now: changes.remove(s, folder, call.who, line.entry.url, now))
     await call.tools.reload()
     return page(f"Removed: {line.name}\n{line.entry.url}", back="feeds:list")
@@ -173,18 +130,28 @@ async def _ask_address(call: Call) -> Reply:
 
 async def _preview(call: Call) -> Reply:
     """Fetch first: an address that brings nothing is not added."""
-    url = safe_url(call.arg.strip())
-    if url is None:
-        raise ConfigError("that is not a web address; it must start with http:// or https://")
-    if any(line.entry.url == url for line in await _lines(call)):
+    url, known = _address(call.arg), [line.entry for line in await feed_lines(call)]
+    if any(entry.url == url for entry in known):
         raise ConfigError(f"{url} is there already")
     try:
         parsed = await call.tools.preview(url)
     except FeedError as error:
         raise FeedError(f"That address cannot be read as a feed: {error}") from error
-    token = await call.hold(Wanted((_entry(url, parsed.title),)))
+    entry = newcomer(url, parsed.title, known)
+    token = await call.hold(Wanted((entry,)))
     rows = ([Button("Add it", f"adm:feeds:addyes:{token}"), Button("Cancel", "adm:feeds:list")],)
-    return page(_preview_text(url, parsed), rows)
+    return page("\n".join([_preview_text(url, parsed), "", *traits(entry)]), rows)
+
+
+def _address(text: str) -> str:
+    """What was typed, as a web address; a phone's browser shows it without the http."""
+    typed = text.strip()
+    url = safe_url(typed)
+    if url is None and "://" not in typed and "." in typed.partition("/")[0]:
+        url = safe_url(f"https://{typed}")
+    if url is None:
+        raise ConfigError("that is not a web address; it looks like https://example.org/rss.xml")
+    return url
 
 
 def _preview_text(url: str, parsed: ParsedFeed) -> str:
@@ -206,7 +173,8 @@ async def _add(call: Call) -> Reply:
     added = await call.desk.decide(lambda s, _cfg, now: changes.add(s, folder, call.who, wanted.entries, now))
     await call.tools.reload()
     if len(wanted.entries) == 1 and added:
-        return page(f"Added: {added[0].url}\nIt is read within a minute.", back="feeds:list")
+        text = "\n".join([f"Added: {added[0].url}", "It is read within a minute.", "", *traits(added[0])])
+        return page(text, ([edit_button(added[0])],), back="feeds:list")
     return page(f"{len(added)} feeds added, {len(wanted.entries) - len(added)} were there already.", back="feeds:list")
 
 
@@ -226,29 +194,29 @@ async def read_file(call: Call, document: telegram.Document) -> Reply:
     problems: list[str] = []
     file = await call.bot.get_file(document.file_id)
     found = read_opml(bytes(await file.download_as_bytearray()), problems.append)
-    known = {line.entry.url for line in await _lines(call)}
-    new = tuple(_entry(feed.url, feed.title) for feed in found if feed.url not in known)
+    known = {line.entry.url: line.entry for line in await feed_lines(call)}
+    new = newcomers([feed for feed in found if feed.url not in known], list(known.values()))
     text = [f"{len(found)} feeds in the file: {len(new)} new, {len(found) - len(new)} there already."]
     text += [f"• {one_line(entry.title or entry.url, 80)}" for entry in new[:HEADLINES]]
     text += [f"... and {len(new) - HEADLINES} more"] if len(new) > HEADLINES else []
+    text += [_without_region(new)] if new else []
     text += [one_line(problem, 150) for problem in problems[:HEADLINES]]
     if not new:
         return page("\n".join(text), back="feeds:list")
-    token = await call.hold(Wanted(new))
+    token = await call.hold(Wanted(tuple(new)))
     rows = ([Button(f"Add {len(new)}", f"adm:feeds:addyes:{token}"), Button("Cancel", "adm:feeds:list")],)
     return page("\n".join(text), rows)
 
 
+def _without_region(new: Sequence[FeedEntry]) -> str:
+    many = sum(not entry.regions for entry in new)
+    if not many:
+        return "Each stands in a folder that is a region."
+    return f"{many} stand in no folder that is a region: whoever chose regions does not hear them until Edit says some."
+
+
 async def _export(call: Call) -> Reply:
-    lines = await _lines(call)
+    lines = await feed_lines(call)
     feeds = [OpmlFeed(line.entry.url, line.name, ", ".join(line.entry.regions)) for line in lines]
     reply = page(f"{len(feeds)} feeds, as a file below.", back="feeds:list")
     return Reply(reply.message, document=("tocsin-feeds.opml", write_opml(feeds)))
-
-
-def _entry(url: str, title: str) -> FeedEntry:
-    try:
-        return FeedEntry(url=url, title=one_line(title, 200))
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise ConfigError(f"{url[:200]}: {first['msg'].removeprefix('Value error, ')}") from error

@@ -65,11 +65,21 @@ def _what(row: Change) -> str:
     key, before, after = one_line(row.key, 120), row.before, row.after
     if row.area == "subscriber":
         return f"subscriber {key}: {before} → {after}"
+    if row.area == "label":
+        return f"label taken back ({before}): {key}"
     if row.area == "broadcast":
         return f"broadcast to {key} chats: {one_line(str(after), 150)}"
     if row.area == "feeds" and (isinstance(before, dict) or isinstance(after, dict)):
-        return f"feed {_feed_word(before, after)}: {key}"
+        return f"feed {_feed_word(before, after)}: {key}{_traits(before or {}, after or {})}"
     return f"{row.area}.toml {key}: {changes.said(before)} → {changes.said(after)}"
+
+
+def _traits(before: dict[str, Any], after: dict[str, Any]) -> str:
+    """What of a feed became something else."""
+    if not before or not after:
+        return ""
+    changed = [key for key in {**before, **after} if key != "paused" and before.get(key) != after.get(key)]
+    return "".join(f"\n{key}: {changes.said(before.get(key))} → {changes.said(after.get(key))}" for key in changed)
 
 
 def _feed_word(before: Any, after: Any) -> str:

@@ -1,15 +1,20 @@
 """/admin, Label queue: a tap in, a label that training learns from stored, the next headline out."""
 
 import re
+from datetime import datetime
 
 from sqlmodel import Session
 
+from bot import changes
 from bot.chat.admin_call import Call, Reply, number, page
 from bot.messages.lines import one_line
 from bot.messages.message import Button
 from bot.pipeline.label_queue import Doubt, label, next_doubt
+from config.edit_value import Edited
 from models import Reading, Verdict, VerdictKind
+from models.memo import recall, remember
 
+MOST_SKIPPED = 500
 SEVERITIES = {1: "routine", 2: "notable", 3: "critical"}
 CODE = re.compile(r"(?:(e|d)([123])|n)")
 DIRECTIONS = {"e": "escalation", "d": "deescalation", None: "none"}
@@ -18,7 +23,7 @@ DIRECTIONS = {"e": "escalation", "d": "deescalation", None: "none"}
 async def show(call: Call, verb: str) -> Reply:
     """One headline, or one tap."""
     if verb == "skip":
-        call.skipped.add(number(call.arg))
+        await _skip(call)
     elif verb == "back":
         return await _take_back(call)
     elif CODE.fullmatch(verb):
@@ -26,8 +31,18 @@ async def show(call: Call, verb: str) -> Reply:
     return await _next(call)
 
 
+async def _skip(call: Call) -> None:
+    """For this admin only: another may know what the headline says."""
+    wanted, name = number(call.arg), f"skipped:{call.user_id}"
+    await call.desk.decide(lambda s, _cfg, _now: remember(s, name, [*(recall(s, name) or []), wanted][-MOST_SKIPPED:]))
+
+
+def _next_for(session: Session, admin_id: int, now: datetime) -> tuple[Doubt | None, int]:
+    return next_doubt(session, now, set(recall(session, f"skipped:{admin_id}") or ()))
+
+
 async def _next(call: Call, head: str = "", stored: int | None = None) -> Reply:
-    doubt, left = await call.desk.decide(lambda s, _cfg, now: next_doubt(s, now, call.skipped))
+    doubt, left = await call.desk.decide(lambda s, _cfg, now: _next_for(s, call.user_id, now))
     back = [Button("Take that back", f"adm:label:back:{stored}")] if stored is not None else []
     if doubt is None:
         text = "Nothing waits for a label: nothing was called wrong, is disputed or left the model unsure."
@@ -71,12 +86,14 @@ def _store(session: Session, call: Call, reading_id: int, direction: str, severi
 async def _take_back(call: Call) -> Reply:
     wanted = number(call.arg)
 
-    def forget(session: Session) -> bool:
+    def forget(session: Session, now: datetime) -> bool:
         row = session.get(Verdict, wanted)
         if row is None or row.kind != VerdictKind.LABEL or row.admin_id != call.user_id:
             return False
         session.delete(row)
+        given = f"{row.direction}, severity {row.severity}"
+        changes.record(session, call.who, Edited("label", row.text, given, None), now)
         return True
 
-    gone = await call.desk.decide(lambda s, _cfg, _now: forget(s))
+    gone = await call.desk.decide(lambda s, _cfg, now: forget(s, now))
     return await _next(call, "Taken back." if gone else "There is no such label of yours.")

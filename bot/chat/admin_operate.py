@@ -10,7 +10,8 @@ from sqlmodel import Session, insert, select
 
 from bot import changes
 from bot.calendar import when_to_tell
-from bot.chat.admin_call import OUT_OF_DATE, Call, Reply, outcome, page
+from bot.chat.admin_call import OUT_OF_DATE, Call, Reply, menu, outcome, page
+from bot.messages import to_admins
 from bot.messages.lines import one_line
 from bot.messages.message import Button, Message, clip, notice
 from bot.messages.stats import stats_chart, stats_text
@@ -50,9 +51,7 @@ async def show(call: Call, verb: str) -> Reply:
         "backup": _ask_backup,
         "backupyes": _backup,
     }
-    if verb not in steps:
-        return page("That page is no more.", back="menu")
-    return await steps[verb](call)
+    return await steps[verb](call) if verb in steps else menu()
 
 
 async def _stats(call: Call) -> Reply:
@@ -70,7 +69,7 @@ async def _reload(call: Call) -> Reply:
 
 async def _test(call: Call) -> Reply:
     """Through the outbox, as an alert goes."""
-    message = notice("This is a test message. Alerts arrive here like this one.", "Tocsin: test")
+    message = to_admins.test_message()
     await call.desk.decide(
         lambda s, _cfg, now: enqueue(s, admin_chat(s, call.user_id, now), f"test:{now.isoformat()}", message, now)
     )
@@ -81,7 +80,9 @@ async def _test(call: Call) -> Reply:
 
 
 async def _write(call: Call) -> Reply:
-    return await call.ask("ops", "text", "Send me the text for everybody. You see it once more before it goes.")
+    return await call.ask(
+        "ops", "text", "Send me the text for everybody. You see it once more before it goes.", back="menu"
+    )
 
 
 async def _ask_broadcast(call: Call) -> Reply:

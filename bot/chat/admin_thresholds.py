@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -38,6 +39,7 @@ SECTIONS: Mapping[str, tuple[str, str, str, type[BaseModel]]] = MappingProxyType
 )
 STEPS = (-5, -1, 1, 5)
 TRIED = "7d"
+NAMED_BEFORE = re.compile(r"([A-Za-z]+\.[A-Za-z_]+)\s+(\S.*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ async def show(call: Call, verb: str) -> Reply:
         "key": _key,
         "ask": _ask,
         "type": _type,
-        "value": _ask,
+        "value": _typed,
         "same": _same,
         "try": _backtest,
         "yes": _change,
@@ -166,20 +168,32 @@ def _range(schema: type[BaseModel], key: str) -> str:
 async def _type(call: Call) -> Reply:
     name, key = _located(call, call.arg)
     example = changes.said(_values(call, name)[key])
-    return await call.ask("set", "value", f"Send me: {name}.{key} VALUE, for example {name}.{key} {example}")
+    text = f"Send me the value of {name}.{key}, for example: {example}\n{_range(SECTIONS[name][3], key)}".rstrip()
+    return await call.ask("set", "value", text, (f"{name}.{key}",), back=f"set:key:{name}.{key}")
 
 
 # Changing -------------------------------------------------------------------------------------------------------------
 
 
 async def _ask(call: Call) -> Reply:
-    """Try the value and say what it would do, before anything is written."""
-    where, *rest = [*call.args[0].split(maxsplit=1), *call.args[1:]] if call.arg.strip() else [""]
-    if not rest:
-        raise ConfigError("a setting and its value are needed, such as: levels.watch 45")
-    name, key = _located(call, where.lower())
+    """Try the value that was pressed and say what it would do, before anything is written."""
+    where, *rest = [*call.args, ""]
+    return await _try(call, where, ":".join(rest[:-1]))
+
+
+async def _typed(call: Call) -> Reply:
+    """The same for a typed value: of the setting that was asked for, or of one named before it."""
+    where, text = [*call.args, "", ""][:2]
+    other = NAMED_BEFORE.fullmatch(text.strip())
+    return await _try(call, other[1].lower(), other[2]) if other else await _try(call, where, text)
+
+
+async def _try(call: Call, where: str, text: str) -> Reply:
+    name, key = _located(call, where)
+    value: Any = _read(text.strip()[:LONGEST])
+    if value == "":
+        raise ConfigError("a value is needed")
     _, file, table, _ = SECTIONS[name]
-    value: Any = _read(":".join(rest).strip()[:LONGEST])
     keys: tuple[str, ...] = (table, key) if table else (key,)
     if name == "easing" and _is_absent(call):
         keys, value = (table,), _values(call, name) | {key: value}

@@ -17,6 +17,7 @@ from bot.chat.sender import keyboard
 from bot.chat.visitors import visitor_of
 from bot.messages import replies
 from bot.messages.message import Message
+from models import SubscriberState
 from models.delivery import Priority
 
 log = logging.getLogger(__name__)
@@ -47,15 +48,16 @@ class Buttons:
 
     async def _press_join(self, _update: Update, query: telegram.CallbackQuery, parts: list[str]) -> None:
         """Approve or Refuse, by somebody who is an admin of this bot at this moment."""
-        verb, number = [*parts[1:], "", ""][:2]
+        verb, number, seen, *more = [*parts[1:], *["", "", SubscriberState.PENDING.value][len(parts) - 1 :]]
         if query.from_user.id not in self._desk.parts.settings().telegram.admins:
             await query.answer("Only admins of this bot can do that.", show_alert=True)
-        elif verb not in ("yes", "no") or not number.isdecimal() or len(parts) != 3:
+        elif verb not in ("yes", "no") or not number.isdecimal() or seen not in list(SubscriberState) or more:
             await query.answer(OUTDATED, show_alert=True)
         else:
+            answer = access.Answer(verb == "yes", SubscriberState(seen))
             outcome = await self._desk.decide(
                 lambda s, cfg, now: access.answer_request(
-                    s, cfg, int(number), verb == "yes", admin(query.from_user.id), now
+                    s, cfg, int(number[:18]), answer, admin(query.from_user.id), now
                 )
             )
             log.info("request_answered subscriber=%s admin=%s verdict=%s", number, query.from_user.id, verb)

@@ -1,14 +1,13 @@
 """feeds list | add | pause | resume | remove | test | import | export: the feeds of config/feeds.toml."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
-from pydantic import ValidationError
 from rich.table import Table
 from rich.text import Text
 from sqlmodel import Session
@@ -18,6 +17,7 @@ from bot.app import fetch_limits, utc_now
 from bot.changes import who_asks
 from bot.commands.options import Config, DatabaseUrl, config_folder, console, database_url, progress
 from bot.feeds.fetcher import Fetcher
+from bot.feeds.newcomer import LONGEST_NAME, newcomer, newcomers
 from bot.feeds.opml import OpmlFeed, read_opml, write_opml
 from bot.feeds.parser import ParsePool
 from bot.feeds.types import FetchError, FetchRequest, ParsedFeed
@@ -25,7 +25,7 @@ from bot.feeds.urls import safe_url
 from bot.model_shelf import live_classifier
 from classifiers.judgement import Document
 from config.errors import ConfigError
-from config.load import load_settings
+from config.load import load_file, load_settings
 from config.schema import FeedEntry, Settings
 from models import Feed
 
@@ -72,7 +72,7 @@ def _row(entry: FeedEntry, feed: Feed | None) -> tuple[str | Text, ...]:
 def add(
     url: Annotated[str, typer.Argument(help="The feed's address.")],
     title: Annotated[str, typer.Option(help="Default: the feed's own.")] = "",
-    publisher: Annotated[str, typer.Option(help="Who publishes it.")] = "",
+    publisher: Annotated[str, typer.Option(help="Who publishes it. Default: as feeds of the same site say.")] = "",
     family: Annotated[str, typer.Option(help="A [families.NAME] of feeds.toml; counts as one source.")] = "",
     config: Config = None,
     database: DatabaseUrl = None,
@@ -83,7 +83,7 @@ def add(
     """
     folder = config_folder(config)
     address = _usable(url)
-    entry = _entry(address, title, publisher, family)
+    entry = _entry(address, title, publisher, family, _known(folder))
     added = _recorded(database, lambda session, now: changes.add(session, folder, who_asks(), [entry], now))
     console().print(
         f"Added {address} to {folder / 'feeds.toml'}. Look at what it brings: python -m bot feeds test {address}"
@@ -155,7 +155,8 @@ def import_opml(
     except OSError as error:
         raise ConfigError(f"feeds import {file}: cannot be read: {error.strerror}") from error
     found = read_opml(data, lambda problem: out.print(Text(f"left out: {problem}")))
-    folder, entries = config_folder(config), [_entry(feed.url, feed.title) for feed in found]
+    folder = config_folder(config)
+    entries = newcomers(found, _known(folder))
     added = _recorded(database, lambda session, now: changes.add(session, folder, who_asks(), entries, now))
     out.print(f"{len(added)} feeds added, {len(found) - len(added)} were there already.")
 
@@ -283,9 +284,14 @@ def _usable(url: str) -> str:
     return address
 
 
-def _entry(url: str, title: str = "", publisher: str = "", family: str = "") -> FeedEntry:
-    try:
-        return FeedEntry(url=url, title=title[:200], publisher=publisher[:200], family=family)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise ConfigError(f"feeds: {first['loc'][0]}: {first['msg']}, got {str(first['input'])[:100]!r}") from error
+def _known(folder: Path) -> Sequence[FeedEntry]:
+    known: Sequence[FeedEntry] = load_file(folder, "feeds").feeds
+    return known
+
+
+def _entry(url: str, title: str, publisher: str, family: str, known: Sequence[FeedEntry]) -> FeedEntry:
+    """Whose it is, as the admin says, else as feeds of the same site have it."""
+    entry = newcomer(url, title, known)
+    if not publisher and not family:
+        return entry
+    return entry.model_copy(update={"publisher": publisher[:LONGEST_NAME], "family": family})

@@ -23,6 +23,7 @@ DAY_S = 24 * HOUR_S
 SHAKY_AFTER = 3  # one lost poll is weather
 BROKEN_AFTER = 8
 _OUTAGE_FEEDS = 5
+_ON_THE_LINE = (FetchFailure.NETWORK, FetchFailure.TIMEOUT)
 _RECENT = 12
 _MOST_DOUBLINGS = 20  # past every cap; more would only make big numbers
 
@@ -128,8 +129,12 @@ def is_own_outage(results: Sequence[FetchFailure | None], silent: int = 0) -> bo
     Polls are spread out, so a round may be small: `silent` counts the other feeds that failed since any feed last
     answered. Such a round should not count as a failure of any feed.
     """
-    ours = {FetchFailure.NETWORK, FetchFailure.TIMEOUT}
-    return len(results) + silent >= _OUTAGE_FEEDS and bool(results) and all(result in ours for result in results)
+    return len(results) + silent >= _OUTAGE_FEEDS and bool(results) and not came_through(results)
+
+
+def came_through(results: Sequence[FetchFailure | None]) -> bool:
+    """Whether any poll of a round reached a server, be it for a refusal: then our own line works."""
+    return any(result not in _ON_THE_LINE for result in results)
 
 
 def spread(feed_id: int, interval_s: int) -> int:

@@ -61,9 +61,9 @@ def settings_page(page: str, offer: Offer, note: str = "") -> Message:
     return notice(f"{note}\n\n{text}" if note else text, title="Settings", buttons=rows)
 
 
-def summary(subscriber: Subscriber, settings: Settings) -> str:
-    """Everything a chat has chosen, a line each, in its language."""
-    say = in_language(subscriber.language)
+def summary(subscriber: Subscriber, settings: Settings, language: str | None = None) -> str:
+    """Everything a chat has chosen, a line each, in its language unless another is named."""
+    say = in_language(language or subscriber.language)
     default = say("default")
     names = party_names(settings.actors)
     budget = subscriber.daily_budget or f"{settings.alerts.telling.daily_budget} ({default})"
@@ -78,7 +78,7 @@ def summary(subscriber: Subscriber, settings: Settings) -> str:
         (say("Muted until"), f"{subscriber.muted_until:%d %b %H:%M} UTC" if subscriber.muted_until else ""),
         (say("Time zone"), subscriber.timezone or f"{settings.digest.timezone} ({default})"),
         (say("Alerts a day"), say("at most {number}").format(number=budget)),
-        (say("Digest"), _digest_words(subscriber, settings)),
+        (say("Digest"), _digest_words(subscriber, settings, say)),
         (say("Sound"), say("off") if subscriber.silent else say("on")),
         (say("Link previews"), say("on") if subscriber.link_previews else say("off")),
     )
@@ -93,8 +93,7 @@ def _quiet_words(subscriber: Subscriber, say: Say) -> str:
     return f"{hours}, {say('broken by {level}').format(level=through)}"
 
 
-def _digest_words(subscriber: Subscriber, settings: Settings) -> str:
-    say = in_language(subscriber.language)
+def _digest_words(subscriber: Subscriber, settings: Settings, say: Say) -> str:
     if not subscriber.digest:
         return say("off")
     day = WEEKDAYS[subscriber.digest_weekday] if subscriber.digest_weekday is not None else settings.digest.weekday
@@ -227,7 +226,7 @@ def _digest(offer: Offer) -> tuple[str, Rows]:
     subscriber, settings = offer.subscriber, offer.settings
     at = subscriber.digest_at or f"{settings.digest.at:%H:%M}"
     day = WEEKDAYS[subscriber.digest_weekday] if subscriber.digest_weekday is not None else settings.digest.weekday
-    when = _digest_words(subscriber, settings)
+    when = _digest_words(subscriber, settings, offer.say)
     return offer.say("The weekly digest: {when}. Any time: /settings time 18:45").format(when=when), (
         tuple(_choice("digest", "digest", key, held == subscriber.digest, word) for key, held, word in _switch(offer)),
         *in_rows([_choice("digest", "day", name, name == day, _day(name, offer.say)[:3]) for name in WEEKDAYS], 4),

@@ -21,11 +21,12 @@ from bot.messages.chart import (
 
 @dataclass(frozen=True, slots=True)
 class DayCount:
-    """One day, UTC: articles stored and alerts raised."""
+    """One day, UTC: articles stored, alerts raised, and corrections of alerts (confirmed, retracted)."""
 
     day: date
     articles: int
     alerts: int
+    corrections: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,9 @@ def stats_text(numbers: Numbers) -> str:
         [
             f"Articles: {today.articles} today (usual day {usual:.0f}), {numbers.articles:,} stored, "
             f"{numbers.waiting_to_be_read} wait to be read",
-            f"Alerts: {today.alerts} today, {sum(day.alerts for day in numbers.days)} in {len(numbers.days)} days",
+            f"Alerts: {today.alerts} today, {sum(day.alerts for day in numbers.days)} in {len(numbers.days)} days; "
+            f"of alerts confirmed or retracted, {today.corrections} today, "
+            f"{sum(day.corrections for day in numbers.days)} in {len(numbers.days)} days",
             f"Stories: {numbers.stories:,}",
             f"Feeds: {_counted(numbers.feeds)}",
             f"Subscribers: {_counted(numbers.subscribers)}",

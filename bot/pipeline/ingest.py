@@ -18,6 +18,7 @@ from bot.feeds.fetcher import Fetcher
 from bot.feeds.parser import ParsePool
 from bot.feeds.schedule import (
     IntervalBounds,
+    came_through,
     is_own_outage,
     next_after_failure,
     next_health,
@@ -26,17 +27,20 @@ from bot.feeds.schedule import (
     worth_telling,
 )
 from bot.feeds.types import FetchError, FetchFailure, FetchRequest, FetchResult, ParsedFeed
+from bot.messages.lines import one_line
 from bot.messages.message import notice
-from bot.notices import tell_admins
+from bot.notices import tell_admins, tell_trouble
 from bot.pipeline.store import store_entries
 from config.schema import Fetching, Settings
-from models import Feed, FeedHealth
+from models import Feed, FeedHealth, Trouble
 from models.database import Database
 from models.feed import due_feeds, failing_since_last_answer
 
 log = logging.getLogger(__name__)
 
 FAILURES_BEFORE_OLD_ADDRESS = 3
+OUTAGE = "feeds"
+OUTAGE_PATIENCE = timedelta(minutes=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +132,10 @@ def _store_failures(database: Database, failed: Sequence[Poll], asked: int, sett
     errors = [poll.error.failure for poll in failed if poll.error]
     with database.read() as session:
         silent = len(failing_since_last_answer(session) - {poll.feed.id for poll in failed})
-    outage = is_own_outage([*errors, *[None] * (asked - len(failed))], silent)
+    results = [*errors, *[None] * (asked - len(failed))]
+    outage = is_own_outage(results, silent)
+    if outage or came_through(results):
+        _tell_outage(database, outage, failed, settings, now)
     if outage:
         log.warning(
             "own_outage feeds=%s minutes=%s: every feed failed at once, so no feed is blamed; is there a connection? "
@@ -140,6 +147,23 @@ def _store_failures(database: Database, failed: Sequence[Poll], asked: int, sett
         if poll.error is not None:
             with _changing(database, poll, settings, now) as (_session, feed):
                 _record_failure(feed, poll.error, settings.service.fetch, outage, now)
+
+
+def _tell_outage(database: Database, outage: bool, failed: Sequence[Poll], settings: Settings, now: datetime) -> None:
+    """Admins hear of an outage of ours that lasts, and of its end; a round like those before it writes nothing."""
+    with database.read() as session:
+        known = session.get(Trouble, OUTAGE)
+    if not outage and known is None:
+        return
+    since = f"{known.since if known else now:%d %b %H:%M} UTC"
+    text = f"Feeds answer again. None did since {since}."
+    if outage:
+        text = (
+            f"No feed answers since {since}. Is there a connection? The last error: "
+            f"{one_line(str(failed[-1].error), 200)}\nAll are tried again by themselves, and none is blamed."
+        )
+    with database.write() as session:
+        tell_trouble(session, settings, OUTAGE, outage, notice(text, "Feeds"), now, OUTAGE_PATIENCE)
 
 
 def _record_answer(session: Session, feed: Feed, poll: Poll, settings: Settings, now: datetime) -> tuple[int, int]:
