@@ -151,10 +151,10 @@ def test_parts_are_few_and_stand_in_the_sentence(gazetteer: Gazetteer, words: li
 @pytest.mark.parametrize("unit", ["a ", "said, ", "the a-b ", "has ", "; ", 'NATO "said" ', "was also by "])
 def test_no_sentence_takes_long_to_read(gazetteer: Gazetteer, unit: str) -> None:
     text = (unit * 600)[:600]
-    start = time.perf_counter()
+    start = time.process_time()
     claimant_of(text, gazetteer.find(text), Heard("Russia"))
     parts_of(text, gazetteer.find(text))
-    assert time.perf_counter() - start < 0.5
+    assert time.process_time() - start < 0.5
 
 
 @pytest.mark.parametrize(
