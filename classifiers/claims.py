@@ -1,9 +1,11 @@
 """what each party says (speech.py) -> which signal it affirms or denies; and what is contested.
 
-The status and signal heads say what a claim is about and whether it denies.
+The status and signal heads say what a claim is about and whether it denies; what the rest of the article is about helps
+where a sentence hardly says ("That, the spokesman said, was a slander").
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -20,6 +22,10 @@ _DENIES = re.compile(
     re.IGNORECASE,
 )
 _LEAST_SIGNAL = 0.12
+_LEAST_MATTER = 0.2
+_OF_THE_ARTICLE = 0.8
+_OF_THE_ONE_BEFORE = 0.2
+_FEWEST_OTHERS = 4  # sentences from which an article tells what a claim is about
 _SURELY_DENIES = 0.4
 _LEXICAL_DENIAL = 0.35
 _FACTS = frozenset(
@@ -30,6 +36,9 @@ _FACTS = frozenset(
 )
 """Signals of acts that happened or did not. What is said (threats, talks, reassurance) is refused more often than
 disputed (codebook, settled question 17), so there both sides must have a name."""
+_STANCES = frozenset(("reassurance", "threat", "diplomatic_rupture"))
+"""Signals that are put in the negative ("no wish for war", "no option is off the table"), which does not deny them."""
+_SURELY_DENIES_STANCES = 0.6
 _CONTESTED = 0.1
 _CONTESTED_WORDS = 0.2
 _UNNAMED = 0.5
@@ -72,13 +81,45 @@ def claims_of(sentences: Sequence[Spoken], speakers: Sequence[str], gazetteer: G
     """One claim for each sentence, or part of one, that has a speaker and a likely signal, in order."""
     claims: list[Claim] = []
     matter = ""
-    for sentence, speaker in zip(sentences, speakers, strict=True):
+    for sentence, speaker, (signal, likely) in zip(sentences, speakers, matters_of(sentences), strict=True):
         about = subject_of(sentence.text, gazetteer.find(sentence.text), speaker, matter if sentence.continues else "")
         matter = about
-        if speaker and sentence.signals and sentence.signals[0][1] >= _LEAST_SIGNAL:
-            stance: Stance = "deny" if sentence.denial >= _SURELY_DENIES else "affirm"
-            claims.append(Claim(speaker, sentence.signals[0][0], stance, sentence.text, about))
+        if speaker and likely >= _LEAST_MATTER:
+            claims.append(Claim(speaker, signal, stance_of(sentence, signal), sentence.text, about))
     return tuple(claims)
+
+
+def matters_of(sentences: Sequence[Spoken]) -> list[tuple[str, float]]:
+    """The signal each sentence is likeliest about, and how likely (it may pass 1): by its own words, and less by those
+    of the article's other sentences and of the one before."""
+    wholes: list[Counter[str]] = []
+    place: list[int] = []
+    for sentence in sentences:
+        if not (sentence.continues and wholes):
+            wholes.append(Counter())
+        wholes[-1] |= Counter(dict(sentence.signals))
+        place.append(len(wholes) - 1)
+    total = sum(wholes, Counter[str]())
+    found = []
+    for sentence, at in zip(sentences, place, strict=True):
+        own = dict(sentence.signals)
+        before = wholes[at - 1] if at else Counter[str]()
+        share = _OF_THE_ARTICLE / max(_FEWEST_OTHERS, len(wholes) - 1)
+        weights = {
+            signal: own.get(signal, 0.0)
+            + share * (total[signal] - wholes[at][signal])
+            + _OF_THE_ONE_BEFORE * before[signal]
+            for signal in total
+        }
+        found.append(max(weights.items(), key=lambda item: item[1], default=("", 0.0)))
+    return found
+
+
+def stance_of(sentence: Spoken, signal: str) -> Stance:
+    """Whether a sentence denies the signal it is about."""
+    if signal in _STANCES:
+        return "deny" if _DENIES.search(sentence.text) and sentence.denial >= _SURELY_DENIES_STANCES else "affirm"
+    return "deny" if sentence.denial >= _SURELY_DENIES else "affirm"
 
 
 def contested_of(sentences: Sequence[Spoken], speakers: Sequence[str], claims: Sequence[Claim] = ()) -> tuple[str, ...]:

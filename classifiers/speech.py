@@ -1,16 +1,15 @@
 """sentences -> who speaks in each, and where one sentence holds the words of two.
 
-Rules find the speech verb and its subject; the gazetteer names the party ("the Kremlin" is Russia). A speaker who is
-described is whoever the article named last in that role ("the ministry", "the alliance"), or is called what the
-sentence calls him ("residents").
+Rules find the verb or noun of speech and whose it is; the gazetteer names the party ("the Kremlin" is Russia), and
+referents.py whoever is only described ("the ministry").
 """
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from itertools import pairwise
 
 from classifiers.actors import Gazetteer, Mention
+from classifiers.referents import Heard
 
 _SPEAKS = re.compile(
     r"\b(?:sa(?:id|ys?)|t(?:old|ells?)|announce[sd]?|claim(?:s|ed)?|insist(?:s|ed)?|confirm(?:s|ed)?|report(?:s|ed)|"
@@ -28,6 +27,12 @@ _SPEAKS = re.compile(
     r"attribut(?:es|ed)|found that|ha(?:s|ve) found|turn(?:s|ed) (?:[\w']+ ){0,3}down|thinks?|hopes?|believes?|"
     r"proposes?|wants?|deplores?|counsels?|accuse|recalled(?=[,.])|"
     r"(?:say|claim|insist|accus|add|alleg|warn)ing|"
+    r"object(?:s|ed)|respond(?:s|ed)|counter(?:s|ed)|remind(?:s|ed)|"
+    r"brush(?:es|ed) (?:[\w']+ ){0,3}(?:aside|off)|takes? (?:[\w']+ ){1,3}for|"
+    r"(?:puts?|lays?|laid) (?:[\w']+ ){1,4}(?:down to|at the door of)|hold(?:s|ing)? (?:[\w']+ ){1,3}responsible|"
+    r"m(?:akes?|ade) (?:it )?clear|h(?:olds|eld) to|st(?:ands|ood) by|points to|pointed (?:to|out)|"
+    r"congratulat(?:es|ed)|prais(?:es|ed)|thank(?:s|ed)|encourag(?:es|ed)|deplored|"
+    r"trac(?:es|ed)|thought that|supposes|put it|invok(?:es|ed)|has invoked|"
     r"den(?:y|ies|ied)|reject(?:s|ed)?|dismiss(?:es|ed)?|disput(?:es?|ed)|refut(?:es?|ed)|contradict(?:s|ed)?|"
     r"refus(?:es?|ed)|rul(?:es?|ed) out|disown(?:s|ed)?|disavow(?:s|ed)?)\b",
     re.IGNORECASE,
@@ -38,83 +43,39 @@ _ACCORDING = re.compile(
     r"\b(?:[Aa]ccording to|[Ii]n the (?:words|view) of|[Bb]y the (?:count|account) of|"
     r"[Bb]y(?= [A-Z][\w.]{1,20}(?: [A-Z]\w{1,20})?'s (?:own )?(?:count|account|version))\b)"
 )
+_WORD_BY = re.compile(r"\b(?:statements?|claims?|denials?|accusations?|allegations?|warnings?) (?:by|from)\b")
+_WORD_OF = re.compile(
+    r"(?:'s?)? (?:own )?(?:statement|claim|denial|accusation|allegation|account|version)s? (?:that|of|to)\b"
+)
 _COLON = re.compile(r"^[^:,\"“]{2,40}:\s")
 _CLAUSE = re.compile(r"[,;:\"“”()]|\bthat\b|\bwhile\b|\bbut\b|\band\b|\bwhat\b")
 _PAUSE = re.compile(r"[,;:\"“”()]")
-_ROLE = re.compile(
-    r"\b(?:he|she|it|they|(?:the|an?|its|their|his|her|one|two|another|this|that|same|military|own) (?:[\w-]+ ){0,3}"
-    r"(?:ministry|minister|ministers|spokes\w+|general|army|president|presidency|premier|government|statement|"
-    r"officials?|officers?|envoy|military|command|side|commander|foreign office|ambassador|aide|colonel|brigadier|"
-    r"council|staff|mayor|deputy|navy|secretary|communiqu\w+|agency|lawmaker|coast ?guard|embassy|leadership|junta|"
-    r"authorit\w+|commission|announcer|station|radio|television|mission|court|institute|capitals|forces)|"
-    r"(?:an?|the) (?:man|woman|party)|one of them|officials|officers|commanders|"
-    r"(?:(?:defen[cs]e|foreign|prime|interior|information) minister|president|general|colonel|brigadier))\b",
-    re.IGNORECASE,
-)
 _OWN = re.compile(r"\b(?:its|their|his|her)\b", re.IGNORECASE)
 _SELF = re.compile(r"\b(?:its?|their|they|his|we|our|own)\b", re.IGNORECASE)
-_COLLECTIVES = (
-    ("NATO", re.compile(r"\bthe alliance\b", re.IGNORECASE)),
-    ("European Union", re.compile(r"\bthe (?:twenty-seven|bloc)\b", re.IGNORECASE)),
-    ("United States", re.compile(r"\bSecretary of State\b|\bFBI\b")),
-    ("IAEA", re.compile(r"\b(?:nuclear|atomic) (?:watchdog|agency)\b", re.IGNORECASE)),
-)
-_GROUP = re.compile(
-    r"\b(?:rebels?|guerrillas?|insurgents?|separatists?|militants?|the movement|the front|the group|paramilitaries|"
-    r"fighters|militias?)\b",
-    re.IGNORECASE,
-)
-_PEOPLE = re.compile(
-    r"\b(?:residents|villagers|witnesses|eyewitnesses|survivors|farmers|fishermen|refugees|monitors|observers|"
-    r"analysts|experts|rights workers|border guards|locals|people|researchers|investigators|aid workers|doctors|"
-    r"activists|hackers|opposition|diplomats|western officials|Amnesty International|Human Rights Watch|Microsoft)\b",
-    re.IGNORECASE,
-)
-_PERSON = re.compile(r"(?<=[a-z.] )[A-Z][a-zà-ž]{2,20}(?:-[A-Z]?[a-z]{2,20})?(?=[,\s]|$)")
 _HELPING = re.compile(r"(?:has|had|have|also|then|later|again|in turn|ha[sd] (?:also|since|now))\s*", re.IGNORECASE)
 _INVERTED = re.compile(r"\s+(?:(?:an?|the|its|one|two|his|her|their)\s|[A-Z])")
 _FINITE = re.compile(
     r"\s+(?:has|had|have|is|was|are|were|will|would|does|did|do|may|might|can|could|must|should|shall|never|took|"
     r"means)\b"
 )
+_CAPITAL = re.compile(r"\b[A-Z]")
+_IN_PLACE = re.compile(
+    r"(?: (?:reporters|journalists|correspondents|a news conference|a briefing|parliament))? in (?=[A-Z])"
+)
 _SPLIT = re.compile(r";\s+|,\s+(?:(?:but|while|whereas|and|although|though|yet)\s+)?|\s+(?:but|while|whereas)\s+")
 _LEAST_WORDS = 3
 MOST_PARTS = 3
 
 
-@dataclass(slots=True)
-class Heard:
-    """Whom an article has named so far: who spoke last, the armed group and the party named last, and persons by
-    surname with the party for which they spoke."""
-
-    speaker: str = ""
-    group: str = ""
-    party: str = ""
-    people: dict[str, str] = field(default_factory=dict)
-
-    def meet(self, words: str, party: str) -> None:
-        """Remember the persons named in the subject of a speech verb, who speak for `party`."""
-        for name in _PERSON.findall(words):
-            self.people.setdefault(name, party)
-
-    def known(self, words: str) -> str:
-        """The party for which a person named in `words` spoke before, or nothing."""
-        return next((self.people[name] for name in _PERSON.findall(words) if name in self.people), "")
-
-
 def speakers_in(texts: Sequence[str], gazetteer: Gazetteer) -> list[str]:
     """Who speaks in each text ("" for nobody known); "he" or "the ministry" is the party that spoke last."""
-    heard = Heard()
+    heard = Heard(kinds={gazetteer.names[code]: kind for code, kind in gazetteer.kinds.items()})
     speakers = []
     for text in texts:
         mentions = gazetteer.find(text)
-        for mention in mentions:
-            if gazetteer.kinds.get(mention.actor.code) == "group":
-                heard.group = mention.actor.name
-        speaker = claimant_of(text, mentions, heard)
-        speakers.append(speaker)
-        heard.speaker = speaker or heard.speaker
-        heard.party = _leading(text, mentions) or heard.party
+        heard.read(text, mentions)
+        speakers.append(claimant_of(text, mentions, heard))
+        heard.close(mentions, speakers[-1], _leading(text, mentions))
     return speakers
 
 
@@ -127,7 +88,16 @@ def claimant_of(text: str, mentions: Sequence[Mention], heard: Heard | None = No
     source = _ACCORDING.search(text)
     if source:
         return _named(text, source.end(), _pause(text, source.end()), mentions, heard)
-    return next((name for _, _, name in _spoken(text, mentions, heard)), "")
+    spoken = next((name for _, _, name in _spoken(text, mentions, heard)), "")
+    return spoken or _whose_word(text, mentions, heard)
+
+
+def _whose_word(text: str, mentions: Sequence[Mention], heard: Heard) -> str:
+    """Whose a noun of speech is ("a statement by the rebels", "Pakistan's claim to have")."""
+    for word in _WORD_BY.finditer(text):
+        if name := _named(text, word.end(), _pause(text, word.end()), mentions, heard):
+            return name
+    return next((mention.actor.name for mention in mentions if _WORD_OF.match(text, mention.end)), "")
 
 
 def parts_of(text: str, mentions: Sequence[Mention]) -> tuple[str, ...]:
@@ -171,12 +141,12 @@ def _subject(text: str, verb: re.Match[str], mentions: Sequence[Mention], heard:
         return (start, by.end(), _named(text, by.end(), _pause(text, by.end()), mentions, heard)) if by else _NOBODY
     bare = not _HELPING.sub("", text[start : verb.start()]).strip(' "”,')
     apposed = _apposition_start(text, start)
-    reaches = [(apposed, verb.start())] if bare else [(start, verb.start()), (apposed, verb.start())]
-    reaches.append((_before_and(text, start), verb.start()))
+    reaches = [(apposed if bare else start, verb.start()), (_before_and(text, start), verb.start())]
     if bare and not text[:start].endswith("and") and _INVERTED.match(text, verb.end()):
-        reaches.insert(_is_short(text, apposed), (verb.end(), _pause(text, verb.end())))
+        pause = _pause(text, verb.end())
+        reaches.insert(_is_short(text, apposed), (verb.end(), _apposition_end(text, verb.end(), pause, mentions)))
     for begin, end in dict.fromkeys(reaches):
-        if name := _named(text, begin, end, mentions, heard):
+        if name := _seat(text, begin, verb, mentions) or _named(text, begin, end, mentions, heard):
             return min(begin, start), max(end, verb.end()), name
     return _NOBODY
 
@@ -189,34 +159,16 @@ def _named(text: str, start: int, end: int, mentions: Sequence[Mention], heard: 
     words = text[start:end]
     here = [mention for mention in mentions if start <= mention.start < end]
     named = next((mention.actor.name for mention in here if not mention.venue), "")
-    described = "" if named else heard.known(words) or _described(words, heard)
-    if described:
-        return described
-    meant = named or _by_role(words, here, heard, _leading(text, mentions, start))
+    meant = named or heard.meant_by(words, here, _antecedent(text, mentions, start, words))
     if meant:
         heard.meet(words, meant)
     return meant
 
 
-def _by_role(words: str, here: Sequence[Mention], heard: Heard, leading: str) -> str:
-    """The party of a ministry "in Baku", or that a role without a name means: the sentence's own, or the last one."""
-    if here and not _OWN.search(words):
-        return here[0].actor.name
-    return leading or heard.speaker or heard.party if _ROLE.search(words) else ""
-
-
-def _described(words: str, heard: Heard) -> str:
-    """A speaker who is named by what he is: an alliance, the armed group of this article, or people of no party."""
-    collective = next((name for name, pattern in _COLLECTIVES if pattern.search(words)), "")
-    if collective:
-        return collective
-    if group := _GROUP.search(words):
-        return heard.group or group.group().casefold().removeprefix("the ")
-    people = _PEOPLE.search(words)
-    if not people:
-        return ""
-    found = people.group()
-    return found if found.istitle() and " " in found else found.casefold()
+def _antecedent(text: str, mentions: Sequence[Mention], start: int, words: str) -> str:
+    """The party that words of a sentence point back to: whom it opened with, or whom "its" means."""
+    before = (mention.actor.name for mention in mentions if mention.start < start and not mention.venue)
+    return _leading(text, mentions, start) or (next(before, "") if _OWN.search(words) else "")
 
 
 def _leading(text: str, mentions: Sequence[Mention], end: int = 600) -> str:
@@ -231,6 +183,22 @@ def _apposition_start(text: str, start: int) -> int:
     """Where the subject begins when a comma stands between it and its verb ("Mr Lavrov, in Geneva, said")."""
     before = _clause_start(text, start - 1) if start > 1 and text[start - 1] == "," else start
     return _clause_start(text, before - 1) if before > 1 and text[before - 1] == "," else before
+
+
+def _apposition_end(text: str, start: int, pause: int, mentions: Sequence[Mention]) -> int:
+    """Where the subject after its verb ends: a person is explained after a comma ("said Mr Lu, an envoy of China")."""
+    if text[pause : pause + 1] != "," or not _CAPITAL.search(text, start, pause) or _first(mentions, start, pause):
+        return pause
+    return _pause(text, pause + 1)
+
+
+def _seat(text: str, start: int, verb: re.Match[str], mentions: Sequence[Mention]) -> str:
+    """The party in whose seat a nameless official speaks ("the colonel told reporters in Baku")."""
+    subject = text[start : verb.start()]
+    if not subject.strip() or _CAPITAL.search(subject.strip(), 1) or _first(mentions, start, verb.start()):
+        return ""
+    place = _IN_PLACE.match(text, verb.end())
+    return _first(mentions, place.end(), place.end() + 1) if place else ""
 
 
 def _is_short(text: str, start: int) -> bool:

@@ -8,12 +8,15 @@ from hypothesis import strategies as st
 
 from benchmarks.claims import count, same_party
 from classifiers.actors import Gazetteer
-from classifiers.claims import Spoken, claims_of, contested_of, opposed, speakers_of
+from classifiers.claims import Spoken, claims_of, contested_of, matters_of, opposed, speakers_of, stance_of
 from classifiers.classifier import Classifier, load_classifier
 from classifiers.corpus_files import LabelledArticle
 from classifiers.judgement import Document, Judgement
 from classifiers.labels import OPPOSITES, SIGNALS
-from classifiers.speech import MOST_PARTS, Heard, claimant_of, parts_of, speakers_in, subject_of
+from classifiers.referents import Heard
+from classifiers.speech import MOST_PARTS, claimant_of, parts_of, speakers_in, subject_of
+
+PNG = "Papua New Guinea"
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +47,15 @@ def judge(classifier: Classifier, title: str, text: str = "") -> Judgement:
         ("Iraq has not used gas, its ambassador in London says.", "Iraq"),
         ("The nuclear watchdog noted no rise of radiation.", "IAEA"),
         ("Tehran knew of no such order.", "Iran"),
+        ("The wreck was a trawler, the colonel told reporters in Baku.", "Azerbaijan"),
+        ('"We have started," said Neil van Heerden, who led for Pretoria.', "South Africa"),
+        ("Tehran takes the offer for a ruse.", "Iran"),
+        ("Beijing brushed the protest aside.", "China"),
+        ("Ankara puts the blast down to saboteurs.", "Turkey"),
+        ("India stands by its account of the night.", "India"),
+        ("There is talk of Pakistan's claim to have downed five jets.", "Pakistan"),
+        ("A statement by Hamas names two of the dead.", "Hamas"),
+        ("India named nobody; thirty people had been hurt, the hospital there said.", ""),
         ("Taiwan said the boat was boarded, and says a Chinese cutter did it.", "Taiwan"),
     ],
 )
@@ -56,6 +68,42 @@ def test_speakers_are_found_who_are_passive_described_or_named_by_their_seat(
 def test_a_spokesman_of_the_rebels_speaks_for_the_group_that_was_named(gazetteer: Gazetteer) -> None:
     texts = ["The M23 took Masisi at dawn.", "A spokesman for the rebels said the town was calm."]
     assert speakers_in(texts, gazetteer) == ["", "M23"]
+
+
+@pytest.mark.parametrize(
+    ("texts", "speakers"),
+    [
+        (
+            ["Sudan said the truce held.", "The RSF said it was broken.", "The army said it had fired on nobody."],
+            ["Sudan", "Rapid Support Forces", "Sudan"],
+        ),
+        (
+            [
+                "Kosovo closed the bridge.",
+                "Villagers said shots were heard.",
+                "He said nothing of the kind, she added.",
+            ],
+            ["", "villagers", "Kosovo"],
+        ),
+        (["The CSTO met in Minsk.", "The alliance said it would send observers."], ["", "CSTO"]),
+        (["NATO stands by its ally, its council stated."], ["NATO"]),
+        (["Prime Minister Bill Skate, of Papua New Guinea, was away.", "The army said it had left."], ["", PNG]),
+    ],
+    ids=["no group has an army", "a pronoun is no crowd", "the body named last", "its", "the state named last"],
+)
+def test_an_office_or_a_pronoun_means_the_party_named_last_that_can_have_it(
+    gazetteer: Gazetteer, texts: list[str], speakers: list[str]
+) -> None:
+    assert speakers_in(texts, gazetteer) == speakers
+
+
+def test_a_minister_named_with_his_state_speaks_for_it_later(gazetteer: Gazetteer) -> None:
+    texts = [
+        "Iran's foreign minister, Javad Zadeh, flew home.",
+        "Iraq said he had left.",
+        "Mr Zadeh said talks would go on.",
+    ]
+    assert speakers_in(texts, gazetteer) == ["", "Iraq", "Iran"]
 
 
 def test_a_person_speaks_for_the_party_whose_office_he_was_given(gazetteer: Gazetteer) -> None:
@@ -103,10 +151,10 @@ def test_parts_are_few_and_stand_in_the_sentence(gazetteer: Gazetteer, words: li
 @pytest.mark.parametrize("unit", ["a ", "said, ", "the a-b ", "has ", "; ", 'NATO "said" ', "was also by "])
 def test_no_sentence_takes_long_to_read(gazetteer: Gazetteer, unit: str) -> None:
     text = (unit * 600)[:600]
-    start = time.perf_counter()
+    start = time.process_time()
     claimant_of(text, gazetteer.find(text), Heard("Russia"))
     parts_of(text, gazetteer.find(text))
-    assert time.perf_counter() - start < 0.5
+    assert time.process_time() - start < 0.5
 
 
 @pytest.mark.parametrize(
@@ -131,6 +179,36 @@ def test_opposites_are_signals_of_the_codebook_each_in_one_pair() -> None:
 
 def spoken(text: str, signal: str, denied: float = 0.0) -> Spoken:
     return Spoken(text, ((signal, 0.9),), denied)
+
+
+def test_a_claim_that_hardly_says_what_it_is_about_is_about_what_the_article_is() -> None:
+    raid = spoken("Forty gunmen raided the post.", "armed_attack")
+    vague = Spoken(
+        "That, the spokesman said, was a slander.", (("diplomatic_rupture", 0.4), ("armed_attack", 0.2)), 0.5
+    )
+    assert [signal for signal, _ in matters_of([raid, vague, raid])] == ["armed_attack"] * 3
+    assert matters_of([vague])[0] == ("diplomatic_rupture", 0.4)
+
+
+def test_the_parts_of_a_sentence_do_not_decide_what_each_other_is_about() -> None:
+    leaving = spoken("Russia says its troops are leaving", "troop_withdrawal")
+    arriving = Spoken("NATO says more keep arriving", (("troop_buildup", 0.3), ("troop_withdrawal", 0.25)), 0.0, True)
+    assert [signal for signal, _ in matters_of([leaving, arriving])] == ["troop_withdrawal", "troop_buildup"]
+
+
+@pytest.mark.parametrize(
+    ("text", "signal", "denied", "stance"),
+    [
+        ("Eritrea has no wish for war.", "reassurance", 0.7, "affirm"),
+        ("No option is off the table.", "threat", 0.8, "affirm"),
+        ("Baku denied that it had threatened anybody.", "threat", 0.7, "deny"),
+        ("No shell was fired.", "armed_attack", 0.7, "deny"),
+    ],
+)
+def test_a_reassurance_or_threat_put_in_the_negative_is_affirmed(
+    text: str, signal: str, denied: float, stance: str
+) -> None:
+    assert stance_of(spoken(text, signal, denied), signal) == stance
 
 
 def contested(*sentences: Spoken) -> tuple[str, ...]:
