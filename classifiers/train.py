@@ -42,6 +42,7 @@ Tune = Callable[[Sequence[str], Rows, Sequence[Rows], Path, int, Progress], dict
 
 SEED = 20260101
 _FOLDS = 3
+_OUT_OF_SCOPE = 0.7  # share of a news stream that bears on no conflict
 _SUMMARY = 3  # title and two sentences: what most feeds carry of an article
 _SIZES = ({"fewest": 2, "most": 40_000}, {"fewest": 3, "most": 50_000}, {"fewest": 3, "most": 15_000})
 
@@ -183,7 +184,7 @@ def folds_of(families: Sequence[int], seed: int) -> list[NDArray[np.int64]]:
 
 def _fit_combiner(texts: Sequence[Labelled], articles: Sequence[LabelledArticle], unseen: Readings) -> Combiner:
     labelled = unseen[: len(texts)]
-    importance = np.array([_importance(text) for text in texts])
+    importance = _importance(texts)
     scales = tuple(
         fit_scale(evidence_for(labelled, pole), _severities(texts, name), importance) for pole, name in enumerate(POLES)
     )
@@ -197,11 +198,13 @@ def _fit_combiner(texts: Sequence[Labelled], articles: Sequence[LabelledArticle]
     return Combiner(scales, tuple(mixes))
 
 
-def _importance(text: Labelled) -> float:
+def _importance(texts: Sequence[Labelled]) -> NDArray[np.float64]:
     """Weights that bring the corpus to the mix of a news stream, and count a missed critical event more."""
-    if not in_scope(text):
-        return 3.0
-    return 2.5 if text.severity == 3 else 1.0
+    outside = np.array([not in_scope(text) for text in texts])
+    weights = np.array([2.5 if text.severity == 3 else 1.0 for text in texts])
+    others = float(weights[~outside].sum())
+    weights[outside] = others * _OUT_OF_SCOPE / (1 - _OUT_OF_SCOPE) / max(int(outside.sum()), 1)
+    return weights
 
 
 def _severities(texts: Sequence[Labelled], pole: str) -> NDArray[np.int64]:
