@@ -48,8 +48,8 @@ class Weights:
         return sum(map(mul, self.shared, shared), self.start)
 
 
-WITH_VECTORS = Weights(-3.31, Shared(4.05, 6.81, 2.14, 1.51, -1.46, -0.70, 0.32, -0.13))
-WITHOUT_VECTORS = Weights(-1.56, Shared(7.58, 0.0, 0.0, 2.23, -1.39, -1.13, 0.18, -0.13))
+WITH_VECTORS = Weights(-3.33, Shared(4.14, 6.58, 2.09, 1.48, -1.40, -0.68, 0.38, -0.12))
+WITHOUT_VECTORS = Weights(-1.61, Shared(7.57, 0.0, 0.0, 2.14, -1.37, -1.11, 0.22, -0.12))
 
 
 def probability(log_odds: float) -> float:
