@@ -14,7 +14,7 @@ from bot.chat.settings import BadChoice, Known, choose
 from bot.messages.message import Message
 from bot.messages.settings import Offer, settings_page
 from classifiers.labels import SIGNALS
-from config.schema import Digest, Settings
+from config.schema import ActorEntry, Actors, Digest, Settings
 from models import (
     Alert,
     AlertKind,
@@ -248,8 +248,69 @@ async def test_a_pair_is_watched_and_muted_by_code_or_name(bench: Bench, words: 
     await bench.ask(f"/unwatch {words}")
     found = bench.find()
     assert found is not None and (found.dyads, found.muted_dyads) == ([], ["RU-UA"])
-    assert "Which two parties?" in await bench.ask("/watch")
-    assert "does not name two" in await bench.ask("/watch Atlantis Mordor")
+
+
+@pytest.mark.parametrize(
+    ("words", "pair"),
+    [
+        ("US Iran", "IR-US"),
+        ("us iran", "IR-US"),
+        ("USA Iran", "IR-US"),
+        ("UK Russia", "GB-RU"),
+        ("EU Russia", "EU-RU"),
+        ("UAE Iran", "AE-IR"),
+        ("North Korea US", "KP-US"),
+        ("RU, UA", "RU-UA"),
+        ("RU/UA", "RU-UA"),
+        ("Russia-Ukraine", "RU-UA"),
+        ("russia vs ukraine", "RU-UA"),
+        ("turkey GREECE", "GR-TR"),
+        ("Trinidad and Tobago Venezuela", "TT-VE"),
+        ("Russie et Ukraine", "RU-UA"),
+        ("La Russie et l'Ukraine", "RU-UA"),
+        ("etats-unis Corée du Nord", "KP-US"),
+        ("us et iran", "IR-US"),
+        ("ER et", "ER-ET"),
+        ("the war in Ukraine by Russia", "RU-UA"),
+        ("AL_QAEDA-US", "AL_QAEDA-US"),
+        ("Kestria OTAN", "KESTRIA-NATO"),
+    ],
+)
+async def test_a_pair_is_understood_however_people_write_it(bench: Bench, words: str, pair: str) -> None:
+    bench.settings = bench.settings.model_copy(
+        update={"actors": Actors(actors=(ActorEntry(code="KESTRIA", name="Kestria"),))}
+    )
+    bench.add(ACTIVE)
+    assert "is watched here" in await bench.ask(f"/watch {words}")
+    found = bench.find()
+    assert found is not None and found.dyads == [pair]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("", "such as /watch RU UA"),
+        ("Atlantis Mordor", "“Atlantis Mordor” does not name two parties. Write the codes"),
+        ("Ukrain Russia", "Understood: Russia. Did you mean Ukraine?"),
+        ("noth korea us", "Understood: United States. Did you mean North Korea?"),
+        ("Russie Ukrane", "Understood: Russia. Did you mean Ukraine?"),
+        ("RU UA IR", "Understood: Russia, Ukraine, Iran. Write"),
+    ],
+    ids=["none", "unknown", "misspelt", "misspelt of two words", "French", "three"],
+)
+async def test_words_that_are_no_pair_are_answered_with_what_was_understood_and_what_may_be_meant(
+    bench: Bench, words: str, said: str
+) -> None:
+    bench.add(ACTIVE)
+    assert said in await bench.ask(f"/watch {words}")
+    found = bench.find()
+    assert found is not None and found.dyads == []
+
+
+async def test_words_that_are_no_pair_are_answered_in_the_chats_language_with_its_own_command(bench: Bench) -> None:
+    bench.add(ACTIVE, language="fr")
+    said = await bench.ask("/unwatch Ukrain Russie")
+    assert "Vouliez-vous dire Ukraine ?" in said and "/unwatch RU UA" in said
 
 
 async def test_a_button_of_another_kind_approves_nobody(bench: Bench) -> None:

@@ -9,14 +9,14 @@ from sqlmodel import Session, col, func, select
 
 from bot.calendar import digest_for, next_digest
 from bot.chat.access import Visitor, subscriber_or_reply
+from bot.chat.pairs import parties_of
 from bot.chat.settings import BadChoice, Known, choose
 from bot.messages import replies
-from bot.messages.language import in_language
+from bot.messages.language import Say, in_language
 from bot.messages.message import Message
 from bot.messages.names import chart_title, pair_name, party_names
 from bot.messages.settings import MAIN, Offer, settings_page, summary
 from bot.pipeline.index import DAY, Point, followed_since, tension, told_by_panel
-from classifiers.actors import Gazetteer
 from config.schema import Settings, SignalName
 from models import Feed, Level, Story, Subscriber
 from models.digest import last_digest
@@ -110,7 +110,7 @@ def show_digest(session: Session, visitor: Visitor) -> tuple[Message, bytes | No
 def choose_pair(
     session: Session,
     visitor: Visitor,
-    gazetteer: Gazetteer,
+    settings: Settings,
     words: Sequence[str],
     field: str,
     add: bool,
@@ -126,17 +126,19 @@ def choose_pair(
     if field == "muted_dyads":
         if not add and not words:
             known.muted_until = None
-            return replies.unmuted(known.muted_dyads, gazetteer.names)
+            return replies.unmuted(known.muted_dyads, party_names(settings.actors))
         hours = _hours("".join(words)) if add else None
         if hours is not None:
             return _mute_for(known, hours, now)
-    pair = pair_named(words, gazetteer)
+    names = party_names(settings.actors)
+    command = {("dyads", True): "watch", ("dyads", False): "unwatch", ("muted_dyads", True): "mute"}
+    pair = pair_or_reply(settings, words, command.get((field, add), "unmute"), in_language(known.language))
     if isinstance(pair, Message):
         return pair
     chosen = [each for each in getattr(known, field) if each != pair]
     setattr(known, field, [*chosen, pair] if add else chosen)
-    watched = [pair_name(each, gazetteer.names) for each in known.dyads]
-    return replies.pair_chosen(pair_name(pair, gazetteer.names), field == "muted_dyads", add, watched)
+    watched = [pair_name(each, names) for each in known.dyads]
+    return replies.pair_chosen(pair_name(pair, names), field == "muted_dyads", add, watched)
 
 
 def _hours(text: str) -> int | None:
@@ -158,13 +160,12 @@ def _unmute_in_time(subscriber: Subscriber, now: datetime) -> None:
         subscriber.muted_until = None
 
 
-def pair_named(words: Sequence[str], gazetteer: Gazetteer) -> str | Message:
-    """Two parties by code or name ("RU UA", "Russia Ukraine", "ru-ua") as a story names them, or what to answer."""
-    text = " ".join(words)[:120]
-    codes = {code for word in text.replace("-", " ").split() if (code := word.upper()) in gazetteer.kinds}
-    if len(codes) != 2:
-        codes = {mention.actor.code for mention in gazetteer.find(text.title())} or codes
-    return "-".join(sorted(codes)) if len(codes) == 2 else replies.no_pair(text)
+def pair_or_reply(settings: Settings, words: Sequence[str], command: str, say: Say) -> str | Message:
+    """The pair that somebody names after `command`, as a story names it, or what to answer."""
+    text = " ".join(words)
+    pair = parties_of(settings.actors).pair(text)
+    names = party_names(settings.actors)
+    return pair.dyad or replies.no_pair(text, command, [names[code] for code in pair.codes], pair.meant, say)
 
 
 def _change(

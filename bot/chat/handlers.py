@@ -32,8 +32,6 @@ from bot.chat.visitors import visitor_of
 from bot.messages import replies
 from bot.messages.chart import index_chart
 from bot.messages.message import Message
-from bot.model_shelf import extra_actors
-from classifiers.actors import Gazetteer
 from config.errors import TocsinError
 from config.schema import Settings
 from models.chats import block_chat, move_chat
@@ -59,8 +57,7 @@ class Ask:
 
 
 def _pair(ask: Ask, field: str, add: bool) -> Message:
-    gazetteer = Gazetteer(extra_actors(ask.settings.actors))
-    return choices.choose_pair(ask.session, ask.visitor, gazetteer, ask.words, field, add, ask.now)
+    return choices.choose_pair(ask.session, ask.visitor, ask.settings, ask.words, field, add, ask.now)
 
 
 class Handlers:

@@ -187,10 +187,13 @@ def feedback_taken(is_new: bool) -> Message:
     return notice("You have said so today, or said much today; please write again tomorrow.")
 
 
-def no_pair(text: str) -> Message:
-    """For a pair that cannot be made out."""
-    what = f"“{one_line(text, 60)}” does not name two parties." if text else "Which two parties?"
-    return notice(f"{what} Write their codes or names, such as /watch RU UA or /watch Israel Hezbollah.")
+def no_pair(text: str, command: str, named: Sequence[str], meant: Sequence[str], say: Say) -> Message:
+    """For a pair that cannot be made out: the parties that were, and names spelled like the rest."""
+    said = [say("“{text}” does not name two parties.").format(text=one_line(text, 60)) if text else ""]
+    said.append(say("Understood: {names}.").format(names=", ".join(named)) if named else "")
+    said.append(say("Did you mean {names}?").format(names=", ".join(meant)) if meant else "")
+    how = say("Write the codes or names of two parties, such as /{command} RU UA or /{command} Israel Hezbollah.")
+    return notice(" ".join([*filter(None, said), how.format(command=command)]))
 
 
 def missed(lines: Sequence[tuple[float, str, str, str]]) -> Message:
