@@ -221,6 +221,17 @@ def give_up_waiting(session: Session, rows: ColumnElement[bool], error: str) -> 
     session.execute(update(Delivery).where(rows, waiting).values(state=state, error=error))
 
 
+def bring_forward(session: Session, subscriber_id: int, since: datetime, at: datetime) -> None:
+    """What waits for a moment from `since` on, alerts and the summary of old ones, is due at `at`."""
+    waiting = (
+        (col(Delivery.subscriber_id) == subscriber_id)
+        & (col(Delivery.state) == DeliveryState.WAITING)
+        & (col(Delivery.priority) == int(Priority.ALERT))
+        & (col(Delivery.send_after) >= since)
+    )
+    session.execute(update(Delivery).where(waiting).values(send_after=at))
+
+
 def alerts_sent_since(session: Session, since: datetime, level: int) -> dict[int, int]:
     """Subscriber id -> how many alerts of at least `level` it was given (sent or about to be) since a moment."""
     # By the bare column SQLite would walk the whole outbox in its order.

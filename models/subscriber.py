@@ -68,6 +68,10 @@ class Subscriber(SQLModel, table=True):
     created_at: datetime
     changed_at: datetime
 
+    def free_from(self, now: datetime) -> datetime:
+        """`now`, or when the mute for hours ends."""
+        return now if self.muted_until is None else max(now, self.muted_until)
+
 
 TERMINAL_CHAT = 0
 

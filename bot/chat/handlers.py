@@ -24,7 +24,7 @@ from telegram.ext import (
     filters,
 )
 
-from bot.chat import access, choices, commands, stories, verdicts
+from bot.chat import access, choices, commands, mutes, stories, verdicts
 from bot.chat.access import CodeGuesses, Visitor
 from bot.chat.buttons import CHAT_ADMINS, Buttons
 from bot.chat.desk import Desk
@@ -56,10 +56,6 @@ class Ask:
     now: datetime
 
 
-def _pair(ask: Ask, field: str, add: bool) -> Message:
-    return choices.choose_pair(ask.session, ask.visitor, ask.settings, ask.words, field, add, ask.now)
-
-
 class Handlers:
     """One method per kind of update."""
 
@@ -76,10 +72,10 @@ class Handlers:
             "latest": lambda ask: commands.show_latest(ask.session, ask.visitor),
             "threshold": lambda ask: commands.set_levels(ask.session, ask.settings.alerts, ask.visitor, ask.words),
             "settings": lambda ask: choices.show_settings(ask.session, ask.settings, ask.visitor, ask.words, ask.now),
-            "watch": lambda ask: _pair(ask, "dyads", add=True),
-            "unwatch": lambda ask: _pair(ask, "dyads", add=False),
-            "mute": lambda ask: _pair(ask, "muted_dyads", add=True),
-            "unmute": lambda ask: _pair(ask, "muted_dyads", add=False),
+            "watch": lambda ask: choices.watch(ask.session, ask.settings, ask.visitor, ask.words),
+            "unwatch": lambda ask: choices.unwatch(ask.session, ask.settings, ask.visitor, ask.words),
+            "mute": lambda ask: mutes.mute(ask.session, ask.settings, ask.visitor, ask.words, ask.now),
+            "unmute": lambda ask: mutes.unmute(ask.session, ask.settings, ask.visitor, ask.words, ask.now),
             "why": lambda ask: commands.show_why(ask.session, ask.visitor),
             "story": lambda ask: stories.show_story(ask.session, ask.visitor, ask.words, ask.now),
             "missed": lambda ask: commands.show_missed(ask.session, ask.visitor, ask.now),

@@ -6,15 +6,19 @@ Unlike an article's text they are nothing but names: case, accents and what stan
 import re
 import tomllib
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache, lru_cache
 from pathlib import Path
 
+from bot.messages import replies
+from bot.messages.language import Say
+from bot.messages.message import Message
+from bot.messages.names import party_names
 from bot.model_shelf import extra_actors
 from classifiers.actors import Gazetteer
-from config.schema import Actors
+from config.schema import Actors, Settings
 
 _WORD = re.compile(r"[^\W_]+")
 _BETWEEN = frozenset(("and", "with", "vs", "versus", "v", "et", "avec", "contre"))
@@ -101,6 +105,19 @@ class Parties:
 def parties_of(actors: Actors) -> Parties:
     """The parties that ship and the admin's own."""
     return Parties(Gazetteer(extra_actors(actors)))
+
+
+def pair_or_reply(settings: Settings, words: Sequence[str], command: str, say: Say) -> str | Message:
+    """The pair that somebody names after `command`, as a story names it, or what to answer."""
+    text = " ".join(words)
+    pair = parties_of(settings.actors).pair(text)
+    return pair.dyad or no_pair(settings, text, pair, command, say)
+
+
+def no_pair(settings: Settings, text: str, found: Pair, command: str, say: Say) -> Message:
+    """What to answer where `found` is no pair."""
+    names = party_names(settings.actors)
+    return replies.no_pair(text, command, [names[code] for code in found.codes], found.meant, say)
 
 
 def folded(text: str) -> str:

@@ -7,6 +7,7 @@ from hashlib import sha256
 from sqlmodel import Session, col, select
 
 from bot.chat.access import Visitor, subscriber_or_reply
+from bot.chat.mutes import mute_pair
 from bot.messages import replies, to_admins
 from bot.messages.message import Message, clip, notice
 from bot.messages.why import why_in_brief, why_message
@@ -111,8 +112,7 @@ def _mute(session: Session, subscriber: Subscriber, alert: Alert) -> str:
     dyad = session.get_one(Story, alert.story_id).dyad
     if dyad is None:
         return "This story names no pair that could be muted."
-    if dyad not in subscriber.muted_dyads:
-        subscriber.muted_dyads = [*subscriber.muted_dyads, dyad]
+    mute_pair(session, subscriber, dyad)
     pair = clip(" – ".join(alert.facts["dyad"]) or dyad, 100)  # Telegram shows 200 characters
     return f"{pair} is muted here. /unmute {dyad} brings it back."
 

@@ -141,30 +141,73 @@ def did_you_mean(close: Sequence[str]) -> Message:
     return notice(f"That is no command of this bot. Did you mean {meant}? /help lists them.")
 
 
-def pair_chosen(pair: str, muted: bool, added: bool, watched: Sequence[str]) -> Message:
-    """For /watch, /unwatch, /mute and /unmute."""
-    if muted:
-        return notice(f"{pair} is {'muted' if added else 'no longer muted'} here.")
-    rest = f" Pairs chosen: {', '.join(watched)}." if watched else " No pair is chosen: you hear of all."
-    return notice(f"{pair} is {'watched' if added else 'no longer watched'} here.{rest}")
+def pair_watched(pair: str, was_muted: bool, watched: Sequence[str], say: Say) -> Message:
+    """For /watch."""
+    said = [say("{pair} is watched here.").format(pair=pair), say("Its mute has ended.") if was_muted else ""]
+    return notice(" ".join([*filter(None, said), _chosen_pairs(watched, say)]))
 
 
-def muted_for(hours: int, through: str) -> Message:
-    """For /mute HOURS; `through` is the level told even so, or empty."""
-    rest = f" unless they reach {through}" if through else ""
-    return notice(f"For {hours} h alerts wait here{rest}; then they come. /unmute ends it at once.")
+def pair_unwatched(pair: str, watched: Sequence[str], say: Say) -> Message:
+    """For /unwatch."""
+    return notice(f"{say('{pair} is no longer watched here.').format(pair=pair)} {_chosen_pairs(watched, say)}")
 
 
-def hours_out_of_range(most: int) -> Message:
-    """For /mute 100."""
-    return notice(f"Alerts can wait 1 to {most} hours: /mute {most}. /stop ends them, /settings has quiet hours.")
+def _chosen_pairs(watched: Sequence[str], say: Say) -> str:
+    if not watched:
+        return say("No pair is chosen: you hear of all.")
+    return say("Pairs chosen: {names}.").format(names=", ".join(watched))
 
 
-def unmuted(pairs: Sequence[str], names: Names) -> Message:
+def pair_muted(pair: str, code: str, say: Say) -> Message:
+    """For /mute RU UA; `code` is what brings it back."""
+    said = say("{pair} is muted here until /unmute {code} brings it back; what waited of it is not sent.")
+    return notice(said.format(pair=pair, code=code))
+
+
+def pair_unmuted(pair: str, was_muted: bool, still: Sequence[str], say: Say) -> Message:
+    """For /unmute RU UA."""
+    said = say("{pair} is no longer muted here.") if was_muted else say("{pair} was not muted here.")
+    rest = say("Still muted: {names}.").format(names=", ".join(still)) if still else ""
+    return notice(f"{said.format(pair=pair)} {rest}".strip())
+
+
+def pair_for_no_time(pair: str, code: str, span: str, say: Say) -> Message:
+    """For /mute RU UA 3h: nothing was changed, and what to type. Without a `span` the time was not understood."""
+    said = say("Nothing was changed: a pair is muted until you end it, and a time holds back everything.")
+    how = say("/mute {code} mutes {pair}; /mute {span} holds everything back for so long.")
+    return notice(f"{said}\n{how.format(code=code, pair=pair, span=span or '3h')}")
+
+
+def how_to_mute(most_days: int, say: Say) -> Message:
+    """For /mute alone, or with a time that is not understood."""
+    said = say(
+        "Which two parties, or for how long? /mute RU UA mutes a pair until /unmute RU UA. /mute 3h or /mute 2 days "
+        "holds everything back for so long, {most} days at most."
+    )
+    return notice(said.format(most=most_days))
+
+
+def muted_until(until: str, through: str, old_hours: float | None, say: Say) -> Message:
+    """For /mute 3h; `through` is the level told even so, or empty, `old_hours` the age from which all is summed up."""
+    waits = say("Until {until} alerts wait here unless they reach {level}; then they come.") if through else ""
+    waits = waits or say("Until {until} alerts wait here; then they come.")
+    old = say("Those older than {hours:g} h then come as one summary.") if old_hours else ""
+    said = [waits.format(until=until, level=through), old.format(hours=old_hours), say("/unmute ends it at once.")]
+    return notice(" ".join(filter(None, said)))
+
+
+def time_out_of_range(most_days: int, say: Say) -> Message:
+    """For /mute 100 days."""
+    said = say("Alerts can wait 1 hour to {most} days: /mute 12h, /mute {most} days. /stop ends them.")
+    return notice(said.format(most=most_days))
+
+
+def unmuted(pairs: Sequence[str], names: Names, say: Say) -> Message:
     """For /unmute without a pair; `pairs` are codes, because that is what brings one back."""
+    said = say("Alerts come at once again, those that waited too; quiet hours still hold.")
     muted = ", ".join(pair_name(pair, names) for pair in pairs)
-    rest = f" Still muted: {muted}; /unmute {pairs[0]} brings it back." if pairs else ""
-    return notice(f"New alerts come at once again; those that wait come at the hour they were to.{rest}")
+    still = say("Still muted: {names}; /unmute {code} brings it back.") if pairs else ""
+    return notice(f"{said} {still.format(names=muted, code=pairs[0] if pairs else '')}".strip())
 
 
 def no_story() -> Message:

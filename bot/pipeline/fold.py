@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, select
 
 from bot.messages.missed import missed_message
-from models import Alert, Delivery, DeliveryState, Priority
+from models import Alert, Delivery, DeliveryState, Priority, Subscriber
 from models.database import Database
 from models.delivery import given_up
 
@@ -52,7 +52,8 @@ def _fold(
     )
     summary = session.exec(waiting).first()
     if summary is None:
-        summary = Delivery(subscriber_id=subscriber_id, key=f"{KEY}{deliveries[0].id}", send_after=now, created_at=now)
+        free = session.get_one(Subscriber, subscriber_id).free_from(now)
+        summary = Delivery(subscriber_id=subscriber_id, key=f"{KEY}{deliveries[0].id}", send_after=free, created_at=now)
         summary.priority = Priority.ALERT
         session.add(summary)
     reason = f"not delivered within {max_age.total_seconds() / 3600:g} h: told in the summary {summary.key}"
