@@ -438,7 +438,7 @@ async def test_missed_and_privacy_answer(bench: Bench) -> None:
 
 async def test_status_shows_choices_and_tension_with_a_chart(bench: Bench) -> None:
     bench.add(ACTIVE, dyads=["RU-UA"])
-    assert "No pair was in the news" in await bench.ask("/status")
+    assert "Russia – Ukraine: calm" in await bench.ask("/status")
     with bench.database.write() as session:
         story = Story(title="s", first_seen_at=NOW, last_seen_at=NOW, dyad="RU-UA")
         session.add(story)
@@ -452,7 +452,7 @@ async def test_status_shows_choices_and_tension_with_a_chart(bench: Bench) -> No
 
 
 @pytest.mark.parametrize(
-    ("age", "said"), [(timedelta(days=5), "Russia – Ukraine: escalation 18, easing 0"), (timedelta(0), "No pair")]
+    ("age", "said"), [(timedelta(days=5), "Russia – Ukraine: escalation 18, easing 0"), (timedelta(0), "calm")]
 )
 async def test_status_shows_tension_before_the_bot_is_six_weeks_old(bench: Bench, age: timedelta, said: str) -> None:
     bench.add(ACTIVE, dyads=["RU-UA"])
@@ -463,6 +463,45 @@ async def test_status_shows_tension_before_the_bot_is_six_weeks_old(bench: Bench
         feed = add_feed(session, NOW, first_read_at=NOW - age)
         add_reading(session, feed, NOW - timedelta(hours=1), "t", 90.0, story_id=story.id, gathered=True)
     assert said in await bench.ask("/status")
+
+
+def in_the_news(bench: Bench, dyad: str, escalation: float, regions: tuple[str, ...] = ()) -> None:
+    with bench.database.write() as session:
+        story = Story(title="s", first_seen_at=NOW, last_seen_at=NOW, dyad=dyad, regions=list(regions))
+        session.add(story)
+        session.flush()
+        feed = add_feed(session, NOW, first_read_at=NOW - timedelta(days=90))
+        at = NOW - timedelta(hours=1)
+        add_reading(session, feed, at, "t", escalation, story_id=story.id, gathered=True)
+
+
+async def test_status_lists_every_pair_watched_the_calm_ones_too_and_says_how_many_more_there_are(
+    bench: Bench,
+) -> None:
+    bench.add(ACTIVE, dyads=[*(f"P{number}-UA" for number in range(11)), "RU-UA"])
+    in_the_news(bench, "RU-UA", 90)
+    in_the_news(bench, "IL-IR", 90)
+    shown = await bench.ask("/status")
+    first, second = shown.splitlines()[1:3]
+    assert first == "Russia – Ukraine: escalation 18 (usually 0), easing 0"
+    assert second == "P0 – Ukraine: calm (usually 0)"
+    assert "and 2 more, quieter" in shown and "Israel" not in shown.partition("Escalation from")[0]
+
+
+async def test_status_of_a_chat_whose_pairs_are_all_calm_draws_the_first(bench: Bench) -> None:
+    bench.add(ACTIVE, dyads=["RU-UA", "IL-IR"])
+    shown = await bench.say(updates.private("/status", ANNA))
+    assert shown.method == "sendPhoto" and "Israel – Iran: calm" in shown.text
+
+
+async def test_status_of_a_chat_that_chose_regions_tells_their_pairs_and_none_that_it_muted(bench: Bench) -> None:
+    bench.add(ACTIVE, regions=["middle-east"], dyads=["RU-UA"], muted_dyads=["IL-LB"])
+    in_the_news(bench, "IL-IR", 60, ("middle-east",))
+    in_the_news(bench, "IL-LB", 60, ("middle-east",))
+    in_the_news(bench, "CN-TW", 95, ("east-asia",))
+    tension = (await bench.ask("/status")).partition("Escalation from")[0]
+    assert "Israel – Iran: escalation 12" in tension and "Russia – Ukraine: calm" in tension
+    assert "Taiwan" not in tension and "Lebanon" not in tension
 
 
 async def test_digest_sends_the_last_one_again(bench: Bench) -> None:

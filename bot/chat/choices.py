@@ -1,5 +1,6 @@
 """A subscriber's wish and the tables in, its row changed and the answer out: /settings, /watch, /status."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import get_args
@@ -22,7 +23,7 @@ from models import Feed, Story, Subscriber
 from models.digest import last_digest
 
 IN_THE_NEWS = timedelta(days=30)
-STATUS_PAIRS = 5
+STATUS_PAIRS = 10
 MOST_PAIRS = 18
 
 
@@ -62,14 +63,7 @@ def page_of(
 def known_choices(session: Session, now: datetime) -> Known:
     """Regions of enabled feeds, and the pairs with the most stories of the last month."""
     regions = sorted({region for feed in session.exec(select(Feed).where(Feed.enabled)) for region in feed.regions})
-    busiest = (
-        select(Story.dyad, func.count())
-        .where(col(Story.dyad).is_not(None), col(Story.last_seen_at) > now - IN_THE_NEWS)
-        .group_by(col(Story.dyad))
-        .order_by(func.count().desc(), col(Story.dyad))
-        .limit(MOST_PAIRS)
-    )
-    return Known(regions, [dyad for dyad, _ in session.exec(busiest) if dyad], get_args(SignalName))
+    return Known(regions, _busiest(session, now, frozenset()), get_args(SignalName))
 
 
 def show_status(
@@ -80,15 +74,42 @@ def show_status(
     if isinstance(known, Message):
         return known, None
     unmute_in_time(known, now)
-    since = followed_since(session, now)
-    pairs = list(known.dyads or known_choices(session, now).dyads)[:STATUS_PAIRS]
-    series = {pair: tension(told_by_panel(session, since, pair), since, now, DAY) for pair in pairs}
-    today = {pair: points[-1] for pair, points in series.items() if points[-1].escalation or points[-1].deescalation}
+    pairs, since = pairs_of_interest(session, known, now), followed_since(session, now)
+    series = {pair: tension(told_by_panel(session, since, pair), since, now, DAY) for pair in pairs[:MOST_PAIRS]}
+    shown = {pair: points for pair, points in series.items() if pair in known.dyads or _loudness(points[-1])}
+    loudest_first = sorted(shown, key=lambda pair: -_loudness(shown[pair][-1]))
     names = party_names(settings.actors)
-    rows = [(pair_name(pair, names), at.escalation, at.deescalation, at.usual) for pair, at in today.items()]
-    loudest = max(today, key=lambda pair: today[pair].escalation + today[pair].deescalation, default=None)
-    drawn = (chart_title(loudest, names, f" since {since:%d %b}"), series[loudest]) if loudest else None
-    return replies.status(summary(known, settings), rows, in_language(known.language)), drawn
+    rows = [(pair_name(pair, names), shown[pair][-1]) for pair in loudest_first[:STATUS_PAIRS]]
+    more = len([pair for pair in pairs if pair in shown or pair in known.dyads]) - len(rows)
+    drawn = None
+    if loudest_first:
+        first = loudest_first[0]
+        drawn = chart_title(first, names, f" since {since:%d %b}"), shown[first]
+    return replies.status(summary(known, settings), rows, more, in_language(known.language)), drawn
+
+
+def _loudness(point: Point) -> float:
+    return point.escalation + point.deescalation
+
+
+def pairs_of_interest(session: Session, known: Subscriber, now: datetime) -> list[str]:
+    """The pairs a chat chose, then those of its regions, as its digest puts them first; without choices the busiest."""
+    pairs = [*known.dyads]
+    if known.regions or not known.dyads:
+        pairs += [pair for pair in _busiest(session, now, frozenset(known.regions)) if pair not in known.muted_dyads]
+    return list(dict.fromkeys(pairs))
+
+
+def _busiest(session: Session, now: datetime, regions: frozenset[str]) -> list[str]:
+    """The pairs with the most stories of the last month, of these regions or of all."""
+    recent = (col(Story.dyad).is_not(None), col(Story.last_seen_at) > now - IN_THE_NEWS)
+    if regions:  # lists that SQLite and PostgreSQL search in different words
+        there = session.exec(select(Story.dyad, Story.regions).where(*recent))
+        found = Counter(dyad for dyad, named in there if regions.intersection(named))
+    else:
+        counted = select(Story.dyad, func.count()).where(*recent).group_by(col(Story.dyad))
+        found = Counter(dict(session.exec(counted).all()))
+    return sorted((dyad for dyad in found if dyad), key=lambda dyad: (-found[dyad], dyad))[:MOST_PAIRS]
 
 
 def show_digest(session: Session, visitor: Visitor) -> tuple[Message, bytes | None]:

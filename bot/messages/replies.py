@@ -1,6 +1,7 @@
 """What somebody asked in, the answer to their chat as a `Message` out. Pure; what it quotes is hostile text."""
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from bot.messages.alert import EASING_MARK, MARKS
 from bot.messages.language import Say
@@ -10,6 +11,9 @@ from bot.messages.names import Names, pair_name
 from bot.pipeline.levels import threshold
 from config.schema import Alerts
 from models import Alert, AlertKind, Direction, Level
+
+if TYPE_CHECKING:
+    from bot.pipeline.index import Point
 
 #: As people say it, and type it.
 COMMANDS = {
@@ -247,17 +251,22 @@ def missed(lines: Sequence[tuple[float, str, str, str]]) -> Message:
     return notice("Not told here in the last seven days, the loudest first:\n\n" + "\n\n".join(told), "Missed")
 
 
-def status(chosen: str, pairs: Sequence[tuple[str, float, float, float | None]], say: Say) -> Message:
-    """What a chat chose, and for its pairs today's escalation and easing (0-100) with the usual escalation."""
-    lines = [
-        say("{pair}: escalation {up:.0f}").format(pair=pair, up=up)
-        + (say(" (usually {usual:.0f})").format(usual=usual) if usual is not None else "")
-        + say(", easing {down:.0f}").format(down=down)
-        for pair, up, down, usual in pairs
-    ]
+def status(chosen: str, pairs: "Sequence[tuple[str, Point]]", more: int, say: Say) -> Message:
+    """What a chat chose, and for its pairs today's tension, the loudest first; `more` are not shown."""
+    lines = [_tension_line(pair, today, say) for pair, today in pairs]
+    if more:
+        lines.append(say("and {number} more, quieter; /settings lists the pairs chosen.").format(number=more))
     none = say("No pair was in the news for a day.")
     tension = "\n".join([say("Tension in the last 24 hours:"), *lines]) if lines else none
     return notice(f"{tension}\n\n{chosen}\n\n{say('/settings changes it.')}", "Status")
+
+
+def _tension_line(pair: str, today: "Point", say: Say) -> str:
+    usual = say(" (usually {usual:.0f})").format(usual=today.usual) if today.usual is not None else ""
+    if not today.escalation and not today.deescalation:
+        return say("{pair}: calm").format(pair=pair) + usual
+    up = say("{pair}: escalation {up:.0f}").format(pair=pair, up=today.escalation)
+    return up + usual + say(", easing {down:.0f}").format(down=today.deescalation)
 
 
 def no_digest_yet() -> Message:
