@@ -69,7 +69,7 @@ class Handlers:
         answers: dict[str, Callable[[Ask], Message | None]] = {
             "stop": lambda ask: access.leave(ask.session, ask.settings, ask.visitor, ask.now),
             "help": lambda ask: commands.show_help(ask.session, ask.visitor),
-            "latest": lambda ask: commands.show_latest(ask.session, ask.visitor),
+            "latest": lambda ask: commands.show_latest(ask.session, ask.settings.alerts, ask.visitor),
             "threshold": lambda ask: commands.set_levels(ask.session, ask.settings.alerts, ask.visitor, ask.words),
             "settings": lambda ask: choices.show_settings(ask.session, ask.settings, ask.visitor, ask.words, ask.now),
             "watch": lambda ask: choices.watch(ask.session, ask.settings, ask.visitor, ask.words),

@@ -25,7 +25,7 @@ COMMANDS = {
     "unwatch": "take a watched pair back: /unwatch RU UA",
     "mute": "hear nothing of a pair, or nothing for hours",
     "unmute": "hear of a muted pair again, or end the quiet",
-    "latest": "the last alerts",
+    "latest": "the last alerts of what this chat chose",
     "why": "why the last alert rang",
     "story": "how a story went on",
     "feedback": "say what you think of this bot",
@@ -276,7 +276,7 @@ def no_digest_yet() -> Message:
 
 def nothing_to_explain() -> Message:
     """For /why where nothing was told yet."""
-    return notice("No alert was sent here yet, so there is nothing to explain. /latest shows what others were told.")
+    return notice("No alert was sent here yet, so there is nothing to explain. /latest shows what would have been.")
 
 
 def privacy() -> Message:
@@ -317,10 +317,14 @@ def something_went_wrong() -> Message:
     return notice("That did not work, and the fault is here, not with you. It is logged; please try again later.")
 
 
-def latest(alerts: Sequence[Alert]) -> Message:
+def latest(alerts: Sequence[Alert], anything_rang: bool, say: Say) -> Message:
     """The alerts given, each a line of facts and its headline as a link."""
+    if not alerts and anything_rang:
+        return notice(
+            say("Nothing that this chat chose has rung yet. /settings shows what it chose, /missed what was kept back.")
+        )
     if not alerts:
-        return notice("Nothing has rung yet.")
+        return notice(say("Nothing has rung yet."))
     html, plain = zip(*map(_alert_lines, alerts), strict=True)
     return Message(html="\n\n".join(html), plain="\n\n".join(plain), title="Latest alerts")
 
