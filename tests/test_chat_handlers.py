@@ -249,6 +249,13 @@ async def test_a_refused_chat_is_told_and_gets_nothing_that_waits(bench: Bench) 
     assert "declined" in bench.outbox(ANNA)[1].message["plain"]
 
 
+async def test_the_readers_of_a_refused_channel_are_posted_nothing(bench: Bench) -> None:
+    number = bench.add(SubscriberState.PENDING, chat_id=CHANNEL, kind="channel")
+    await press(bench, f"join:no:{number}")
+    assert bench.state(CHANNEL) == SubscriberState.REFUSED
+    assert bench.outbox(CHANNEL) == []
+
+
 async def test_an_admin_may_change_a_verdict_with_the_button_that_stays(bench: Bench) -> None:
     number = bench.add(SubscriberState.PENDING)
     _, edit = await press(bench, f"join:no:{number}")

@@ -15,7 +15,7 @@ from bot.messages.message import Message
 from bot.messages.settings import Offer, settings_page
 from bot.pipeline.fold import fold_old_news
 from classifiers.labels import SIGNALS
-from config.schema import ActorEntry, Actors, Digest, Settings
+from config.schema import ActorEntry, Actors, Alerts, Digest, Levels, Settings
 from models import (
     Alert,
     AlertKind,
@@ -177,6 +177,22 @@ def test_choices_are_shown_by_name_and_pressed_by_code() -> None:
     assert words["Israel – KESTRIA"] == "set:pairs:pairs:IL-KESTRIA:on"  # a party that nobody named keeps its code
     regions = {button.text: button.data for row in settings_page("regions", offer).buttons for button in row}
     assert regions["Ukraine et Russie"] == "set:regions:regions:ukraine-russia:on"
+
+
+def test_the_levels_page_gives_the_scores_of_each_direction_where_they_differ() -> None:
+    alike, apart = (
+        settings_page("levels", Offer(fresh(), Settings(alerts=Alerts(deescalation=easing)), [], [])).plain
+        for easing in (None, Levels(watch=25, warning=35, critical=55))
+    )
+    assert "watch is a score of 40" in alike and "Of easing" not in alike
+    assert "Of easing watch is 25, warning 35, critical 55." in apart
+
+
+def test_the_page_of_quiet_hours_says_whose_clock_they_go_by() -> None:
+    said = [
+        settings_page("quiet", Offer(fresh(timezone=zone), Settings(), [], [])).plain for zone in ("", "Europe/Kyiv")
+    ]
+    assert "the clock of UTC" in said[0] and "the clock of Europe/Kyiv" in said[1]
 
 
 # In chats -------------------------------------------------------------------------------------------------------------
@@ -414,6 +430,23 @@ async def test_forget_asks_first_and_then_leaves_only_verdicts_without_the_chat(
         assert session.exec(select(Verdict)).one().subscriber_id is None
 
 
+async def test_forget_takes_the_chats_name_out_of_what_admins_were_told_of_it(bench: Bench) -> None:
+    number, admin = bench.add(ACTIVE, name="Oksana"), bench.add(ACTIVE, chat_id=ADMIN)
+    named = Message("Oksana (id 42)", "Oksana (id 42)").to_json()
+    with bench.database.write() as session:
+        for kind, state in (
+            ("paused", DeliveryState.SENT),
+            ("unreachable", DeliveryState.WAITING),
+            ("feedback", DeliveryState.SENT),
+        ):
+            about = {"subscriber_id": admin, "state": state, "message": named, "send_after": NOW, "created_at": NOW}
+            session.add(Delivery(key=f"{kind}:{number}:1", **about))
+            session.add(Delivery(key=f"{kind}:{number}9:1", **about))
+    await press(bench, "forget:yes")
+    left = {row.key for row in bench.outbox(ADMIN) if "Oksana" in row.message["plain"]}
+    assert left == {f"{kind}:{number}9:1" for kind in ("paused", "unreachable", "feedback")}
+
+
 @pytest.mark.parametrize("state", [SubscriberState.REFUSED, SubscriberState.PENDING])
 async def test_forget_is_no_way_round_a_refusal_nor_to_ask_the_admins_again(
     bench: Bench, state: SubscriberState
@@ -542,6 +575,32 @@ async def test_story_tells_the_course_of_the_last_alerts_story_or_of_one_named(b
     assert "&lt;Wire&gt;" in text and "Armour &lt;b&gt;crosses" in text
     assert await bench.ask("/story armour ru-ua") == text
     assert "No story" in await bench.ask("/story arm%r")
+
+
+@pytest.mark.parametrize(
+    ("words", "title"),
+    [
+        ("Russia Ukraine", "Talks in Minsk"),
+        ("RU UA", "Talks in Minsk"),
+        ("us iran", "Tankers seized"),
+        ("Iran tankers", "Tankers seized"),
+        ("tanker", "Tankers seized"),
+        ("ruin", "A ruin is bought"),
+        ("Russie et Ukraine guarding", None),
+        ("ankers", None),
+        ("***", None),
+    ],
+)
+async def test_story_is_found_by_its_parties_and_by_whole_words_of_its_headline(
+    bench: Bench, words: str, title: str | None
+) -> None:
+    bench.add(ACTIVE)
+    told = [("Talks in Minsk", "RU-UA"), ("Tankers seized", "IR-US"), ("Trump guards a square", None)]
+    with bench.database.write() as session:
+        for minutes, (name, dyad) in enumerate([*told, ("A ruin is bought", None)]):
+            seen = NOW + timedelta(minutes=minutes)
+            session.add(Story(title=name, first_seen_at=seen, last_seen_at=seen, dyad=dyad))
+    assert (title or "No story") in await bench.ask(f"/story {words}")
 
 
 async def test_feedback_reaches_admins_once_and_a_few_times_a_day(bench: Bench) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from difflib import get_close_matches
 
-from sqlalchemy import delete, or_, update
+from sqlalchemy import ColumnElement, delete, or_, update
 from sqlmodel import Session, col, select
 
 from bot.chat.access import Visitor, levels_of, subscriber_or_reply
@@ -18,7 +18,7 @@ from bot.pipeline.address import CORRECTIONS, Occasion, withheld
 from config.schema import Alerts
 from models import Alert, Delivery, Direction, Level, Story, Subscriber, SubscriberState, Suppression
 from models.alert import loudest_silences
-from models.delivery import OPEN_STATES
+from models.delivery import OPEN_STATES, give_up_waiting
 from models.subscriber import find_subscriber
 
 LATEST = 5
@@ -105,9 +105,7 @@ def forget(session: Session, visitor: Visitor) -> Message:
     if known is None:
         return replies.forgotten()
     session.execute(delete(Suppression).where(col(Suppression.subscriber_id) == known.id))
-    told_of_it = or_(*(col(Delivery.key).startswith(f"{kind}:{known.id}:") for kind in ("join", "feedback")))
-    requests = update(Delivery).where(told_of_it, col(Delivery.state).not_in(OPEN_STATES))
-    session.execute(requests.values(message=replies.forgotten().to_json()))  # what admins were sent names the chat
+    _forget_notices(session, known)
     kept = ("id", "outlet", "chat_id", "thread_id", "kind", "state", "created_at", "changed_at")
     remainder = Subscriber(**known.model_dump(include=set(kept)))
     session.delete(known)
@@ -116,6 +114,19 @@ def forget(session: Session, visitor: Visitor) -> Message:
         return replies.forgotten()
     session.add(remainder)
     return replies.forgotten_but_for_the_answer()
+
+
+def _forget_notices(session: Session, known: Subscriber) -> None:
+    """What admins were sent of a chat names it. A request or feedback that waits is still theirs to read; that a chat
+    could not be reached is not, once it is gone."""
+    moot, asked = (_notices(known, kinds) for kinds in (("paused", "unreachable"), ("join", "feedback")))
+    give_up_waiting(session, moot, "the chat was forgotten")
+    sent = update(Delivery).where(moot | asked, col(Delivery.state).not_in(OPEN_STATES))
+    session.execute(sent.values(message=replies.forgotten().to_json()))
+
+
+def _notices(known: Subscriber, kinds: Sequence[str]) -> ColumnElement[bool]:
+    return or_(*(col(Delivery.key).startswith(f"{kind}:{known.id}:") for kind in kinds))
 
 
 def set_levels(session: Session, alerts: Alerts, visitor: Visitor, words: Sequence[str]) -> Message:

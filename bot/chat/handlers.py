@@ -77,7 +77,7 @@ class Handlers:
             "mute": lambda ask: mutes.mute(ask.session, ask.settings, ask.visitor, ask.words, ask.now),
             "unmute": lambda ask: mutes.unmute(ask.session, ask.settings, ask.visitor, ask.words, ask.now),
             "why": lambda ask: commands.show_why(ask.session, ask.visitor),
-            "story": lambda ask: stories.show_story(ask.session, ask.visitor, ask.words, ask.now),
+            "story": lambda ask: stories.show_story(ask.session, ask.settings, ask.visitor, ask.words, ask.now),
             "missed": lambda ask: commands.show_missed(ask.session, ask.visitor, ask.now),
             "feedback": lambda ask: verdicts.take_feedback(ask.session, ask.settings, ask.visitor, ask.words, ask.now),
             "privacy": lambda _ask: replies.privacy(),

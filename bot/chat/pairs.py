@@ -29,9 +29,11 @@ _CLOSE = 0.75
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """What some words name: `codes` in order, two of them where they are a pair; `meant` are names like the rest."""
+    """What some words name: `codes` in order, two of them where they are a pair; the `rest` of the words, folded, and
+    names they are spelled like."""
 
     codes: tuple[str, ...]
+    rest: tuple[str, ...] = ()
     meant: tuple[str, ...] = ()
 
     @property
@@ -61,12 +63,13 @@ class Parties:
     def pair(self, text: str) -> Pair:
         """The two parties of a text; a doubtful word counts only where without it there would not be two."""
         named, unknown = self._read(text[:_LONGEST])
+        rest = tuple(word.casefold() for run in unknown for word in run)
         for doubt in (0, 1, 2):
             codes = tuple(dict.fromkeys(each.code for each in named if each.doubt <= doubt))
             if len(codes) == 2:
-                return Pair(codes)
+                return Pair(codes, rest)
         codes = tuple(dict.fromkeys(each.code for each in named if each.doubt < 2))
-        return Pair(codes, tuple(dict.fromkeys(name for run in unknown for name in self._like(run))))
+        return Pair(codes, rest, tuple(dict.fromkeys(name for run in unknown for name in self._like(run))))
 
     def _read(self, text: str) -> tuple[list[_Named], list[list[str]]]:
         """The parties named, the longest name first at each word, and the runs of words that name none."""

@@ -20,6 +20,8 @@ NOTED = {
     VerdictKind.USEFUL: "Thank you, noted.",
     VerdictKind.WRONG: "Noted. It is put to the admins; what they label, the next training learns from.",
 }
+#: Who said so is not stored (/privacy), so that the last press stands for everybody.
+FOR_ALL = "It counts for this whole chat, until somebody here presses the other one."
 KINDS = {"useful": VerdictKind.USEFUL, "wrong": VerdictKind.WRONG}
 
 
@@ -34,7 +36,8 @@ def press_alert(session: Session, visitor: Visitor, verb: str, alert_id: int, no
     if verb == "mute":
         return _mute(session, known, alert)
     _judge(session, known, alert, KINDS[verb], now)
-    return NOTED[KINDS[verb]]
+    shared = "" if visitor.chat.kind == "private" else f" {FOR_ALL}"
+    return NOTED[KINDS[verb]] + shared
 
 
 def explain_once(session: Session, visitor: Visitor, alert_id: int, now: datetime) -> str:

@@ -42,6 +42,15 @@ FOR_CHAT_ADMINS = frozenset(("start", "stop", "settings", "threshold", "watch", 
 ADMIN_COMMAND = {"admin": "run this bot"}
 
 
+#: What a chat shows before /start (512 characters at most), and the bot's profile (120).
+DESCRIPTION = (
+    "Tocsin reads news feeds for signs that a conflict heats up or cools down, and tells you when a story crosses your "
+    "level: which way, who says so, who disputes it, how many independent sources, and why it rang. A digest comes "
+    "every week.\n\n/start asks to subscribe."
+)
+SHORT_DESCRIPTION = "Early warning from news feeds: which conflicts heat up or cool down, who says so, and why it rang."
+
+
 # Joining and leaving --------------------------------------------------------------------------------------------------
 
 

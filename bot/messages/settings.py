@@ -13,7 +13,7 @@ from bot.messages.language import LANGUAGES, Say, in_language
 from bot.messages.message import Button, Message, notice
 from bot.messages.names import local_moment, pair_name, party_names, region_name
 from config.schema import WEEKDAYS, Settings, SignalName
-from models import Level, Subscriber
+from models import Direction, Level, Subscriber
 
 MAIN = "main"
 DONE = "done"
@@ -135,19 +135,21 @@ def _levels(offer: Offer) -> tuple[str, Rows]:
     for key, word, field in (("escalation", "⬆", "level_escalation"), ("easing", "⬇", "level_deescalation")):
         held = Level(getattr(subscriber, field)).word
         rows.append(tuple(_choice("levels", key, level, level == held, f"{word} {level}") for level in _LEVEL_WORDS))
-    at = settings.alerts.levels
-    return (
-        offer.say(
-            "From which level on are you told? watch is a score of {watch:g}, warning {warning:g}, "
-            "critical {critical:g}. ⬆ escalation, ⬇ easing."
-        ).format(watch=at.watch, warning=at.warning, critical=at.critical),
-        tuple(rows),
-    )
+    up, down = (settings.alerts.levels_for(way) for way in (Direction.ESCALATION, Direction.DEESCALATION))
+    text = offer.say(
+        "From which level on are you told? watch is a score of {watch:g}, warning {warning:g}, critical {critical:g}. "
+        "⬆ escalation, ⬇ easing."
+    ).format(**up.model_dump())
+    of_easing = offer.say("Of easing watch is {watch:g}, warning {warning:g}, critical {critical:g}.")
+    return text if up == down else f"{text} {of_easing.format(**down.model_dump())}", tuple(rows)
 
 
 def _regions_page(offer: Offer) -> tuple[str, Rows]:
     return (
-        offer.say("Which regions? With pairs chosen too, either will do. None chosen: all."),
+        offer.say(
+            "Alerts about these parts of the world, by the feeds that report and the parties named. With pairs chosen "
+            "too, either will do. None chosen: all."
+        ),
         _many("regions", offer.regions, offer.subscriber.regions, lambda region: offer.say(region_name(region)), offer),
     )
 
@@ -186,11 +188,12 @@ def _quiet(offer: Offer) -> tuple[str, Rows]:
     spans = ("off", "22:00 07:00", "23:00 07:00", "00:00 08:00")
     through = Level(subscriber.break_through).word if subscriber.break_through <= Level.CRITICAL else "never"
     words = {span: span.replace(" ", "–") for span in spans} | {"off": offer.say("off"), "never": offer.say("never")}
+    zone = subscriber.timezone or offer.settings.digest.timezone
     return (
         offer.say(
-            "In quiet hours alerts wait until they end, unless they reach the level below. "
-            "Other hours: /settings quiet 22:30 06:30"
-        ),
+            "In quiet hours alerts wait until they end, unless they reach the level below. They go by the clock of "
+            "{zone}; /settings timezone Europe/Kyiv takes another. Other hours: /settings quiet 22:30 06:30"
+        ).format(zone=zone),
         (
             *in_rows(
                 [
