@@ -75,7 +75,10 @@ class _Ambiguity:
 
 
 class Gazetteer:
-    """Finds parties by name; holds no text and never guesses beyond the names it was given."""
+    """Finds parties by name; holds no text and never guesses beyond the names it was given.
+
+    `kinds` and `names` are by code, `codes` by each name there is.
+    """
 
     def __init__(self, extra: Sequence[ActorEntry] = (), names: Path = NAMES_FILE) -> None:
         listed = tomllib.loads(names.read_text(encoding="utf-8"))
@@ -85,6 +88,7 @@ class Gazetteer:
         self._folded: dict[str, list[tuple[str, Actor]]] = {}
         self.kinds: dict[str, str] = {}
         self.names: dict[str, str] = {}
+        self.codes: dict[str, str] = {}
         for entry in (*extra, *_listed_entries(listed), *_country_entries(listed["states"])):
             self._add(entry)
         for index in (self._exact, self._folded):
@@ -96,6 +100,7 @@ class Gazetteer:
         self.names.setdefault(entry.code, entry.name)
         actor = Actor(entry.code, entry.name)
         for name in dict.fromkeys((entry.name, *entry.aliases)):
+            self.codes.setdefault(name, entry.code)
             first = _WORD.search(name)
             if first is None:
                 continue

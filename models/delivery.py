@@ -201,6 +201,18 @@ def _due_of(
             return
 
 
+def topic_of_message(session: Session, chat_id: int, message_id: int) -> int | None:
+    """The forum topic (0: none) in which a message stands: where the outbox sent it, else the only one of the chat that
+    subscribed. None: it cannot be told."""
+    here = select(Subscriber.thread_id).where(Subscriber.outlet == Outlet.TELEGRAM, Subscriber.chat_id == chat_id)
+    sent = here.join(Delivery).where(Delivery.message_id == message_id).order_by(col(Delivery.id).desc())
+    told = session.exec(sent.limit(1)).first()
+    if told is not None:
+        return told
+    topics = session.exec(here.limit(2)).all() or [0]
+    return topics[0] if len(topics) == 1 else None
+
+
 def begin(session: Session, delivery: Delivery) -> bool:
     """Note that the request which may be accepted is about to be made; False when the claim is somebody else's now."""
     mine = (col(Delivery.id) == delivery.id, col(Delivery.claim) == delivery.claim)
@@ -282,6 +294,17 @@ def let_go_first(session: Session, delivery: Delivery, until: datetime) -> None:
 
 def _answers(delivery: Delivery) -> ColumnElement[bool]:
     return (col(Delivery.replies_to_id) == delivery.id) & (col(Delivery.state) == DeliveryState.WAITING)
+
+
+def bring_forward(session: Session, subscriber_id: int, since: datetime, at: datetime) -> None:
+    """What waits for a moment from `since` on, alerts and the summary of old ones, is due at `at`."""
+    waiting = (
+        (col(Delivery.subscriber_id) == subscriber_id)
+        & (col(Delivery.state) == DeliveryState.WAITING)
+        & (col(Delivery.priority) == int(Priority.ALERT))
+        & (col(Delivery.send_after) >= since)
+    )
+    session.execute(update(Delivery).where(waiting).values(send_after=at))
 
 
 def alerts_sent_since(session: Session, since: datetime, level: int) -> dict[int, int]:

@@ -137,6 +137,7 @@ class FakeBotApi:
         self.messages: list[Call] = []
         self.members: dict[tuple[int, int], str] = {}
         self.files: dict[str, bytes] = {}
+        self.descriptions: dict[tuple[str, str], str] = {}
         self.confirmed = 0
         self._log = log
         self._updates: list[Json] = []
@@ -278,11 +279,22 @@ class FakeBotApi:
             "editMessageReplyMarkup": self._edit,
             "getChatMember": self._get_chat_member,
         }
-        if call.method in ("answerCallbackQuery", "setMyCommands"):
+        if call.method in ("answerCallbackQuery", "setMyCommands", "deleteMyCommands"):
             return True
+        if call.method.endswith(("MyDescription", "MyShortDescription")):
+            return self._profile(call)
         if call.method not in handlers:
             raise Refusal(404, "Not Found")
         return await handlers[call.method](call)
+
+    def _profile(self, call: Call) -> Any:
+        """The bot's descriptions, by kind and language."""
+        kind = "short_description" if "Short" in call.method else "description"
+        key = kind, call.params.get("language_code", "")
+        if call.method.startswith("set"):
+            self.descriptions[key] = call.params[kind]
+            return True
+        return {kind: self.descriptions.get(key, "")}
 
     async def _get_me(self, _call: Call) -> Json:
         return BOT

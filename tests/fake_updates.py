@@ -68,6 +68,13 @@ def press(data: str, user_id: int, message_id: int = 1, chat: Json | None = None
     return {"callback_query": {"id": "77", "from": user(user_id), "chat_instance": "1", "data": data, "message": shown}}
 
 
+def press_on_old(data: str, user_id: int, message_id: int, chat: Json) -> Json:
+    """A button under a message so old that Telegram says no more of it than its chat and number."""
+    update = press(data, user_id, message_id, chat)
+    update["callback_query"]["message"] = {"message_id": message_id, "date": 0, "chat": chat}
+    return update
+
+
 def membership(chat_id: int, kind: str, by: int, old: str, new: str, title: str = "Newsroom") -> Json:
     """The bot itself was added, removed or blocked."""
     chat = {"id": chat_id, "type": kind, "title": title} if kind != "private" else {"id": chat_id, "type": kind}

@@ -214,6 +214,13 @@ async def test_who_becomes_an_admin_later_finds_admin_in_their_menu_after_the_fi
     ]
 
 
+async def test_who_is_no_admin_any_more_loses_admin_from_their_menu_when_they_use_it(bench: Bench) -> None:
+    await bench.say("/admin", ANNA)
+    english, french = (call.params for call in await bench.fake.called("deleteMyCommands", 2))
+    assert english["scope"] == french["scope"] == {"type": "chat", "chat_id": ANNA}
+    assert (english.get("language_code", ""), french["language_code"]) == ("", "fr")
+
+
 async def test_in_a_group_admin_shows_nothing(bench: Bench) -> None:
     await bench.fake.push(updates.group("/admin", GROUP, ADMIN))
     (answer,) = await bench.fake.sent(1)

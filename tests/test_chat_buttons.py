@@ -56,6 +56,13 @@ class Place:
             row.state, row.message_id = DeliveryState.SENT, TOLD_AS
         return number
 
+    async def press_on_old(self, bench: Bench, data: str, message_id: int = TOLD_AS) -> dict[str, Any]:
+        """The same under a message of which Telegram knows no topic any more."""
+        chat = {"id": self.chat_id, "type": self.kind, "title": "Newsroom"}
+        number = len(bench.fake.calls_of("answerCallbackQuery"))
+        await bench.fake.push(updates.press_on_old(data, ANNA, message_id, chat))
+        return (await bench.fake.called("answerCallbackQuery", number + 1))[number].params
+
     async def press(self, bench: Bench, data: str, user_id: int = ANNA) -> dict[str, Any]:
         """Press a button here; what the one who pressed is told, once everything it causes is done."""
         chat = {"id": self.chat_id, "type": self.kind, "title": "Newsroom"}
@@ -143,7 +150,8 @@ async def test_a_verdict_is_kept_for_the_place_it_was_pressed_in_and_the_last_co
     bench.add(ACTIVE, chat_id=GROUP, kind="supergroup", thread_id=8)
     alert = place.tell(bench)
     await place.press(bench, f"alert:useful:{alert}")
-    assert "Noted" in (await place.press(bench, f"alert:wrong:{alert}", BORIS))["text"]
+    told = (await place.press(bench, f"alert:wrong:{alert}", BORIS))["text"]
+    assert "Noted" in told and ("for this whole chat" in told) == (place.kind != "private")
     found = bench.find(place.chat_id, place.topic)
     with bench.database.read() as session:
         verdict = session.exec(select(Verdict)).one()
@@ -178,3 +186,39 @@ async def test_settings_in_a_topic_answer_and_change_that_topic(bench: Bench) ->
     assert (page.chat_id, page.params["message_id"]) == (GROUP, TOLD_AS)
     levels = [found.level_escalation for topic in (0, 9) if (found := bench.find(GROUP, topic))]
     assert levels == [2, 3]
+
+
+# Under a message so old that Telegram does not say in which topic it stands -------------------------------------------
+
+
+@EVERYWHERE
+async def test_a_button_under_an_old_alert_still_counts_for_the_place_it_was_told_in(
+    bench: Bench, place: Place
+) -> None:
+    Place(GROUP, "supergroup", 8).subscribe(bench)
+    alert = place.tell(bench)
+    assert "Noted" in (await place.press_on_old(bench, f"alert:wrong:{alert}"))["text"]
+    found = bench.find(place.chat_id, place.topic)
+    with bench.database.read() as session:
+        assert found is not None and session.exec(select(Verdict)).one().subscriber_id == found.id
+
+
+async def test_settings_pressed_under_an_old_page_change_the_only_topic_and_come_as_a_new_page(bench: Bench) -> None:
+    bench.fake.members[GROUP, ANNA] = "administrator"
+    IN_TOPIC.subscribe(bench)
+    await IN_TOPIC.press_on_old(bench, "set:levels:escalation:critical", 5)
+    (page,) = await bench.fake.sent(1)
+    assert (page.chat_id, page.params["message_thread_id"]) == (GROUP, 9)
+    found = bench.find(GROUP, 9)
+    assert found is not None and found.level_escalation == 3
+    assert bench.fake.calls_of("editMessageText") == []
+
+
+async def test_an_old_page_that_may_be_of_either_topic_changes_none_and_says_what_to_do(bench: Bench) -> None:
+    bench.fake.members[GROUP, ANNA] = "administrator"
+    IN_TOPIC.subscribe(bench)
+    IN_GROUP.subscribe(bench)
+    assert (
+        "write the command again" in (await IN_TOPIC.press_on_old(bench, "set:levels:escalation:critical", 5))["text"]
+    )
+    assert [found.level_escalation for topic in (0, 9) if (found := bench.find(GROUP, topic))] == [2, 2]

@@ -1,7 +1,7 @@
 """What people type and press, as updates over HTTP, and what they are answered: every command in every state."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -249,6 +249,13 @@ async def test_a_refused_chat_is_told_and_gets_nothing_that_waits(bench: Bench) 
     assert "declined" in bench.outbox(ANNA)[1].message["plain"]
 
 
+async def test_the_readers_of_a_refused_channel_are_posted_nothing(bench: Bench) -> None:
+    number = bench.add(SubscriberState.PENDING, chat_id=CHANNEL, kind="channel")
+    await press(bench, f"join:no:{number}")
+    assert bench.state(CHANNEL) == SubscriberState.REFUSED
+    assert bench.outbox(CHANNEL) == []
+
+
 async def test_an_admin_may_change_a_verdict_with_the_button_that_stays(bench: Bench) -> None:
     number = bench.add(SubscriberState.PENDING)
     _, edit = await press(bench, f"join:no:{number}")
@@ -402,7 +409,7 @@ def add_alerts(
 
 
 async def test_latest_shows_five_alerts_newest_first(bench: Bench) -> None:
-    bench.add(SubscriberState.ACTIVE)
+    bench.add(SubscriberState.ACTIVE, level_escalation=1, level_deescalation=1)
     add_alerts(bench, 6)
     lines = [line for line in (await bench.ask("/latest")).split("\n") if line]
     assert len(lines) == 10
@@ -416,8 +423,41 @@ async def test_latest_says_that_nothing_has_rung(bench: Bench) -> None:
     assert await bench.ask("/latest") == "Nothing has rung yet."
 
 
+def rang(bench: Bench, title: str, dyad: str, kinds: Sequence[AlertKind] = (AlertKind.NEW,), level: int = 2) -> int:
+    """Alerts about one story, in order; returns the first."""
+    with bench.database.write() as session:
+        story = Story(title=title, first_seen_at=NOW, last_seen_at=NOW, dyad=dyad)
+        session.add(story)
+        session.flush()
+        about = {"story_id": story.id, "direction": Direction.ESCALATION, "score": 66, "rule": "", "created_at": NOW}
+        rows = [Alert(kind=kind, level=level, facts={"title": title, "url": ""}, **about) for kind in kinds]
+        session.add_all(rows)
+        session.flush()
+        return rows[0].id
+
+
+async def test_latest_shows_what_fits_a_chats_choices_with_what_took_it_back_and_what_it_was_told(bench: Bench) -> None:
+    number = bench.add(SubscriberState.ACTIVE, dyads=["RU-UA"], muted_dyads=["IL-IR"])
+    rang(bench, "Chosen", "RU-UA", (AlertKind.NEW, AlertKind.RETRACTED))
+    rang(bench, "Chosen, but quiet", "RU-UA", level=1)
+    rang(bench, "Elsewhere", "CN-TW", (AlertKind.NEW, AlertKind.RETRACTED))
+    rang(bench, "Muted", "IL-IR")
+    told = rang(bench, "Told before it was muted", "IL-IR")
+    with bench.database.write() as session:
+        row = Delivery(subscriber_id=number, key="a", alert_id=told, send_after=NOW, created_at=NOW, sent_at=NOW)
+        session.add(row)
+    shown = [line for line in (await bench.ask("/latest")).splitlines() if line and "17 Feb" not in line]
+    assert shown == ["Told before it was muted", "Chosen", "Chosen"]
+
+
+async def test_latest_says_that_only_what_a_chat_did_not_choose_has_rung(bench: Bench) -> None:
+    bench.add(SubscriberState.ACTIVE, dyads=["RU-UA"])
+    rang(bench, "Elsewhere", "CN-TW")
+    assert "Nothing that this chat chose has rung yet" in await bench.ask("/latest")
+
+
 async def test_a_hostile_headline_or_link_stays_text(bench: Bench) -> None:
-    bench.add(SubscriberState.ACTIVE)
+    bench.add(SubscriberState.ACTIVE, level_escalation=1)
     add_alerts(bench, 1, title=HOSTILE, url='https://x.example/"><b>')
     add_alerts(bench, 1, title=HOSTILE, url="javascript:alert(1)")
     call = await bench.say(updates.private("/latest", ANNA))

@@ -112,6 +112,27 @@ async def test_admins_find_admin_in_their_menu_from_the_start_in_their_language(
     ]
 
 
+async def test_a_chat_is_told_what_the_bot_is_before_start_in_its_language_and_it_is_set_once(
+    fake: FakeBotApi, database: Database
+) -> None:
+    for _ in range(2):
+        async with poller(fake, database):
+            await answered(fake)
+    for kind in ("setMyDescription", "setMyShortDescription"):
+        assert [call.params.get("language_code", "") for call in fake.calls_of(kind)] == ["", "fr"]
+    assert "/start asks to subscribe" in fake.descriptions["description", ""]
+    assert "Alerte précoce" in fake.descriptions["short_description", "fr"]
+
+
+@pytest.mark.parametrize("method", ["getMyDescription", "setMyShortDescription"])
+async def test_a_description_that_cannot_be_set_costs_nothing(
+    fake: FakeBotApi, database: Database, method: str
+) -> None:
+    fake.fail(fakes.flood(9999), method)
+    async with poller(fake, database):
+        await answered(fake)
+
+
 async def test_a_menu_that_cannot_be_set_costs_nothing(fake: FakeBotApi, database: Database) -> None:
     fake.fail(fakes.server_error(500), "setMyCommands")
     async with poller(fake, database):

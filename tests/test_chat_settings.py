@@ -1,7 +1,7 @@
 """What a chat chooses: pages and buttons of /settings, typed choices, pairs, verdicts, /forget; over HTTP."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import fake_updates as updates
@@ -10,15 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlmodel import select
 
-from bot.chat.settings import BadChoice, Known, choose
+from bot.chat.settings import BadChoice, Known, choose, values_of
 from bot.messages.message import Message
 from bot.messages.settings import Offer, settings_page
+from bot.pipeline.fold import fold_old_news
 from classifiers.labels import SIGNALS
-from config.schema import Digest, Settings
+from config.schema import ActorEntry, Actors, Alerts, Digest, Levels, Settings
 from models import (
     Alert,
     AlertKind,
     Delivery,
+    DeliveryState,
     Direction,
     Feed,
     Reading,
@@ -41,6 +43,7 @@ PAGES = [
     "levels",
     "regions",
     "pairs",
+    "muted",
     "signals",
     "quiet",
     "zone",
@@ -92,12 +95,15 @@ def test_a_choice_changes_its_field_and_nothing_else(key: str, values: list[str]
     assert subscriber.model_dump() == before | {field: chosen}
 
 
-def test_a_second_press_takes_a_choice_back_and_all_empties_the_list() -> None:
+def test_a_choice_is_put_in_or_taken_back_once_however_often_it_is_said_and_all_empties_the_list() -> None:
     subscriber = fresh(regions=["europe"])
-    choose(subscriber, KNOWN, "regions", ["middle east"])
-    assert subscriber.regions == ["europe", "middle east"]
-    choose(subscriber, KNOWN, "regions", ["europe"])
-    assert subscriber.regions == ["middle east"]
+    for _ in range(2):
+        choose(subscriber, KNOWN, "regions", ["middle east"])
+        choose(subscriber, KNOWN, "regions", ["Europe", "on"])
+        assert subscriber.regions == ["europe", "middle east"]
+    for _ in range(2):
+        choose(subscriber, KNOWN, "regions", ["europe", "off"])
+        assert subscriber.regions == ["middle east"]
     choose(subscriber, KNOWN, "regions", ["all"])
     assert subscriber.regions == []
 
@@ -105,6 +111,7 @@ def test_a_second_press_takes_a_choice_back_and_all_empties_the_list() -> None:
 @pytest.mark.parametrize(
     ("key", "values", "said"),
     [
+        ("muted", ["XX"], "There are: RU-UA, IL-IR"),
         ("quite", ["22:00", "07:00"], "Did you mean quiet?"),
         ("quiet", ["22:00"], "22:30 06:30"),
         ("quiet", ["25:00", "07:00"], "no time of the day"),
@@ -128,6 +135,11 @@ def test_a_bad_choice_says_what_can_be_chosen_and_changes_nothing(key: str, valu
     assert subscriber.model_dump() == before
 
 
+def test_where_feeds_name_no_region_a_typed_one_is_told_so() -> None:
+    with pytest.raises(BadChoice, match=r"no region here\. There is none to choose yet\."):
+        choose(fresh(), Known([], [], SIGNALS), "regions", ["europe"])
+
+
 @settings(deadline=None)
 @given(st.text(max_size=12), st.lists(st.text(max_size=12), max_size=4))
 def test_no_words_whatever_break_a_choice(key: str, values: list[str]) -> None:
@@ -142,7 +154,7 @@ def test_no_words_whatever_break_a_choice(key: str, values: list[str]) -> None:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_button_of_every_page_fits_and_does_what_it_shows(page: str) -> None:
-    subscriber = fresh(regions=["europe"], quiet_from="23:00", quiet_until="07:00")
+    subscriber = fresh(regions=["europe"], quiet_from="23:00", quiet_until="07:00", muted_dyads=["IL-IR"])
     offer = Offer(subscriber, Settings(digest=Digest()), [*KNOWN.regions, "r" * 80], KNOWN.dyads)
     shown = settings_page(page, offer)
     for data in buttons(shown):
@@ -151,7 +163,7 @@ def test_every_button_of_every_page_fits_and_does_what_it_shows(page: str) -> No
         assert following in PAGES
         if choice:
             key, value = choice
-            choose(subscriber, KNOWN, key, value.split(" ") if key == "quiet" else [value])
+            choose(subscriber, KNOWN, key, values_of(key, value))
     assert (page == "done") != any(True for _ in buttons(shown))
 
 
@@ -161,10 +173,26 @@ def test_choices_are_shown_by_name_and_pressed_by_code() -> None:
     told = settings_page("main", offer).plain
     assert "Moyen-Orient" in told and "Russia – Ukraine" in told and "Israel – Iran" in told
     words = {button.text: button.data for row in settings_page("pairs", offer).buttons for button in row}
-    assert words["● Russia – Ukraine"] == "set:pairs:pairs:RU-UA"
-    assert words["Israel – KESTRIA"] == "set:pairs:pairs:IL-KESTRIA"  # a party that nobody named keeps its code
+    assert words["● Russia – Ukraine"] == "set:pairs:pairs:RU-UA:off"
+    assert words["Israel – KESTRIA"] == "set:pairs:pairs:IL-KESTRIA:on"  # a party that nobody named keeps its code
     regions = {button.text: button.data for row in settings_page("regions", offer).buttons for button in row}
-    assert regions["Ukraine et Russie"] == "set:regions:regions:ukraine-russia"
+    assert regions["Ukraine et Russie"] == "set:regions:regions:ukraine-russia:on"
+
+
+def test_the_levels_page_gives_the_scores_of_each_direction_where_they_differ() -> None:
+    alike, apart = (
+        settings_page("levels", Offer(fresh(), Settings(alerts=Alerts(deescalation=easing)), [], [])).plain
+        for easing in (None, Levels(watch=25, warning=35, critical=55))
+    )
+    assert "watch is a score of 40" in alike and "Of easing" not in alike
+    assert "Of easing watch is 25, warning 35, critical 55." in apart
+
+
+def test_the_page_of_quiet_hours_says_whose_clock_they_go_by() -> None:
+    said = [
+        settings_page("quiet", Offer(fresh(timezone=zone), Settings(), [], [])).plain for zone in ("", "Europe/Kyiv")
+    ]
+    assert "the clock of UTC" in said[0] and "the clock of Europe/Kyiv" in said[1]
 
 
 # In chats -------------------------------------------------------------------------------------------------------------
@@ -191,9 +219,10 @@ async def test_settings_shows_the_choices_and_buttons_change_them_in_place(bench
     set_up(bench)
     first = await bench.say(updates.private("/settings", ANNA))
     assert "Escalation from: warning" in first.text
-    await press(bench, "set:regions:regions:europe")
+    await press(bench, "set:regions:regions:europe:on")
     (edit,) = await bench.fake.called("editMessageText")
     assert "● Europe" in str(edit.params["reply_markup"])
+    await press(bench, "set:regions:regions:europe:on")  # as Telegram sends it again to who was killed over it
     await press(bench, "set:quiet:quiet:22:00 07:00")
     await press(bench, "set:levels:escalation:critical")
     found = bench.find()
@@ -248,8 +277,69 @@ async def test_a_pair_is_watched_and_muted_by_code_or_name(bench: Bench, words: 
     await bench.ask(f"/unwatch {words}")
     found = bench.find()
     assert found is not None and (found.dyads, found.muted_dyads) == ([], ["RU-UA"])
-    assert "Which two parties?" in await bench.ask("/watch")
-    assert "does not name two" in await bench.ask("/watch Atlantis Mordor")
+
+
+@pytest.mark.parametrize(
+    ("words", "pair"),
+    [
+        ("US Iran", "IR-US"),
+        ("us iran", "IR-US"),
+        ("USA Iran", "IR-US"),
+        ("UK Russia", "GB-RU"),
+        ("EU Russia", "EU-RU"),
+        ("UAE Iran", "AE-IR"),
+        ("North Korea US", "KP-US"),
+        ("RU, UA", "RU-UA"),
+        ("RU/UA", "RU-UA"),
+        ("Russia-Ukraine", "RU-UA"),
+        ("russia vs ukraine", "RU-UA"),
+        ("turkey GREECE", "GR-TR"),
+        ("Trinidad and Tobago Venezuela", "TT-VE"),
+        ("Russie et Ukraine", "RU-UA"),
+        ("La Russie et l'Ukraine", "RU-UA"),
+        ("etats-unis Corée du Nord", "KP-US"),
+        ("us et iran", "IR-US"),
+        ("ER et", "ER-ET"),
+        ("the war in Ukraine by Russia", "RU-UA"),
+        ("AL_QAEDA-US", "AL_QAEDA-US"),
+        ("Kestria OTAN", "KESTRIA-NATO"),
+    ],
+)
+async def test_a_pair_is_understood_however_people_write_it(bench: Bench, words: str, pair: str) -> None:
+    bench.settings = bench.settings.model_copy(
+        update={"actors": Actors(actors=(ActorEntry(code="KESTRIA", name="Kestria"),))}
+    )
+    bench.add(ACTIVE)
+    assert "is watched here" in await bench.ask(f"/watch {words}")
+    found = bench.find()
+    assert found is not None and found.dyads == [pair]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("", "such as /watch RU UA"),
+        ("Atlantis Mordor", "“Atlantis Mordor” does not name two parties. Write the codes"),
+        ("Ukrain Russia", "Understood: Russia. Did you mean Ukraine?"),
+        ("noth korea us", "Understood: United States. Did you mean North Korea?"),
+        ("Russie Ukrane", "Understood: Russia. Did you mean Ukraine?"),
+        ("RU UA IR", "Understood: Russia, Ukraine, Iran. Write"),
+    ],
+    ids=["none", "unknown", "misspelt", "misspelt of two words", "French", "three"],
+)
+async def test_words_that_are_no_pair_are_answered_with_what_was_understood_and_what_may_be_meant(
+    bench: Bench, words: str, said: str
+) -> None:
+    bench.add(ACTIVE)
+    assert said in await bench.ask(f"/watch {words}")
+    found = bench.find()
+    assert found is not None and found.dyads == []
+
+
+async def test_words_that_are_no_pair_are_answered_in_the_chats_language_with_its_own_command(bench: Bench) -> None:
+    bench.add(ACTIVE, language="fr")
+    said = await bench.ask("/unwatch Ukrain Russie")
+    assert "Vouliez-vous dire Ukraine ?" in said and "/unwatch RU UA" in said
 
 
 async def test_a_button_of_another_kind_approves_nobody(bench: Bench) -> None:
@@ -340,6 +430,23 @@ async def test_forget_asks_first_and_then_leaves_only_verdicts_without_the_chat(
         assert session.exec(select(Verdict)).one().subscriber_id is None
 
 
+async def test_forget_takes_the_chats_name_out_of_what_admins_were_told_of_it(bench: Bench) -> None:
+    number, admin = bench.add(ACTIVE, name="Oksana"), bench.add(ACTIVE, chat_id=ADMIN)
+    named = Message("Oksana (id 42)", "Oksana (id 42)").to_json()
+    with bench.database.write() as session:
+        for kind, state in (
+            ("paused", DeliveryState.SENT),
+            ("unreachable", DeliveryState.WAITING),
+            ("feedback", DeliveryState.SENT),
+        ):
+            about = {"subscriber_id": admin, "state": state, "message": named, "send_after": NOW, "created_at": NOW}
+            session.add(Delivery(key=f"{kind}:{number}:1", **about))
+            session.add(Delivery(key=f"{kind}:{number}9:1", **about))
+    await press(bench, "forget:yes")
+    left = {row.key for row in bench.outbox(ADMIN) if "Oksana" in row.message["plain"]}
+    assert left == {f"{kind}:{number}9:1" for kind in ("paused", "unreachable", "feedback")}
+
+
 @pytest.mark.parametrize("state", [SubscriberState.REFUSED, SubscriberState.PENDING])
 async def test_forget_is_no_way_round_a_refusal_nor_to_ask_the_admins_again(
     bench: Bench, state: SubscriberState
@@ -364,7 +471,7 @@ async def test_missed_and_privacy_answer(bench: Bench) -> None:
 
 async def test_status_shows_choices_and_tension_with_a_chart(bench: Bench) -> None:
     bench.add(ACTIVE, dyads=["RU-UA"])
-    assert "No pair was in the news" in await bench.ask("/status")
+    assert "Russia – Ukraine: calm" in await bench.ask("/status")
     with bench.database.write() as session:
         story = Story(title="s", first_seen_at=NOW, last_seen_at=NOW, dyad="RU-UA")
         session.add(story)
@@ -378,7 +485,7 @@ async def test_status_shows_choices_and_tension_with_a_chart(bench: Bench) -> No
 
 
 @pytest.mark.parametrize(
-    ("age", "said"), [(timedelta(days=5), "Russia – Ukraine: escalation 18, easing 0"), (timedelta(0), "No pair")]
+    ("age", "said"), [(timedelta(days=5), "Russia – Ukraine: escalation 18, easing 0"), (timedelta(0), "calm")]
 )
 async def test_status_shows_tension_before_the_bot_is_six_weeks_old(bench: Bench, age: timedelta, said: str) -> None:
     bench.add(ACTIVE, dyads=["RU-UA"])
@@ -389,6 +496,45 @@ async def test_status_shows_tension_before_the_bot_is_six_weeks_old(bench: Bench
         feed = add_feed(session, NOW, first_read_at=NOW - age)
         add_reading(session, feed, NOW - timedelta(hours=1), "t", 90.0, story_id=story.id, gathered=True)
     assert said in await bench.ask("/status")
+
+
+def in_the_news(bench: Bench, dyad: str, escalation: float, regions: tuple[str, ...] = ()) -> None:
+    with bench.database.write() as session:
+        story = Story(title="s", first_seen_at=NOW, last_seen_at=NOW, dyad=dyad, regions=list(regions))
+        session.add(story)
+        session.flush()
+        feed = add_feed(session, NOW, first_read_at=NOW - timedelta(days=90))
+        at = NOW - timedelta(hours=1)
+        add_reading(session, feed, at, "t", escalation, story_id=story.id, gathered=True)
+
+
+async def test_status_lists_every_pair_watched_the_calm_ones_too_and_says_how_many_more_there_are(
+    bench: Bench,
+) -> None:
+    bench.add(ACTIVE, dyads=[*(f"P{number}-UA" for number in range(11)), "RU-UA"])
+    in_the_news(bench, "RU-UA", 90)
+    in_the_news(bench, "IL-IR", 90)
+    shown = await bench.ask("/status")
+    first, second = shown.splitlines()[1:3]
+    assert first == "Russia – Ukraine: escalation 18 (usually 0), easing 0"
+    assert second == "P0 – Ukraine: calm (usually 0)"
+    assert "and 2 more, quieter" in shown and "Israel" not in shown.partition("Escalation from")[0]
+
+
+async def test_status_of_a_chat_whose_pairs_are_all_calm_draws_the_first(bench: Bench) -> None:
+    bench.add(ACTIVE, dyads=["RU-UA", "IL-IR"])
+    shown = await bench.say(updates.private("/status", ANNA))
+    assert shown.method == "sendPhoto" and "Israel – Iran: calm" in shown.text
+
+
+async def test_status_of_a_chat_that_chose_regions_tells_their_pairs_and_none_that_it_muted(bench: Bench) -> None:
+    bench.add(ACTIVE, regions=["middle-east"], dyads=["RU-UA"], muted_dyads=["IL-LB"])
+    in_the_news(bench, "IL-IR", 60, ("middle-east",))
+    in_the_news(bench, "IL-LB", 60, ("middle-east",))
+    in_the_news(bench, "CN-TW", 95, ("east-asia",))
+    tension = (await bench.ask("/status")).partition("Escalation from")[0]
+    assert "Israel – Iran: escalation 12" in tension and "Russia – Ukraine: calm" in tension
+    assert "Taiwan" not in tension and "Lebanon" not in tension
 
 
 async def test_digest_sends_the_last_one_again(bench: Bench) -> None:
@@ -431,6 +577,32 @@ async def test_story_tells_the_course_of_the_last_alerts_story_or_of_one_named(b
     assert "No story" in await bench.ask("/story arm%r")
 
 
+@pytest.mark.parametrize(
+    ("words", "title"),
+    [
+        ("Russia Ukraine", "Talks in Minsk"),
+        ("RU UA", "Talks in Minsk"),
+        ("us iran", "Tankers seized"),
+        ("Iran tankers", "Tankers seized"),
+        ("tanker", "Tankers seized"),
+        ("ruin", "A ruin is bought"),
+        ("Russie et Ukraine guarding", None),
+        ("ankers", None),
+        ("***", None),
+    ],
+)
+async def test_story_is_found_by_its_parties_and_by_whole_words_of_its_headline(
+    bench: Bench, words: str, title: str | None
+) -> None:
+    bench.add(ACTIVE)
+    told = [("Talks in Minsk", "RU-UA"), ("Tankers seized", "IR-US"), ("Trump guards a square", None)]
+    with bench.database.write() as session:
+        for minutes, (name, dyad) in enumerate([*told, ("A ruin is bought", None)]):
+            seen = NOW + timedelta(minutes=minutes)
+            session.add(Story(title=name, first_seen_at=seen, last_seen_at=seen, dyad=dyad))
+    assert (title or "No story") in await bench.ask(f"/story {words}")
+
+
 async def test_feedback_reaches_admins_once_and_a_few_times_a_day(bench: Bench) -> None:
     bench.add(ACTIVE, name="Oksana")
     assert "Write /feedback" in await bench.ask("/feedback")
@@ -457,18 +629,144 @@ async def test_a_stranger_gives_no_feedback_and_sees_no_story(bench: Bench) -> N
 
 
 async def test_a_mute_for_hours_ends_by_itself_or_at_once(bench: Bench) -> None:
-    bench.add(ACTIVE)
-    assert "For 3 h alerts wait here unless they reach critical" in await bench.ask("/mute 3h")
+    bench.add(ACTIVE, timezone="Europe/Kyiv")
+    until = "17 Feb 17:00 (Europe/Kyiv)"
+    assert f"Until {until} alerts wait here unless they reach critical" in await bench.ask("/mute 3h")
     found = bench.find()
     assert found is not None and found.muted_until == NOW + timedelta(hours=3)
-    assert "Muted until: 17 Feb 15:00 UTC" in await bench.ask("/status")
-    assert "1 to 12 hours" in await bench.ask("/mute 100")
+    assert f"Muted until: {until}" in await bench.ask("/status")
     bench.now = NOW + timedelta(hours=4)
     assert "Muted until" not in await bench.ask("/status")
     await bench.ask("/mute 2 hours")
     await bench.ask("/unmute")
     found = bench.find()
     assert found is not None and found.muted_until is None
+
+
+@pytest.mark.parametrize(
+    ("words", "span"),
+    [
+        ("3", timedelta(hours=3)),
+        ("3h", timedelta(hours=3)),
+        ("for 36 hours", timedelta(hours=36)),
+        ("1 heure", timedelta(hours=1)),
+        ("3 days", timedelta(days=3)),
+        ("7d", timedelta(days=7)),
+        ("2 jours", timedelta(days=2)),
+    ],
+)
+async def test_a_mute_for_hours_or_days_is_understood_however_people_write_it(
+    bench: Bench, words: str, span: timedelta
+) -> None:
+    bench.add(ACTIVE)
+    await bench.ask(f"/mute {words}")
+    found = bench.find()
+    assert found is not None and (found.muted_until, found.muted_dyads) == (NOW + span, [])
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("RU UA 3h", "Nothing was changed: a pair is muted until you end it"),
+        ("3 days Russia Ukraine", "/mute RU-UA mutes Russia – Ukraine; /mute 3 days holds everything back"),
+        ("RU UA 30min", "Nothing was changed"),
+        ("", "/mute 3h or /mute 2 days holds everything back"),
+        ("tomorrow", "/mute 3h or /mute 2 days holds everything back"),
+        ("30min", "/mute 3h or /mute 2 days holds everything back"),
+        ("100 days", "1 hour to 7 days"),
+        ("0", "1 hour to 7 days"),
+        ("Ukrain Russia", "Did you mean Ukraine? Write the codes or names of two parties, such as /mute RU UA"),
+    ],
+)
+async def test_a_mute_that_is_not_understood_changes_nothing_and_says_what_to_type(
+    bench: Bench, words: str, said: str
+) -> None:
+    bench.add(ACTIVE)
+    assert said in await bench.ask(f"/mute {words}")
+    found = bench.find()
+    assert found is not None and (found.muted_until, found.muted_dyads) == (None, [])
+
+
+def waiting(bench: Bench, alert: int, number: int, at: timedelta = timedelta()) -> None:
+    """The alert waits to be told to a subscriber, until so long from now."""
+    with bench.database.write() as session:
+        row = Delivery(subscriber_id=number, key="waits", alert_id=alert, send_after=NOW + at, created_at=NOW)
+        row.message = Message("Armour", "Armour").to_json()
+        session.add(row)
+
+
+async def test_alerts_that_wait_for_a_mute_of_days_come_as_one_summary_when_it_ends(bench: Bench) -> None:
+    number = bench.add(ACTIVE)
+    alert = alert_told(bench, number)
+    assert "older than 24 h then come as one summary" in await bench.ask("/mute 2 days")
+    waiting(bench, alert, number, timedelta(days=2))
+    fold_old_news(bench.database, NOW + timedelta(hours=25), timedelta(hours=24))
+    (summary,) = (row for row in bench.outbox(ANNA) if row.state is DeliveryState.WAITING)
+    assert (summary.key.partition(":")[0], summary.send_after) == ("missed", NOW + timedelta(days=2))
+
+
+@pytest.mark.parametrize(
+    ("quiet", "due"),
+    [({}, NOW), ({"quiet_from": "11:00", "quiet_until": "13:00"}, NOW + timedelta(hours=1))],
+    ids=["at once", "after quiet hours"],
+)
+async def test_unmute_lets_through_what_waited_for_the_hours_to_end(
+    bench: Bench, quiet: dict[str, str], due: datetime
+) -> None:
+    number = bench.add(ACTIVE, muted_until=NOW + timedelta(hours=3), **quiet)
+    waiting(bench, alert_told(bench, number), number, timedelta(hours=3))
+    assert "those that waited too" in await bench.ask("/unmute")
+    assert [row.send_after for row in bench.outbox(ANNA) if row.key == "waits"] == [due]
+
+
+@pytest.mark.parametrize("way", ["typed", "in settings", "pressed"])
+async def test_what_waits_of_a_pair_just_muted_is_withdrawn_and_its_corrections_are_not(bench: Bench, way: str) -> None:
+    number = bench.add(ACTIVE)
+    alert = alert_told(bench, number)
+    waiting(bench, alert, number)
+    with bench.database.write() as session:
+        told = session.get_one(Alert, alert).model_dump(exclude={"id", "kind"})
+        taken_back = Alert(**told, kind=AlertKind.RETRACTED)
+        session.add(taken_back)
+        session.flush()
+        session.add(Delivery(subscriber_id=number, key="r", alert_id=taken_back.id, send_after=NOW, created_at=NOW))
+    if way == "pressed":
+        await press(bench, f"alert:mute:{alert}")
+    else:
+        await bench.ask("/mute RU UA" if way == "typed" else "/settings muted RU-UA")
+    rows = {row.key: row for row in bench.outbox(ANNA)}
+    assert (rows["waits"].state, rows["waits"].error) == (DeliveryState.FAILED, "the chat muted RU-UA")
+    assert rows["r"].state is DeliveryState.WAITING
+
+
+@pytest.mark.parametrize("way", ["typed", "pressed"])
+async def test_to_watch_a_muted_pair_ends_its_mute_and_says_so(bench: Bench, way: str) -> None:
+    bench.add(ACTIVE, muted_dyads=["RU-UA", "IL-IR"])
+    set_up(bench)
+    if way == "typed":
+        assert "is watched here. Its mute has ended." in await bench.ask("/watch RU UA")
+    else:
+        await press(bench, "set:pairs:pairs:RU-UA:on")
+        assert "No longer muted: Russia – Ukraine." in (await bench.fake.called("editMessageText"))[0].text
+    found = bench.find()
+    assert found is not None and (found.dyads, found.muted_dyads) == (["RU-UA"], ["IL-IR"])
+
+
+async def test_settings_list_muted_pairs_and_a_tap_on_one_ends_its_mute(bench: Bench) -> None:
+    bench.add(ACTIVE, muted_dyads=["RU-UA", "IR-IL"])
+    assert "set:muted" in str((await bench.say(updates.private("/settings", ANNA))).params["reply_markup"])
+    for _ in range(2):
+        await press(bench, "set:muted:muted:RU-UA:off")
+    first, again = await bench.fake.called("editMessageText", 2)
+    assert "No longer muted: Russia – Ukraine." in first.text and "No longer muted" not in again.text
+    assert "Iran – Israel" in str(again.params["reply_markup"]) and "RU-UA" not in str(again.params["reply_markup"])
+    found = bench.find()
+    assert found is not None and found.muted_dyads == ["IR-IL"]
+
+
+async def test_to_unmute_a_pair_that_was_not_muted_says_so_and_what_is(bench: Bench) -> None:
+    bench.add(ACTIVE, muted_dyads=["IL-IR"])
+    assert "was not muted here. Still muted: Israel – Iran." in await bench.ask("/unmute RU UA")
 
 
 async def test_a_chat_starts_in_the_language_of_its_telegram_and_may_change_it(bench: Bench) -> None:

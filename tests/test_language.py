@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from bot.messages.alert import signal_name
 from bot.messages.language import ENGLISH, LANGUAGES, catalogue, in_language, language_of, read_po
 from bot.messages.names import region_name
-from bot.messages.replies import ADMIN_COMMAND, COMMANDS, help_text, welcome
+from bot.messages.replies import ADMIN_COMMAND, COMMANDS, DESCRIPTION, SHORT_DESCRIPTION, help_text, welcome
 from bot.messages.settings import Offer, settings_page
 from config.load import load_file
 from config.schema import WEEKDAYS, Settings, SignalName
@@ -32,6 +32,7 @@ def shipped_regions() -> set[str]:
 def said() -> Iterator[str]:
     """Every English text that the program says in the reader's language."""
     yield from (COMMANDS | ADMIN_COMMAND).values()
+    yield from (DESCRIPTION, SHORT_DESCRIPTION)
     yield from map(signal_name, get_args(SignalName))
     yield from WEEKDAYS
     yield from map(region_name, shipped_regions())
@@ -64,6 +65,12 @@ def _fields(text: str) -> set[tuple[str, str | None]]:
 @pytest.mark.parametrize("language", OTHERS)
 def test_a_menu_entry_fits_into_what_telegram_takes(language: str) -> None:
     assert all(3 <= len(in_language(language)(what)) <= 256 for what in (COMMANDS | ADMIN_COMMAND).values())
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_descriptions_fit_into_what_telegram_takes(language: str) -> None:
+    say = in_language(language)
+    assert len(say(DESCRIPTION)) <= 512 and len(say(SHORT_DESCRIPTION)) <= 120
 
 
 @pytest.mark.parametrize("page", ["main", "levels", "quiet", "zone", "budget", "digest", "looks", "signals", "done"])

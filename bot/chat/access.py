@@ -124,7 +124,8 @@ def answer_request(
     elif not admit and subscriber.state != SubscriberState.REFUSED:
         subscriber.state, subscriber.changed_at = SubscriberState.REFUSED, now
         withdraw_deliveries(session, subscriber, "refused by an admin")
-        enqueue(session, subscriber, f"refused:{now.isoformat()}", replies.refused(), now)
+        if subscriber.kind != "channel":  # its readers asked for nothing
+            enqueue(session, subscriber, f"refused:{now.isoformat()}", replies.refused(), now)
     if subscriber.state != before:  # by our number: what is kept of a chat must go with it
         record(session, who, Edited("subscriber", str(subscriber.id), before.value, subscriber.state.value), now)
     return to_admins.request_answered(_describe(subscriber), subscriber.id, subscriber.state)

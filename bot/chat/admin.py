@@ -25,7 +25,7 @@ from bot.chat.admin_call import CANCEL, Call, Page, Reply, TextWanted, answered_
 from bot.chat.buttons import OUTDATED
 from bot.chat.desk import LONGEST_RETRY_S, AdminTools, Desk
 from bot.chat.failures import as_failure
-from bot.chat.menus import offer_admin_command
+from bot.chat.menus import offer_admin_command, withdraw_admin_command
 from bot.chat.sender import TelegramSender, keyboard
 from bot.messages import replies
 from bot.messages.message import Message, notice
@@ -86,6 +86,8 @@ class AdminHandlers:
         assert chat is not None  # noqa: S101 - the handler's filter says so
         if user is None or not self._is_admin(user.id):
             await self._desk.answer(Chat(chat.id, kind=str(chat.type)), replies.unknown_command())
+            await withdraw_admin_command(self._bot, chat.id)
+            self._with_menu.discard(chat.id)
         elif chat.type != ChatType.PRIVATE:
             await self._desk.answer(
                 Chat(chat.id, kind=str(chat.type)), notice("/admin works in a private chat with me.")

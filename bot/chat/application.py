@@ -12,7 +12,7 @@ from bot.chat.admin import AdminHandlers
 from bot.chat.api import bot_url, keep_out_of_logs, make_request
 from bot.chat.desk import ChatParts, Desk
 from bot.chat.handlers import Handlers
-from bot.chat.menus import offer_admin_command, offer_commands
+from bot.chat.menus import describe_bot, offer_admin_command, offer_commands
 
 log = logging.getLogger(__name__)
 
@@ -69,5 +69,6 @@ async def say_hello(application: AnyApplication, admins: Sequence[int]) -> None:
     await application.start()
     log.info("telegram_ready bot=@%s", application.bot.username)
     await offer_commands(application.bot)
+    await describe_bot(application.bot)
     for user_id in admins:
         await offer_admin_command(application.bot, user_id)

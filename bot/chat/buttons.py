@@ -2,6 +2,7 @@
 
 import logging
 from contextlib import suppress
+from dataclasses import replace
 
 import telegram
 from telegram import Update
@@ -17,12 +18,14 @@ from bot.chat.sender import keyboard
 from bot.chat.visitors import visitor_of
 from bot.messages import replies
 from bot.messages.message import Message
+from bot.outlet import Chat
 from models import SubscriberState
-from models.delivery import Priority
+from models.delivery import Priority, topic_of_message
 
 log = logging.getLogger(__name__)
 
 OUTDATED = "This button is of another version; it does nothing."
+TOO_OLD = "Telegram no longer says where this message stands; please write the command again."
 CHAT_ADMINS = (ChatMemberStatus.OWNER, ChatMemberStatus.ADMINISTRATOR)
 
 
@@ -46,7 +49,7 @@ class Buttons:
         else:
             await query.answer(OUTDATED, show_alert=True)
 
-    async def _press_join(self, _update: Update, query: telegram.CallbackQuery, parts: list[str]) -> None:
+    async def _press_join(self, update: Update, query: telegram.CallbackQuery, parts: list[str]) -> None:
         """Approve or Refuse, by somebody who is an admin of this bot at this moment."""
         verb, number, seen, *more = [*parts[1:], *["", "", SubscriberState.PENDING.value][len(parts) - 1 :]]
         if query.from_user.id not in self._desk.parts.settings().telegram.admins:
@@ -61,17 +64,19 @@ class Buttons:
                 )
             )
             log.info("request_answered subscriber=%s admin=%s verdict=%s", number, query.from_user.id, verb)
-            await self._show_outcome(query, outcome)
+            await self._show_outcome(query, outcome, visitor_of(update).chat)
 
     async def _press_setting(self, update: Update, query: telegram.CallbackQuery, parts: list[str]) -> None:
-        visitor = visitor_of(update)
-        if not await self._may_press(query, visitor):
+        visitor = await self._visitor(update, query)
+        if visitor is None or not await self._may_press(query, visitor):
             return
         outcome = await self._desk.decide(lambda s, cfg, now: choices.press_setting(s, cfg, visitor, parts, now))
-        await self._show_outcome(query, outcome or replies.how_to_ask(), quietly=outcome is not None)
+        await self._show_outcome(query, outcome or replies.how_to_ask(), visitor.chat, quietly=outcome is not None)
 
     async def _press_alert(self, update: Update, query: telegram.CallbackQuery, parts: list[str]) -> None:
-        visitor, verb = visitor_of(update), parts[1] if len(parts) == 3 else ""
+        visitor, verb = await self._visitor(update, query), parts[1] if len(parts) == 3 else ""
+        if visitor is None:
+            return
         if verb not in ("why", "mute", *verdicts.KINDS) or not parts[2].isdecimal():
             await query.answer(OUTDATED, show_alert=True)
         elif verb == "why" and visitor.chat.kind != ChatType.PRIVATE:
@@ -99,13 +104,28 @@ class Buttons:
             await query.answer(said, show_alert=alone)
 
     async def _press_forget(self, update: Update, query: telegram.CallbackQuery, parts: list[str]) -> None:
-        visitor = visitor_of(update)
-        if await self._may_press(query, visitor):
+        visitor = await self._visitor(update, query)
+        if visitor is not None and await self._may_press(query, visitor):
             outcome = replies.kept()
             if parts[1] == "yes":
                 outcome = await self._desk.decide(lambda s, _cfg, _now: commands.forget(s, visitor))
                 log.info("chat_forgotten chat=%s", visitor.chat.chat_id)
-            await self._show_outcome(query, outcome)
+            await self._show_outcome(query, outcome, visitor.chat)
+
+    async def _visitor(self, update: Update, query: telegram.CallbackQuery) -> Visitor | None:
+        """Who presses, and where; None when the place cannot be told, which they are.
+
+        Of a message that is old Telegram sends the chat and the number, and not the topic.
+        """
+        visitor, message = visitor_of(update), query.message
+        if message is None or message.is_accessible or visitor.chat.kind != ChatType.SUPERGROUP:
+            return visitor
+        chat_id, number = visitor.chat.chat_id, message.message_id
+        topic = await self._desk.decide(lambda s, _cfg, _now: topic_of_message(s, chat_id, number))
+        if topic is None:
+            await query.answer(TOO_OLD, show_alert=True)
+            return None
+        return replace(visitor, chat=replace(visitor.chat, thread_id=topic))
 
     async def _may_press(self, query: telegram.CallbackQuery, visitor: Visitor) -> bool:
         """Whether the one who pressed may decide for the chat now; tells them when not."""
@@ -119,14 +139,17 @@ class Buttons:
         return (await self._bot.get_chat_member(visitor.chat.chat_id, query.from_user.id)).status in CHAT_ADMINS
 
     async def _show_outcome(
-        self, query: telegram.CallbackQuery, outcome: Message | None, quietly: bool = False
+        self, query: telegram.CallbackQuery, outcome: Message | None, chat: Chat, quietly: bool = False
     ) -> None:
-        """The change is stored; that Telegram shows it is worth a try and no more."""
+        """The change is stored; that Telegram shows it is worth a try and no more. What cannot be edited any more is
+        answered anew."""
         shown = outcome or Message(html="That request is gone.", plain="That request is gone.")
         try:
             await query.answer(None if quietly else shown.plain.partition("\n")[0][:200])
-            if query.message is not None:
+            if query.message is not None and query.message.is_accessible:
                 await self._desk.parts.limiter.wait(query.message.chat.id, Priority.REPLY)
                 await query.edit_message_text(shown.html, parse_mode="HTML", reply_markup=keyboard(shown))
+            elif query.message is not None:
+                await self._desk.answer(chat, shown)
         except TelegramError as error:
             log.info("outcome_not_shown admin=%s error=%s", query.from_user.id, error)

@@ -1,6 +1,6 @@
-"""A subscriber's wish and the tables in, its row changed and the answer out: /settings, /watch, /mute."""
+"""A subscriber's wish and the tables in, its row changed and the answer out: /settings, /watch, /status."""
 
-import re
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import get_args
@@ -9,23 +9,22 @@ from sqlmodel import Session, col, func, select
 
 from bot.calendar import digest_for, next_digest
 from bot.chat.access import Visitor, subscriber_or_reply
-from bot.chat.settings import BadChoice, Known, choose
+from bot.chat.mutes import mute_pair, unmute_in_time, unmute_pair
+from bot.chat.pairs import pair_or_reply
+from bot.chat.settings import BadChoice, Known, choose, values_of
 from bot.messages import replies
 from bot.messages.language import in_language
 from bot.messages.message import Message
 from bot.messages.names import chart_title, pair_name, party_names
 from bot.messages.settings import MAIN, Offer, settings_page, summary
 from bot.pipeline.index import DAY, Point, followed_since, tension, told_by_panel
-from classifiers.actors import Gazetteer
 from config.schema import Settings, SignalName
-from models import Feed, Level, Story, Subscriber
+from models import Feed, Story, Subscriber
 from models.digest import last_digest
 
 IN_THE_NEWS = timedelta(days=30)
-STATUS_PAIRS = 5
+STATUS_PAIRS = 10
 MOST_PAIRS = 18
-#: Longer, and what waits would be folded into a summary of old news.
-MOST_HOURS = 12
 
 
 def show_settings(
@@ -48,9 +47,7 @@ def press_setting(
         return None
     note = ""
     if len(parts) >= 4:
-        value = ":".join(parts[3:])  # times have a colon too
-        values = value.split(" ") if parts[2] == "quiet" else [value]
-        note = _change(session, settings, known, parts[2], values, now)
+        note = _change(session, settings, known, parts[2], values_of(parts[2], ":".join(parts[3:])), now)
     return page_of(session, settings, known, parts[1] if len(parts) > 1 else MAIN, now, note)
 
 
@@ -58,7 +55,7 @@ def page_of(
     session: Session, settings: Settings, subscriber: Subscriber, page: str, now: datetime, note: str = ""
 ) -> Message:
     """A page of /settings with what there is to choose from."""
-    _unmute_in_time(subscriber, now)
+    unmute_in_time(subscriber, now)
     there = known_choices(session, now)
     return settings_page(page, Offer(subscriber, settings, there.regions, there.dyads), note)
 
@@ -66,14 +63,7 @@ def page_of(
 def known_choices(session: Session, now: datetime) -> Known:
     """Regions of enabled feeds, and the pairs with the most stories of the last month."""
     regions = sorted({region for feed in session.exec(select(Feed).where(Feed.enabled)) for region in feed.regions})
-    busiest = (
-        select(Story.dyad, func.count())
-        .where(col(Story.dyad).is_not(None), col(Story.last_seen_at) > now - IN_THE_NEWS)
-        .group_by(col(Story.dyad))
-        .order_by(func.count().desc(), col(Story.dyad))
-        .limit(MOST_PAIRS)
-    )
-    return Known(regions, [dyad for dyad, _ in session.exec(busiest) if dyad], get_args(SignalName))
+    return Known(regions, _busiest(session, now, frozenset()), get_args(SignalName))
 
 
 def show_status(
@@ -83,16 +73,43 @@ def show_status(
     known = subscriber_or_reply(session, visitor)
     if isinstance(known, Message):
         return known, None
-    _unmute_in_time(known, now)
-    since = followed_since(session, now)
-    pairs = list(known.dyads or known_choices(session, now).dyads)[:STATUS_PAIRS]
-    series = {pair: tension(told_by_panel(session, since, pair), since, now, DAY) for pair in pairs}
-    today = {pair: points[-1] for pair, points in series.items() if points[-1].escalation or points[-1].deescalation}
+    unmute_in_time(known, now)
+    pairs, since = pairs_of_interest(session, known, now), followed_since(session, now)
+    series = {pair: tension(told_by_panel(session, since, pair), since, now, DAY) for pair in pairs[:MOST_PAIRS]}
+    shown = {pair: points for pair, points in series.items() if pair in known.dyads or _loudness(points[-1])}
+    loudest_first = sorted(shown, key=lambda pair: -_loudness(shown[pair][-1]))
     names = party_names(settings.actors)
-    rows = [(pair_name(pair, names), at.escalation, at.deescalation, at.usual) for pair, at in today.items()]
-    loudest = max(today, key=lambda pair: today[pair].escalation + today[pair].deescalation, default=None)
-    drawn = (chart_title(loudest, names, f" since {since:%d %b}"), series[loudest]) if loudest else None
-    return replies.status(summary(known, settings), rows, in_language(known.language)), drawn
+    rows = [(pair_name(pair, names), shown[pair][-1]) for pair in loudest_first[:STATUS_PAIRS]]
+    more = len([pair for pair in pairs if pair in shown or pair in known.dyads]) - len(rows)
+    drawn = None
+    if loudest_first:
+        first = loudest_first[0]
+        drawn = chart_title(first, names, f" since {since:%d %b}"), shown[first]
+    return replies.status(summary(known, settings), rows, more, in_language(known.language)), drawn
+
+
+def _loudness(point: Point) -> float:
+    return point.escalation + point.deescalation
+
+
+def pairs_of_interest(session: Session, known: Subscriber, now: datetime) -> list[str]:
+    """The pairs a chat chose, then those of its regions, as its digest puts them first; without choices the busiest."""
+    pairs = [*known.dyads]
+    if known.regions or not known.dyads:
+        pairs += [pair for pair in _busiest(session, now, frozenset(known.regions)) if pair not in known.muted_dyads]
+    return list(dict.fromkeys(pairs))
+
+
+def _busiest(session: Session, now: datetime, regions: frozenset[str]) -> list[str]:
+    """The pairs with the most stories of the last month, of these regions or of all."""
+    recent = (col(Story.dyad).is_not(None), col(Story.last_seen_at) > now - IN_THE_NEWS)
+    if regions:  # lists that SQLite and PostgreSQL search in different words
+        there = session.exec(select(Story.dyad, Story.regions).where(*recent))
+        found = Counter(dyad for dyad, named in there if regions.intersection(named))
+    else:
+        counted = select(Story.dyad, func.count()).where(*recent).group_by(col(Story.dyad))
+        found = Counter(dict(session.exec(counted).all()))
+    return sorted((dyad for dyad in found if dyad), key=lambda dyad: (-found[dyad], dyad))[:MOST_PAIRS]
 
 
 def show_digest(session: Session, visitor: Visitor) -> tuple[Message, bytes | None]:
@@ -107,77 +124,51 @@ def show_digest(session: Session, visitor: Visitor) -> tuple[Message, bytes | No
     return Message.from_json(message), chart or None
 
 
-def choose_pair(
-    session: Session,
-    visitor: Visitor,
-    gazetteer: Gazetteer,
-    words: Sequence[str],
-    field: str,
-    add: bool,
-    now: datetime,
-) -> Message:
-    """/watch, /unwatch, /mute and /unmute: put a pair of parties into a list of the subscriber, or take it out.
-
-    "/mute 3" or "/mute 3h" holds everything back for hours instead, and "/unmute" alone ends that.
-    """
+def watch(session: Session, settings: Settings, visitor: Visitor, words: Sequence[str]) -> Message:
+    """/watch RU UA: the pair is chosen, and its mute over: to ask for it is to want to hear of it."""
     known = subscriber_or_reply(session, visitor)
     if isinstance(known, Message):
         return known
-    if field == "muted_dyads":
-        if not add and not words:
-            known.muted_until = None
-            return replies.unmuted(known.muted_dyads, gazetteer.names)
-        hours = _hours("".join(words)) if add else None
-        if hours is not None:
-            return _mute_for(known, hours, now)
-    pair = pair_named(words, gazetteer)
+    say, names = in_language(known.language), party_names(settings.actors)
+    pair = pair_or_reply(settings, words, "watch", say)
     if isinstance(pair, Message):
         return pair
-    chosen = [each for each in getattr(known, field) if each != pair]
-    setattr(known, field, [*chosen, pair] if add else chosen)
-    watched = [pair_name(each, gazetteer.names) for each in known.dyads]
-    return replies.pair_chosen(pair_name(pair, gazetteer.names), field == "muted_dyads", add, watched)
+    known.dyads = [*(each for each in known.dyads if each != pair), pair]
+    was_muted = unmute_pair(known, pair)
+    return replies.pair_watched(
+        pair_name(pair, names), was_muted, [pair_name(each, names) for each in known.dyads], say
+    )
 
 
-def _hours(text: str) -> int | None:
-    """ "3", "3h" or "3 hours" -> 3; None for anything else."""
-    found = re.fullmatch(r"([0-9]{1,4})(?:h|hours?)?", text, re.IGNORECASE | re.ASCII)
-    return int(found[1]) if found else None
-
-
-def _mute_for(known: Subscriber, hours: int, now: datetime) -> Message:
-    if not 1 <= hours <= MOST_HOURS:
-        return replies.hours_out_of_range(MOST_HOURS)
-    known.muted_until = now + timedelta(hours=hours)
-    through = Level(known.break_through).word if known.break_through <= Level.CRITICAL else ""
-    return replies.muted_for(hours, through)
-
-
-def _unmute_in_time(subscriber: Subscriber, now: datetime) -> None:
-    if subscriber.muted_until is not None and subscriber.muted_until <= now:
-        subscriber.muted_until = None
-
-
-def pair_named(words: Sequence[str], gazetteer: Gazetteer) -> str | Message:
-    """Two parties by code or name ("RU UA", "Russia Ukraine", "ru-ua") as a story names them, or what to answer."""
-    text = " ".join(words)[:120]
-    codes = {code for word in text.replace("-", " ").split() if (code := word.upper()) in gazetteer.kinds}
-    if len(codes) != 2:
-        codes = {mention.actor.code for mention in gazetteer.find(text.title())} or codes
-    return "-".join(sorted(codes)) if len(codes) == 2 else replies.no_pair(text)
+def unwatch(session: Session, settings: Settings, visitor: Visitor, words: Sequence[str]) -> Message:
+    """/unwatch RU UA: the pair is chosen no longer."""
+    known = subscriber_or_reply(session, visitor)
+    if isinstance(known, Message):
+        return known
+    say, names = in_language(known.language), party_names(settings.actors)
+    pair = pair_or_reply(settings, words, "unwatch", say)
+    if isinstance(pair, Message):
+        return pair
+    known.dyads = [each for each in known.dyads if each != pair]
+    return replies.pair_unwatched(pair_name(pair, names), [pair_name(each, names) for each in known.dyads], say)
 
 
 def _change(
     session: Session, settings: Settings, subscriber: Subscriber, key: str, values: Sequence[str], now: datetime
 ) -> str:
+    muted, say = set(subscriber.muted_dyads), in_language(subscriber.language)
     try:
         choose(subscriber, known_choices(session, now), key, values)
     except BadChoice as error:
         return str(error)
+    for pair in set(subscriber.muted_dyads) - muted:
+        mute_pair(session, subscriber, pair)
     subscriber.changed_at = now
     if key in ("digest", "day", "time", "timezone"):
         due = subscriber.digest_due_at
         if due is None or due > now:  # one that is due already is still sent
             wanted = digest_for(subscriber, settings.digest)
             subscriber.digest_due_at = next_digest(wanted, now) if subscriber.digest else None
-    return ""
+    heard = sorted(muted - set(subscriber.muted_dyads))
+    names = ", ".join(pair_name(pair, party_names(settings.actors)) for pair in heard)
+    return say("No longer muted: {pairs}.").format(pairs=names) if heard else ""

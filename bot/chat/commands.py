@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from difflib import get_close_matches
 
-from sqlalchemy import delete, or_, update
+from sqlalchemy import ColumnElement, delete, or_, update
 from sqlmodel import Session, col, select
 
 from bot.chat.access import Visitor, levels_of, subscriber_or_reply
@@ -14,13 +14,15 @@ from bot.messages import replies
 from bot.messages.language import in_language
 from bot.messages.message import Message
 from bot.messages.why import why_message
+from bot.pipeline.address import CORRECTIONS, Occasion, withheld
 from config.schema import Alerts
-from models import Alert, Delivery, Direction, Level, Subscriber, SubscriberState, Suppression
+from models import Alert, Delivery, Direction, Level, Story, Subscriber, SubscriberState, Suppression
 from models.alert import loudest_silences
-from models.delivery import OPEN_STATES
+from models.delivery import OPEN_STATES, give_up_waiting
 from models.subscriber import find_subscriber
 
 LATEST = 5
+CONSIDERED = 200
 MISSED = 8
 DIRECTIONS = {
     "escalation": Direction.ESCALATION,
@@ -38,13 +40,36 @@ def show_help(session: Session, visitor: Visitor) -> Message:
     return replies.help_text(in_language(known.language))
 
 
-def show_latest(session: Session, visitor: Visitor) -> Message:
-    """/latest: the last alerts told to anybody, newest first."""
+def show_latest(session: Session, alerts: Alerts, visitor: Visitor) -> Message:
+    """/latest: the last alerts that were told here or fit what this chat chose, newest first."""
     known = subscriber_or_reply(session, visitor)
     if isinstance(known, Message):
         return known
-    newest = select(Alert).order_by(col(Alert.created_at).desc(), col(Alert.id).desc()).limit(LATEST)
-    return replies.latest(session.exec(newest).all())
+    newest = select(Alert, Story).join(Story).order_by(col(Alert.created_at).desc(), col(Alert.id).desc())
+    rows = session.exec(newest.limit(CONSIDERED)).all()
+    shown = _fitting(rows, known, _told_here(session, known, [alert.id for alert, _ in rows]), alerts)
+    return replies.latest(shown[:LATEST], anything_rang=bool(rows), say=in_language(known.language))
+
+
+def _told_here(session: Session, known: Subscriber, alerts: Sequence[int]) -> set[int]:
+    told = select(Delivery.alert_id).where(
+        Delivery.subscriber_id == known.id, col(Delivery.alert_id).in_(alerts), col(Delivery.sent_at).is_not(None)
+    )
+    return {alert_id for alert_id in session.exec(told) if alert_id is not None}
+
+
+def _fitting(rows: Sequence[tuple[Alert, Story]], known: Subscriber, told: set[int], alerts: Alerts) -> list[Alert]:
+    """Those told here and those that the chat's choices let through; what sets one right is shown with it."""
+
+    def fits(alert: Alert, story: Story) -> bool:
+        return alert.id in told or (
+            alert.kind not in CORRECTIONS and withheld(alert, Occasion.of(story), known, 0, alerts) is None
+        )
+
+    shown = {alert.story_id for alert, story in rows if fits(alert, story)}
+    return [
+        alert for alert, story in rows if fits(alert, story) or (alert.kind in CORRECTIONS and alert.story_id in shown)
+    ]
 
 
 def show_why(session: Session, visitor: Visitor) -> Message:
@@ -80,9 +105,7 @@ def forget(session: Session, visitor: Visitor) -> Message:
     if known is None:
         return replies.forgotten()
     session.execute(delete(Suppression).where(col(Suppression.subscriber_id) == known.id))
-    told_of_it = or_(*(col(Delivery.key).startswith(f"{kind}:{known.id}:") for kind in ("join", "feedback")))
-    requests = update(Delivery).where(told_of_it, col(Delivery.state).not_in(OPEN_STATES))
-    session.execute(requests.values(message=replies.forgotten().to_json()))  # what admins were sent names the chat
+    _forget_notices(session, known)
     kept = ("id", "outlet", "chat_id", "thread_id", "kind", "state", "created_at", "changed_at")
     remainder = Subscriber(**known.model_dump(include=set(kept)))
     session.delete(known)
@@ -91,6 +114,19 @@ def forget(session: Session, visitor: Visitor) -> Message:
         return replies.forgotten()
     session.add(remainder)
     return replies.forgotten_but_for_the_answer()
+
+
+def _forget_notices(session: Session, known: Subscriber) -> None:
+    """What admins were sent of a chat names it. A request or feedback that waits is still theirs to read; that a chat
+    could not be reached is not, once it is gone."""
+    moot, asked = (_notices(known, kinds) for kinds in (("paused", "unreachable"), ("join", "feedback")))
+    give_up_waiting(session, moot, "the chat was forgotten")
+    sent = update(Delivery).where(moot | asked, col(Delivery.state).not_in(OPEN_STATES))
+    session.execute(sent.values(message=replies.forgotten().to_json()))
+
+
+def _notices(known: Subscriber, kinds: Sequence[str]) -> ColumnElement[bool]:
+    return or_(*(col(Delivery.key).startswith(f"{kind}:{known.id}:") for kind in kinds))
 
 
 def set_levels(session: Session, alerts: Alerts, visitor: Visitor, words: Sequence[str]) -> Message:

@@ -24,7 +24,7 @@ from telegram.ext import (
     filters,
 )
 
-from bot.chat import access, choices, commands, stories, verdicts
+from bot.chat import access, choices, commands, mutes, stories, verdicts
 from bot.chat.access import CodeGuesses, Visitor
 from bot.chat.buttons import CHAT_ADMINS, Buttons
 from bot.chat.desk import Desk
@@ -32,8 +32,6 @@ from bot.chat.visitors import visitor_of
 from bot.messages import replies
 from bot.messages.chart import index_chart
 from bot.messages.message import Message
-from bot.model_shelf import extra_actors
-from classifiers.actors import Gazetteer
 from config.errors import TocsinError
 from config.schema import Settings
 from models.chats import block_chat, move_chat
@@ -58,11 +56,6 @@ class Ask:
     now: datetime
 
 
-def _pair(ask: Ask, field: str, add: bool) -> Message:
-    gazetteer = Gazetteer(extra_actors(ask.settings.actors))
-    return choices.choose_pair(ask.session, ask.visitor, gazetteer, ask.words, field, add, ask.now)
-
-
 class Handlers:
     """One method per kind of update."""
 
@@ -76,15 +69,15 @@ class Handlers:
         answers: dict[str, Callable[[Ask], Message | None]] = {
             "stop": lambda ask: access.leave(ask.session, ask.settings, ask.visitor, ask.now),
             "help": lambda ask: commands.show_help(ask.session, ask.visitor),
-            "latest": lambda ask: commands.show_latest(ask.session, ask.visitor),
+            "latest": lambda ask: commands.show_latest(ask.session, ask.settings.alerts, ask.visitor),
             "threshold": lambda ask: commands.set_levels(ask.session, ask.settings.alerts, ask.visitor, ask.words),
             "settings": lambda ask: choices.show_settings(ask.session, ask.settings, ask.visitor, ask.words, ask.now),
-            "watch": lambda ask: _pair(ask, "dyads", add=True),
-            "unwatch": lambda ask: _pair(ask, "dyads", add=False),
-            "mute": lambda ask: _pair(ask, "muted_dyads", add=True),
-            "unmute": lambda ask: _pair(ask, "muted_dyads", add=False),
+            "watch": lambda ask: choices.watch(ask.session, ask.settings, ask.visitor, ask.words),
+            "unwatch": lambda ask: choices.unwatch(ask.session, ask.settings, ask.visitor, ask.words),
+            "mute": lambda ask: mutes.mute(ask.session, ask.settings, ask.visitor, ask.words, ask.now),
+            "unmute": lambda ask: mutes.unmute(ask.session, ask.settings, ask.visitor, ask.words, ask.now),
             "why": lambda ask: commands.show_why(ask.session, ask.visitor),
-            "story": lambda ask: stories.show_story(ask.session, ask.visitor, ask.words, ask.now),
+            "story": lambda ask: stories.show_story(ask.session, ask.settings, ask.visitor, ask.words, ask.now),
             "missed": lambda ask: commands.show_missed(ask.session, ask.visitor, ask.now),
             "feedback": lambda ask: verdicts.take_feedback(ask.session, ask.settings, ask.visitor, ask.words, ask.now),
             "privacy": lambda _ask: replies.privacy(),

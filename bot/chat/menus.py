@@ -1,4 +1,4 @@
-"""A bot in, its command menus set: per language, for each what they may use. An ornament; that it fails is logged."""
+"""A bot in, its command menus and description set, per language. An ornament; that it fails is logged."""
 
 import logging
 
@@ -13,8 +13,8 @@ from telegram import (
 from telegram.error import TelegramError
 
 from bot.chat.failures import as_failure
-from bot.messages.language import ENGLISH, LANGUAGES, in_language
-from bot.messages.replies import ADMIN_COMMAND, COMMANDS, FOR_CHAT_ADMINS
+from bot.messages.language import ENGLISH, LANGUAGES, Say, in_language
+from bot.messages.replies import ADMIN_COMMAND, COMMANDS, DESCRIPTION, FOR_CHAT_ADMINS, SHORT_DESCRIPTION
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +30,35 @@ async def offer_commands(bot: telegram.Bot) -> None:
             await _offer(bot, language, [*COMMANDS], BotCommandScopeAllChatAdministrators())
     except TelegramError as error:
         log.warning("commands_not_set error=%s", as_failure(error, "setMyCommands"))
+
+
+async def describe_bot(bot: telegram.Bot) -> None:
+    """What a chat shows before /start, and the bot's profile. Set only where it changed: Telegram limits how often."""
+    try:
+        for language in LANGUAGES:
+            await _describe(bot, in_language(language), "" if language == ENGLISH else language)
+    except TelegramError as error:
+        log.warning("description_not_set error=%s", as_failure(error, "setMyDescription"))
+
+
+async def _describe(bot: telegram.Bot, say: Say, code: str) -> None:
+    long, short = say(DESCRIPTION), say(SHORT_DESCRIPTION)
+    if (await bot.get_my_description(language_code=code)).description != long:
+        await bot.set_my_description(long, language_code=code)
+    if (await bot.get_my_short_description(language_code=code)).short_description != short:
+        await bot.set_my_short_description(short, language_code=code)
+
+
+async def withdraw_admin_command(bot: telegram.Bot, user_id: int) -> None:
+    """The menu of who is no admin any more becomes that of everybody; a group never had another."""
+    if user_id < 0:
+        return
+    try:
+        for language in LANGUAGES:
+            code = None if language == ENGLISH else language
+            await bot.delete_my_commands(BotCommandScopeChat(user_id), language_code=code)
+    except TelegramError as error:
+        log.info("commands_not_set former_admin=%s error=%s", user_id, as_failure(error, "deleteMyCommands"))
 
 
 async def offer_admin_command(bot: telegram.Bot, user_id: int) -> bool:

@@ -1,6 +1,7 @@
 """What a chat chooses: the pages of /settings, what each button and each typed choice changes. Pure but for the row.
 
 A button's data is "set:PAGE:KEY:VALUE" (at most 64 bytes); typed as "/settings KEY VALUE ..." it comes to the same.
+Buttons carry the state that is wanted, never "the other one": after a crash Telegram sends a press again.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -18,6 +19,7 @@ T = TypeVar("T")
 LEVELS = {level.word: level for level in Level if level is not Level.NONE}
 BREAK_THROUGH = LEVELS | {"never": 4}
 MOST_BUDGET = 100
+SWITCH = {"on": True, "off": False}
 OFF = ("off", "no", "none", "default")
 
 
@@ -32,6 +34,14 @@ class Known:
     regions: Sequence[str]
     dyads: Sequence[str]
     signals: Sequence[str]
+
+
+def values_of(key: str, data: str) -> list[str]:
+    """What a button carries after its key, as somebody would type it: in lists the wanted state is the last word."""
+    if key == "quiet":
+        return data.split(" ")
+    name, _, switch = data.rpartition(":")
+    return [name, switch] if key in _LISTS and name and switch in SWITCH else [data]
 
 
 def choose(subscriber: Subscriber, known: Known, key: str, values: Sequence[str]) -> None:
@@ -57,30 +67,48 @@ def _break_through(subscriber: Subscriber, _known: Known, values: Sequence[str])
 
 def _switch(field: str) -> Callable[[Subscriber, Known, Sequence[str]], None]:
     def change(subscriber: Subscriber, _known: Known, values: Sequence[str]) -> None:
-        setattr(subscriber, field, _one_of({"on": True, "off": False}, values))
+        setattr(subscriber, field, _one_of(SWITCH, values))
 
     return change
 
 
-def _toggled(field: str, choices: Callable[[Known], Sequence[str]], what: str) -> Callable[..., None]:
-    """A list of which each value named is put in or taken out; "all" empties it, which filters nothing."""
+def _listed(field: str, choices: Callable[[Known], Sequence[str]], what: str) -> Callable[..., None]:
+    """A list into which the values named are put, or with a last "off" taken out: an update that comes twice changes it
+    once. "all" empties it, which filters nothing."""
 
     def change(subscriber: Subscriber, known: Known, values: Sequence[str]) -> None:
         chosen = list(getattr(subscriber, field))
         if [value.lower() for value in values] == ["all"]:
             setattr(subscriber, field, [])
             return
+        wanted = not values or values[-1].lower() != "off"
         there = {name.lower(): name for name in (*choices(known), *chosen)}
-        for value in values or ("",):
-            name = there.get(value.lower())
-            if name is None:
-                close = get_close_matches(value.lower()[:40], there, n=1, cutoff=0.5)
-                hint = f" Did you mean {there[close[0]]}?" if close else f" There are: {', '.join(there.values())}."
-                raise BadChoice(f"“{value[:40]}” is no {what} here.{hint}")
-            chosen = [each for each in chosen if each != name] if name in chosen else [*chosen, name]
-        setattr(subscriber, field, chosen)
+        named = [_found(value, there, what) for value in _without_switch(values) or ("",)]
+        kept = [each for each in chosen if wanted or each not in named]
+        setattr(subscriber, field, list(dict.fromkeys([*kept, *(named if wanted else ())])))
 
     return change
+
+
+def _without_switch(values: Sequence[str]) -> Sequence[str]:
+    return values[:-1] if values and values[-1].lower() in SWITCH else values
+
+
+def _found(value: str, there: Mapping[str, str], what: str) -> str:
+    """A value as it is spelled. Raises BadChoice, which says what there is."""
+    if value.lower() in there:
+        return there[value.lower()]
+    close = get_close_matches(value.lower()[:40], there, n=1, cutoff=0.5)
+    hint = f"Did you mean {there[close[0]]}?" if close else f"There are: {', '.join(there.values())}."
+    raise BadChoice(f"“{value[:40]}” is no {what} here. {hint if there else 'There is none to choose yet.'}")
+
+
+def _pairs(subscriber: Subscriber, known: Known, values: Sequence[str]) -> None:
+    """To choose a pair ends its mute: it is to want to hear of it."""
+    _listed("dyads", lambda known: known.dyads, "pair")(subscriber, known, values)
+    if values[-1].lower() != "off":
+        heard = {value.upper() for value in values}
+        subscriber.muted_dyads = [pair for pair in subscriber.muted_dyads if pair.upper() not in heard]
 
 
 def _quiet(subscriber: Subscriber, _known: Known, values: Sequence[str]) -> None:
@@ -161,10 +189,10 @@ def _time(text: str) -> str:
 _CHANGES: dict[str, Callable[[Subscriber, Known, Sequence[str]], None]] = {
     "escalation": _level("level_escalation"),
     "easing": _level("level_deescalation"),
-    "regions": _toggled("regions", lambda known: known.regions, "region"),
-    "pairs": _toggled("dyads", lambda known: known.dyads, "pair"),
-    "muted": _toggled("muted_dyads", lambda known: known.dyads, "pair"),
-    "signals": _toggled("signals", lambda known: known.signals, "signal"),
+    "regions": _listed("regions", lambda known: known.regions, "region"),
+    "pairs": _pairs,
+    "muted": _listed("muted_dyads", lambda known: known.dyads, "pair"),
+    "signals": _listed("signals", lambda known: known.signals, "signal"),
     "quiet": _quiet,
     "through": _break_through,
     "timezone": _timezone,
@@ -177,3 +205,4 @@ _CHANGES: dict[str, Callable[[Subscriber, Known, Sequence[str]], None]] = {
     "previews": _switch("link_previews"),
 }
 """Setting -> what changes it; the keys are what people type and what buttons carry."""
+_LISTS = ("regions", "pairs", "muted", "signals")

@@ -1,15 +1,18 @@
 """/story in, how a story went on out: of the last alert told here, or the latest that the words name."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
+from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, select
 
 from bot.chat.access import Visitor, subscriber_or_reply
+from bot.chat.pairs import folded, parties_of
 from bot.chat.verdicts import last_alert
 from bot.messages import replies
 from bot.messages.message import Message
 from bot.messages.story import story_message
+from config.schema import Settings
 from models import Alert, Story
 from models.reading import readings_of_story
 
@@ -17,13 +20,13 @@ KNOWN_FOR = timedelta(days=30)
 MOST_WORDS = 8
 
 
-def show_story(session: Session, visitor: Visitor, words: Sequence[str], now: datetime) -> Message:
+def show_story(session: Session, settings: Settings, visitor: Visitor, words: Sequence[str], now: datetime) -> Message:
     """/story [WORDS]: its course, its reports, what was told of it."""
     known = subscriber_or_reply(session, visitor)
     if isinstance(known, Message):
         return known
     if words:
-        story = _named(session, words[:MOST_WORDS], now)
+        story = _named(session, settings, words[:MOST_WORDS], now)
     else:
         alert = last_alert(session, known)
         story = session.get(Story, alert.story_id) if alert else None
@@ -33,12 +36,34 @@ def show_story(session: Session, visitor: Visitor, words: Sequence[str], now: da
     return story_message(story, readings_of_story(session, story.id), told.all())
 
 
-def _named(session: Session, words: Sequence[str], now: datetime) -> Story | None:
-    """The story with the latest news whose headline, or pair, holds every word."""
-    fitting = select(Story).where(col(Story.last_seen_at) > now - KNOWN_FOR)
-    for word in words:
-        fitting = fitting.where(
-            col(Story.title).icontains(word[:40], autoescape=True)
-            | col(Story.dyad).icontains(word[:40], autoescape=True)
-        )
-    return session.exec(fitting.order_by(col(Story.last_seen_at).desc(), col(Story.id).desc()).limit(1)).first()
+def _named(session: Session, settings: Settings, words: Sequence[str], now: datetime) -> Story | None:
+    """The story with the latest news that is about the parties named and whose headline holds the other words; else
+    one whose headline holds them all."""
+    text = " ".join(words)
+    recent = select(Story).where(col(Story.last_seen_at) > now - KNOWN_FOR)
+    recent = recent.order_by(col(Story.last_seen_at).desc(), col(Story.id).desc())
+    parties = parties_of(settings.actors).pair(text)
+    if parties.codes:
+        about = recent.where(*(_names(code) for code in parties.codes))
+        found = _first_with(session.exec(about), parties.rest)
+        if found is not None:
+            return found
+    wanted = folded(text).split()
+    likely = recent.where(*(col(Story.title).icontains(word, autoescape=True) for word in wanted if word.isascii()))
+    return _first_with(session.exec(likely), wanted) if wanted else None
+
+
+def _names(code: str) -> ColumnElement[bool]:
+    """Whether a story's pair ("RU-UA") names a party."""
+    dyad = col(Story.dyad)
+    return dyad.startswith(f"{code}-", autoescape=True) | dyad.endswith(f"-{code}", autoescape=True)
+
+
+def _first_with(stories: Iterable[Story], words: Sequence[str]) -> Story | None:
+    """The first whose headline has words that begin with each of `words`: letters inside a word are none."""
+    beginnings = [f" {word}" for word in words]
+    return next((story for story in stories if _all_in(beginnings, f" {folded(story.title)}")), None)
+
+
+def _all_in(parts: Sequence[str], text: str) -> bool:
+    return all(part in text for part in parts)

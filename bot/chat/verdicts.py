@@ -7,6 +7,7 @@ from hashlib import sha256
 from sqlmodel import Session, col, select
 
 from bot.chat.access import Visitor, subscriber_or_reply
+from bot.chat.mutes import mute_pair
 from bot.messages import replies, to_admins
 from bot.messages.message import Message, clip, notice
 from bot.messages.why import why_in_brief, why_message
@@ -19,6 +20,8 @@ NOTED = {
     VerdictKind.USEFUL: "Thank you, noted.",
     VerdictKind.WRONG: "Noted. It is put to the admins; what they label, the next training learns from.",
 }
+#: Who said so is not stored (/privacy), so that the last press stands for everybody.
+FOR_ALL = "It counts for this whole chat, until somebody here presses the other one."
 KINDS = {"useful": VerdictKind.USEFUL, "wrong": VerdictKind.WRONG}
 
 
@@ -33,7 +36,8 @@ def press_alert(session: Session, visitor: Visitor, verb: str, alert_id: int, no
     if verb == "mute":
         return _mute(session, known, alert)
     _judge(session, known, alert, KINDS[verb], now)
-    return NOTED[KINDS[verb]]
+    shared = "" if visitor.chat.kind == "private" else f" {FOR_ALL}"
+    return NOTED[KINDS[verb]] + shared
 
 
 def explain_once(session: Session, visitor: Visitor, alert_id: int, now: datetime) -> str:
@@ -111,8 +115,7 @@ def _mute(session: Session, subscriber: Subscriber, alert: Alert) -> str:
     dyad = session.get_one(Story, alert.story_id).dyad
     if dyad is None:
         return "This story names no pair that could be muted."
-    if dyad not in subscriber.muted_dyads:
-        subscriber.muted_dyads = [*subscriber.muted_dyads, dyad]
+    mute_pair(session, subscriber, dyad)
     pair = clip(" – ".join(alert.facts["dyad"]) or dyad, 100)  # Telegram shows 200 characters
     return f"{pair} is muted here. /unmute {dyad} brings it back."
 

@@ -17,7 +17,7 @@ def missed_message(alerts: Sequence[Alert]) -> Message:
     title = f"⏳ {count} alert{'s' if count != 1 else ''} could not be delivered in time"
     told = [_alert(alert) for alert in alerts[:SHOWN]]
     rest = [line(f"… and {count - SHOWN} more.")] if count > SHOWN else []
-    end = line("Telegram could not be reached while these were news. /latest shows what stands now.")
+    end = line("Telegram could not be reached, or a mute was on, while these were news. /latest shows what stands now.")
     blocks = [line(title, bold=True), *told, *rest, end]
     html, plain = ("\n\n".join(block[form] for block in blocks) for form in (0, 1))
     return Message(html=html, plain=plain, title=title)

@@ -1,7 +1,9 @@
-"""Codes of parties, pairs and regions in, the names that people read out."""
+"""Codes of parties, pairs and regions in, the names that people read out; moments by their clock."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from functools import lru_cache
+from zoneinfo import ZoneInfo
 
 from config.schema import Actors
 
@@ -31,6 +33,11 @@ def chart_title(dyad: str, names: Names, rest: str) -> str:
     """The pair and `rest` (" since 3 Mar") in one line of a chart: by codes where the names are too long for it."""
     title = f"{pair_name(dyad, names)}{rest}"
     return title if len(title) <= CHART_WIDTH else f"{dyad}{rest}"
+
+
+def local_moment(at: datetime, timezone: str) -> str:
+    """ "17 Feb 14:00 (Europe/Kyiv)": a moment by a reader's clock, and whose that is."""
+    return f"{at.astimezone(ZoneInfo(timezone)):%d %b %H:%M} ({timezone})"
 
 
 def region_name(region: str) -> str:

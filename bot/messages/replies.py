@@ -1,6 +1,7 @@
 """What somebody asked in, the answer to their chat as a `Message` out. Pure; what it quotes is hostile text."""
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from bot.messages.alert import EASING_MARK, MARKS
 from bot.messages.language import Say
@@ -10,6 +11,9 @@ from bot.messages.names import Names, pair_name
 from bot.pipeline.levels import threshold
 from config.schema import Alerts
 from models import Alert, AlertKind, Direction, Level
+
+if TYPE_CHECKING:
+    from bot.pipeline.index import Point
 
 #: As people say it, and type it.
 COMMANDS = {
@@ -21,7 +25,7 @@ COMMANDS = {
     "unwatch": "take a watched pair back: /unwatch RU UA",
     "mute": "hear nothing of a pair, or nothing for hours",
     "unmute": "hear of a muted pair again, or end the quiet",
-    "latest": "the last alerts",
+    "latest": "the last alerts of what this chat chose",
     "why": "why the last alert rang",
     "story": "how a story went on",
     "feedback": "say what you think of this bot",
@@ -36,6 +40,15 @@ COMMANDS = {
 FOR_CHAT_ADMINS = frozenset(("start", "stop", "settings", "threshold", "watch", "unwatch", "mute", "unmute", "forget"))
 #: In the menu of the bot's admins besides.
 ADMIN_COMMAND = {"admin": "run this bot"}
+
+
+#: What a chat shows before /start (512 characters at most), and the bot's profile (120).
+DESCRIPTION = (
+    "Tocsin reads news feeds for signs that a conflict heats up or cools down, and tells you when a story crosses your "
+    "level: which way, who says so, who disputes it, how many independent sources, and why it rang. A digest comes "
+    "every week.\n\n/start asks to subscribe."
+)
+SHORT_DESCRIPTION = "Early warning from news feeds: which conflicts heat up or cool down, who says so, and why it rang."
 
 
 # Joining and leaving --------------------------------------------------------------------------------------------------
@@ -141,30 +154,73 @@ def did_you_mean(close: Sequence[str]) -> Message:
     return notice(f"That is no command of this bot. Did you mean {meant}? /help lists them.")
 
 
-def pair_chosen(pair: str, muted: bool, added: bool, watched: Sequence[str]) -> Message:
-    """For /watch, /unwatch, /mute and /unmute."""
-    if muted:
-        return notice(f"{pair} is {'muted' if added else 'no longer muted'} here.")
-    rest = f" Pairs chosen: {', '.join(watched)}." if watched else " No pair is chosen: you hear of all."
-    return notice(f"{pair} is {'watched' if added else 'no longer watched'} here.{rest}")
+def pair_watched(pair: str, was_muted: bool, watched: Sequence[str], say: Say) -> Message:
+    """For /watch."""
+    said = [say("{pair} is watched here.").format(pair=pair), say("Its mute has ended.") if was_muted else ""]
+    return notice(" ".join([*filter(None, said), _chosen_pairs(watched, say)]))
 
 
-def muted_for(hours: int, through: str) -> Message:
-    """For /mute HOURS; `through` is the level told even so, or empty."""
-    rest = f" unless they reach {through}" if through else ""
-    return notice(f"For {hours} h alerts wait here{rest}; then they come. /unmute ends it at once.")
+def pair_unwatched(pair: str, watched: Sequence[str], say: Say) -> Message:
+    """For /unwatch."""
+    return notice(f"{say('{pair} is no longer watched here.').format(pair=pair)} {_chosen_pairs(watched, say)}")
 
 
-def hours_out_of_range(most: int) -> Message:
-    """For /mute 100."""
-    return notice(f"Alerts can wait 1 to {most} hours: /mute {most}. /stop ends them, /settings has quiet hours.")
+def _chosen_pairs(watched: Sequence[str], say: Say) -> str:
+    if not watched:
+        return say("No pair is chosen: you hear of all.")
+    return say("Pairs chosen: {names}.").format(names=", ".join(watched))
 
 
-def unmuted(pairs: Sequence[str], names: Names) -> Message:
+def pair_muted(pair: str, code: str, say: Say) -> Message:
+    """For /mute RU UA; `code` is what brings it back."""
+    said = say("{pair} is muted here until /unmute {code} brings it back; what waited of it is not sent.")
+    return notice(said.format(pair=pair, code=code))
+
+
+def pair_unmuted(pair: str, was_muted: bool, still: Sequence[str], say: Say) -> Message:
+    """For /unmute RU UA."""
+    said = say("{pair} is no longer muted here.") if was_muted else say("{pair} was not muted here.")
+    rest = say("Still muted: {names}.").format(names=", ".join(still)) if still else ""
+    return notice(f"{said.format(pair=pair)} {rest}".strip())
+
+
+def pair_for_no_time(pair: str, code: str, span: str, say: Say) -> Message:
+    """For /mute RU UA 3h: nothing was changed, and what to type. Without a `span` the time was not understood."""
+    said = say("Nothing was changed: a pair is muted until you end it, and a time holds back everything.")
+    how = say("/mute {code} mutes {pair}; /mute {span} holds everything back for so long.")
+    return notice(f"{said}\n{how.format(code=code, pair=pair, span=span or '3h')}")
+
+
+def how_to_mute(most_days: int, say: Say) -> Message:
+    """For /mute alone, or with a time that is not understood."""
+    said = say(
+        "Which two parties, or for how long? /mute RU UA mutes a pair until /unmute RU UA. /mute 3h or /mute 2 days "
+        "holds everything back for so long, {most} days at most."
+    )
+    return notice(said.format(most=most_days))
+
+
+def muted_until(until: str, through: str, old_hours: float | None, say: Say) -> Message:
+    """For /mute 3h; `through` is the level told even so, or empty, `old_hours` the age from which all is summed up."""
+    waits = say("Until {until} alerts wait here unless they reach {level}; then they come.") if through else ""
+    waits = waits or say("Until {until} alerts wait here; then they come.")
+    old = say("Those older than {hours:g} h then come as one summary.") if old_hours else ""
+    said = [waits.format(until=until, level=through), old.format(hours=old_hours), say("/unmute ends it at once.")]
+    return notice(" ".join(filter(None, said)))
+
+
+def time_out_of_range(most_days: int, say: Say) -> Message:
+    """For /mute 100 days."""
+    said = say("Alerts can wait 1 hour to {most} days: /mute 12h, /mute {most} days. /stop ends them.")
+    return notice(said.format(most=most_days))
+
+
+def unmuted(pairs: Sequence[str], names: Names, say: Say) -> Message:
     """For /unmute without a pair; `pairs` are codes, because that is what brings one back."""
+    said = say("Alerts come at once again, those that waited too; quiet hours still hold.")
     muted = ", ".join(pair_name(pair, names) for pair in pairs)
-    rest = f" Still muted: {muted}; /unmute {pairs[0]} brings it back." if pairs else ""
-    return notice(f"New alerts come at once again; those that wait come at the hour they were to.{rest}")
+    still = say("Still muted: {names}; /unmute {code} brings it back.") if pairs else ""
+    return notice(f"{said} {still.format(names=muted, code=pairs[0] if pairs else '')}".strip())
 
 
 def no_story() -> Message:
@@ -187,10 +243,13 @@ def feedback_taken(is_new: bool) -> Message:
     return notice("You have said so today, or said much today; please write again tomorrow.")
 
 
-def no_pair(text: str) -> Message:
-    """For a pair that cannot be made out."""
-    what = f"“{one_line(text, 60)}” does not name two parties." if text else "Which two parties?"
-    return notice(f"{what} Write their codes or names, such as /watch RU UA or /watch Israel Hezbollah.")
+def no_pair(text: str, command: str, named: Sequence[str], meant: Sequence[str], say: Say) -> Message:
+    """For a pair that cannot be made out: the parties that were, and names spelled like the rest."""
+    said = [say("“{text}” does not name two parties.").format(text=one_line(text, 60)) if text else ""]
+    said.append(say("Understood: {names}.").format(names=", ".join(named)) if named else "")
+    said.append(say("Did you mean {names}?").format(names=", ".join(meant)) if meant else "")
+    how = say("Write the codes or names of two parties, such as /{command} RU UA or /{command} Israel Hezbollah.")
+    return notice(" ".join([*filter(None, said), how.format(command=command)]))
 
 
 def missed(lines: Sequence[tuple[float, str, str, str]]) -> Message:
@@ -201,17 +260,22 @@ def missed(lines: Sequence[tuple[float, str, str, str]]) -> Message:
     return notice("Not told here in the last seven days, the loudest first:\n\n" + "\n\n".join(told), "Missed")
 
 
-def status(chosen: str, pairs: Sequence[tuple[str, float, float, float | None]], say: Say) -> Message:
-    """What a chat chose, and for its pairs today's escalation and easing (0-100) with the usual escalation."""
-    lines = [
-        say("{pair}: escalation {up:.0f}").format(pair=pair, up=up)
-        + (say(" (usually {usual:.0f})").format(usual=usual) if usual is not None else "")
-        + say(", easing {down:.0f}").format(down=down)
-        for pair, up, down, usual in pairs
-    ]
+def status(chosen: str, pairs: "Sequence[tuple[str, Point]]", more: int, say: Say) -> Message:
+    """What a chat chose, and for its pairs today's tension, the loudest first; `more` are not shown."""
+    lines = [_tension_line(pair, today, say) for pair, today in pairs]
+    if more:
+        lines.append(say("and {number} more, quieter; /settings lists the pairs chosen.").format(number=more))
     none = say("No pair was in the news for a day.")
     tension = "\n".join([say("Tension in the last 24 hours:"), *lines]) if lines else none
     return notice(f"{tension}\n\n{chosen}\n\n{say('/settings changes it.')}", "Status")
+
+
+def _tension_line(pair: str, today: "Point", say: Say) -> str:
+    usual = say(" (usually {usual:.0f})").format(usual=today.usual) if today.usual is not None else ""
+    if not today.escalation and not today.deescalation:
+        return say("{pair}: calm").format(pair=pair) + usual
+    up = say("{pair}: escalation {up:.0f}").format(pair=pair, up=today.escalation)
+    return up + usual + say(", easing {down:.0f}").format(down=today.deescalation)
 
 
 def no_digest_yet() -> Message:
@@ -221,7 +285,7 @@ def no_digest_yet() -> Message:
 
 def nothing_to_explain() -> Message:
     """For /why where nothing was told yet."""
-    return notice("No alert was sent here yet, so there is nothing to explain. /latest shows what others were told.")
+    return notice("No alert was sent here yet, so there is nothing to explain. /latest shows what would have been.")
 
 
 def privacy() -> Message:
@@ -262,10 +326,14 @@ def something_went_wrong() -> Message:
     return notice("That did not work, and the fault is here, not with you. It is logged; please try again later.")
 
 
-def latest(alerts: Sequence[Alert]) -> Message:
+def latest(alerts: Sequence[Alert], anything_rang: bool, say: Say) -> Message:
     """The alerts given, each a line of facts and its headline as a link."""
+    if not alerts and anything_rang:
+        return notice(
+            say("Nothing that this chat chose has rung yet. /settings shows what it chose, /missed what was kept back.")
+        )
     if not alerts:
-        return notice("Nothing has rung yet.")
+        return notice(say("Nothing has rung yet."))
     html, plain = zip(*map(_alert_lines, alerts), strict=True)
     return Message(html="\n\n".join(html), plain="\n\n".join(plain), title="Latest alerts")
 

@@ -1,6 +1,7 @@
 """What a chat has chosen in, the pages of /settings with their buttons out. Pure.
 
 The first page says all of it and leads to the others; a button's data is "set:PAGE:KEY:VALUE", and PAGE is shown next.
+In lists VALUE ends with ":on" or ":off".
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -10,9 +11,9 @@ from typing import get_args
 from bot.messages.alert import signal_name
 from bot.messages.language import LANGUAGES, Say, in_language
 from bot.messages.message import Button, Message, notice
-from bot.messages.names import pair_name, party_names, region_name
+from bot.messages.names import local_moment, pair_name, party_names, region_name
 from config.schema import WEEKDAYS, Settings, SignalName
-from models import Level, Subscriber
+from models import Direction, Level, Subscriber
 
 MAIN = "main"
 DONE = "done"
@@ -66,6 +67,7 @@ def summary(subscriber: Subscriber, settings: Settings, language: str | None = N
     say = in_language(language or subscriber.language)
     default = say("default")
     names = party_names(settings.actors)
+    zone = subscriber.timezone or settings.digest.timezone
     budget = subscriber.daily_budget or f"{settings.alerts.telling.daily_budget} ({default})"
     lines = (
         (say("Escalation from"), Level(subscriber.level_escalation).word),
@@ -75,7 +77,7 @@ def summary(subscriber: Subscriber, settings: Settings, language: str | None = N
         (say("Muted pairs"), ", ".join(pair_name(pair, names) for pair in subscriber.muted_dyads)),
         (say("Signals"), ", ".join(say(signal_name(name)) for name in subscriber.signals) or say("all")),
         (say("Quiet hours"), _quiet_words(subscriber, say)),
-        (say("Muted until"), f"{subscriber.muted_until:%d %b %H:%M} UTC" if subscriber.muted_until else ""),
+        (say("Muted until"), local_moment(subscriber.muted_until, zone) if subscriber.muted_until else ""),
         (say("Time zone"), subscriber.timezone or f"{settings.digest.timezone} ({default})"),
         (say("Alerts a day"), say("at most {number}").format(number=budget)),
         (say("Digest"), _digest_words(subscriber, settings, say)),
@@ -113,6 +115,7 @@ def _main(offer: Offer) -> tuple[str, Rows]:
         "levels": say("Levels"),
         "regions": say("Regions"),
         "pairs": say("Pairs"),
+        "muted": say("Muted pairs"),
         "signals": say("Signals"),
         "quiet": say("Quiet hours"),
         "zone": say("Time zone"),
@@ -131,19 +134,21 @@ def _levels(offer: Offer) -> tuple[str, Rows]:
     for key, word, field in (("escalation", "⬆", "level_escalation"), ("easing", "⬇", "level_deescalation")):
         held = Level(getattr(subscriber, field)).word
         rows.append(tuple(_choice("levels", key, level, level == held, f"{word} {level}") for level in _LEVEL_WORDS))
-    at = settings.alerts.levels
-    return (
-        offer.say(
-            "From which level on are you told? watch is a score of {watch:g}, warning {warning:g}, "
-            "critical {critical:g}. ⬆ escalation, ⬇ easing."
-        ).format(watch=at.watch, warning=at.warning, critical=at.critical),
-        tuple(rows),
-    )
+    up, down = (settings.alerts.levels_for(way) for way in (Direction.ESCALATION, Direction.DEESCALATION))
+    text = offer.say(
+        "From which level on are you told? watch is a score of {watch:g}, warning {warning:g}, critical {critical:g}. "
+        "⬆ escalation, ⬇ easing."
+    ).format(**up.model_dump())
+    of_easing = offer.say("Of easing watch is {watch:g}, warning {warning:g}, critical {critical:g}.")
+    return text if up == down else f"{text} {of_easing.format(**down.model_dump())}", tuple(rows)
 
 
 def _regions_page(offer: Offer) -> tuple[str, Rows]:
     return (
-        offer.say("Which regions? With pairs chosen too, either will do. None chosen: all."),
+        offer.say(
+            "Alerts about these parts of the world, by the feeds that report and the parties named. With pairs chosen "
+            "too, either will do. None chosen: all."
+        ),
         _many("regions", offer.regions, offer.subscriber.regions, lambda region: offer.say(region_name(region)), offer),
     )
 
@@ -156,11 +161,19 @@ def _pairs(offer: Offer) -> tuple[str, Rows]:
     )
 
 
+def _muted(offer: Offer) -> tuple[str, Rows]:
+    """Every muted pair, one tap each: here they are found again by who forgot their codes."""
+    muted, names = offer.subscriber.muted_dyads, party_names(offer.settings.actors)
+    text = offer.say("Nothing of these pairs is told here. Tap one to hear of it again.")
+    buttons = [Button(f"🔇 {pair_name(pair, names)}", f"set:muted:muted:{pair}:off") for pair in muted[:_MOST_CHOICES]]
+    return text if muted else offer.say("No pair is muted. /mute RU UA mutes one."), in_rows(buttons, 2)
+
+
 def _signals(offer: Offer) -> tuple[str, Rows]:
     subscriber = offer.subscriber
     names = get_args(SignalName)
     buttons = [
-        _choice("signals", "signals", name, name in subscriber.signals, offer.say(signal_name(name))) for name in names
+        _listed("signals", "signals", name, name in subscriber.signals, offer.say(signal_name(name))) for name in names
     ]
     return (
         offer.say("Which kinds of event? None chosen: all."),
@@ -174,11 +187,12 @@ def _quiet(offer: Offer) -> tuple[str, Rows]:
     spans = ("off", "22:00 07:00", "23:00 07:00", "00:00 08:00")
     through = Level(subscriber.break_through).word if subscriber.break_through <= Level.CRITICAL else "never"
     words = {span: span.replace(" ", "–") for span in spans} | {"off": offer.say("off"), "never": offer.say("never")}
+    zone = subscriber.timezone or offer.settings.digest.timezone
     return (
         offer.say(
-            "In quiet hours alerts wait until they end, unless they reach the level below. "
-            "Other hours: /settings quiet 22:30 06:30"
-        ),
+            "In quiet hours alerts wait until they end, unless they reach the level below. They go by the clock of "
+            "{zone}; /settings timezone Europe/Kyiv takes another. Other hours: /settings quiet 22:30 06:30"
+        ).format(zone=zone),
         (
             *in_rows(
                 [
@@ -265,13 +279,18 @@ def in_rows(buttons: Sequence[Button], width: int) -> Rows:
 def _many(page: str, there: Iterable[str], chosen: Sequence[str], name_of: Callable[[str], str], offer: Offer) -> Rows:
     """What is chosen and what there is besides, by name, two a row: a phone cuts longer ones off."""
     codes = list(dict.fromkeys([*chosen, *there]))[:_MOST_CHOICES]
-    buttons = [_choice(page, page, code, code in chosen, name_of(code)) for code in codes]
+    buttons = [_listed(page, page, code, code in chosen, name_of(code)) for code in codes]
     fitting = [button for button in buttons if len(button.data.encode()) <= _DATA_LIMIT]
     return (*in_rows(fitting, 2), (_choice(page, page, "all", not chosen, offer.say("all")),))
 
 
 def _choice(page: str, key: str, value: str, chosen: bool, words: str) -> Button:
     return Button(f"● {words}" if chosen else words, f"set:{page}:{key}:{value}")
+
+
+def _listed(page: str, key: str, value: str, chosen: bool, words: str) -> Button:
+    """A press asks for the other state by its name: pressed twice, or delivered twice, it does not turn back."""
+    return _choice(page, key, f"{value}:{'off' if chosen else 'on'}", chosen, words)
 
 
 def _done(offer: Offer) -> tuple[str, Rows]:
@@ -283,6 +302,7 @@ _PAGES: dict[str, Callable[[Offer], tuple[str, Rows]]] = {
     "levels": _levels,
     "regions": _regions_page,
     "pairs": _pairs,
+    "muted": _muted,
     "signals": _signals,
     "quiet": _quiet,
     "zone": _zone,
