@@ -13,6 +13,7 @@ from sqlmodel import Session, col, select
 
 from bot.calendar import end_of_quiet_hours
 from bot.messages.message import Message
+from classifiers.regions import WORLD
 from config.schema import Alerts
 from models import (
     Alert,
@@ -46,8 +47,8 @@ class Occasion:
 
     @classmethod
     def of(cls, story: Story) -> "Occasion":
-        """Of a story as it stands."""
-        return cls(frozenset(story.regions), story.dyad, frozenset(story.signals))
+        """Of a story as it stands. Every story is of the world."""
+        return cls(frozenset({WORLD, *story.regions}), story.dyad, frozenset(story.signals))
 
 
 def withheld(

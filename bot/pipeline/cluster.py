@@ -13,7 +13,7 @@ from sqlmodel import Session, col, func, select
 from bot.pipeline.likeness import vector_of
 from bot.pipeline.story_index import Entry, StoryIndex, numbers_in, story_words
 from config.schema import Stories
-from models import Article, Feed, Reading, Story
+from models import Article, Reading, Story
 from models.reading import ReadingWithSource, ungathered_readings
 
 #: Below this score (0-100) in both directions a text bears on no tension worth following.
@@ -46,12 +46,12 @@ def gather_stories(session: Session, index: StoryIndex, settings: Stories, limit
     with session.no_autoflush:  # what is asked meanwhile does not depend on what is written
         for reading, _, _ in rows:
             reading.gathered = True
-        for reading, article, feed in worth:
+        for reading, article, _ in worth:
             entry = entry_of(reading)
             story = known.story_of(reading, article) or _similar_story(session, index, entry, settings)
             if story is None:
-                story = _open_story(session, reading, feed)
-            _join(story, reading, feed)
+                story = _open_story(session, reading)
+            _join(story, reading)
             known.joined(reading)
             index.add(reading.article_id, replace(entry, story_id=story.id))
     if rows:
@@ -139,19 +139,17 @@ def _similar_story(session: Session, index: StoryIndex, entry: Entry, settings: 
     return session.get(Story, match.story_id)
 
 
-def _open_story(session: Session, reading: Reading, feed: Feed) -> Story:
+def _open_story(session: Session, reading: Reading) -> Story:
     story = Story(title=reading.title, first_seen_at=reading.news_at, last_seen_at=reading.news_at)
-    story.regions = list(feed.regions)
     session.add(story)
     session.flush()
     return story
 
 
-def _join(story: Story, reading: Reading, feed: Feed) -> None:
+def _join(story: Story, reading: Reading) -> None:
     reading.story_id = story.id
     story.first_seen_at = min(story.first_seen_at, reading.news_at)
     story.last_seen_at = max(story.last_seen_at, reading.news_at)
-    story.regions = sorted({*story.regions, *feed.regions})
     story.changed = True
 
 
