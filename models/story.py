@@ -113,10 +113,10 @@ def stories_to_judge(session: Session, now: datetime, limit: int) -> Sequence[St
     return session.exec(waiting.order_by(col(Story.last_seen_at), col(Story.id)).limit(limit)).all()
 
 
-def loudest_stories(
-    session: Session, direction: Direction, since: datetime, until: datetime, limit: int
+def loud_stories(
+    session: Session, direction: Direction, least: float, since: datetime, until: datetime
 ) -> Sequence[Story]:
-    """Stories with news in [since, until), highest peak in `direction` first."""
+    """Stories with news in [since, until) whose peak in `direction` is at least so high, the highest first."""
     peak = col(Story.peak_deescalation if direction is Direction.DEESCALATION else Story.peak_escalation)
-    within = select(Story).where(col(Story.last_seen_at) >= since, col(Story.first_seen_at) < until, peak > 0)
-    return session.exec(within.order_by(peak.desc(), col(Story.id)).limit(limit)).all()
+    within = select(Story).where(col(Story.last_seen_at) >= since, col(Story.first_seen_at) < until, peak >= least)
+    return session.exec(within.order_by(peak.desc(), col(Story.id))).all()

@@ -13,6 +13,7 @@ from sqlmodel import Session, col, select
 
 from bot.calendar import end_of_quiet_hours
 from bot.messages.message import Message
+from bot.pipeline.choice import Choice
 from classifiers.regions import WORLD
 from config.schema import Alerts
 from models import (
@@ -58,7 +59,7 @@ def withheld(
     chosen = subscriber.level_deescalation if alert.direction is Direction.DEESCALATION else subscriber.level_escalation
     if occasion.dyad is not None and occasion.dyad in subscriber.muted_dyads:
         return SuppressionReason.MUTED
-    if not _wanted(occasion, subscriber):
+    if not wanted(occasion, subscriber):
         return SuppressionReason.UNWANTED
     if alert.level < chosen:
         return SuppressionReason.THRESHOLD
@@ -68,7 +69,7 @@ def withheld(
     return None
 
 
-def _wanted(occasion: Occasion, subscriber: Subscriber) -> bool:
+def wanted(occasion: Occasion, subscriber: Subscriber | Choice) -> bool:
     """Of the places chosen (regions and pairs) one must fit, and of the signals chosen one."""
     places = bool(subscriber.regions or subscriber.dyads)
     there = bool(occasion.regions.intersection(subscriber.regions)) or occasion.dyad in subscriber.dyads
