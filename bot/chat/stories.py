@@ -12,6 +12,7 @@ from bot.messages.message import Message
 from bot.messages.story import story_message
 from models import Alert, Story
 from models.reading import readings_of_story
+from models.story import find_story
 
 KNOWN_FOR = timedelta(days=30)
 MOST_WORDS = 8
@@ -26,7 +27,7 @@ def show_story(session: Session, visitor: Visitor, words: Sequence[str], now: da
         story = _named(session, words[:MOST_WORDS], now)
     else:
         alert = last_alert(session, known)
-        story = session.get(Story, alert.story_id) if alert else None
+        story = find_story(session, alert.story_id) if alert else None
     if story is None:
         return replies.no_story()
     told = session.exec(select(Alert).where(Alert.story_id == story.id).order_by(col(Alert.created_at), col(Alert.id)))
@@ -41,4 +42,5 @@ def _named(session: Session, words: Sequence[str], now: datetime) -> Story | Non
             col(Story.title).icontains(word[:40], autoescape=True)
             | col(Story.dyad).icontains(word[:40], autoescape=True)
         )
-    return session.exec(fitting.order_by(col(Story.last_seen_at).desc(), col(Story.id).desc()).limit(1)).first()
+    found = session.exec(fitting.order_by(col(Story.last_seen_at).desc(), col(Story.id).desc()).limit(1)).first()
+    return find_story(session, found.id) if found else None

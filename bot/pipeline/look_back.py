@@ -112,7 +112,8 @@ def _count_articles(session: Session, since: datetime, until: datetime) -> int:
 
 def _count_stories(session: Session, since: datetime, until: datetime) -> int:
     within = (col(Story.last_seen_at) >= since) & (col(Story.first_seen_at) < until)
-    return session.exec(select(func.count()).select_from(Story).where(within)).one()
+    whole = col(Story.merged_into).is_(None)
+    return session.exec(select(func.count()).select_from(Story).where(within, whole)).one()
 
 
 def _loud(
