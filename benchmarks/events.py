@@ -1,6 +1,7 @@
 """The bundled month, whose articles name their event -> how well stories match events, beside simpler rules."""
 
 import json
+from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -13,8 +14,9 @@ from benchmarks.agreement import b_cubed
 from bot.demo.newsroom import SAMPLE
 from bot.model_shelf import extra_actors
 from bot.pipeline.classify import LEAD_CHARS, OPENING_CHARS
-from bot.pipeline.cluster import WORTH_A_STORY
+from bot.pipeline.cluster import MOST_TWINS, WORTH_A_STORY
 from bot.pipeline.cluster import entry_of as indexed
+from bot.pipeline.merge import Said, may_be_one, sure_enough
 from bot.pipeline.story_index import Entry, StoryIndex, story_words
 from classifiers.classifier import load_classifier
 from classifiers.judgement import Document, Judgement
@@ -100,14 +102,24 @@ def headline(one: Told) -> Entry:
 
 def gather(articles: Sequence[Told], entries: Callable[[Told], Entry], least: float) -> list[Hashable]:
     """The story of each article, in order."""
-    index, stories = StoryIndex(), list[Hashable]()
+    index, settings, stories = StoryIndex(), Stories().model_copy(update={"same_event": least}), list[int]()
+    window, said = timedelta(hours=settings.window_hours), defaultdict[int, list[Said]](list)
     for number, one in enumerate(articles, 1):
         entry = entries(one)
-        match = index.best_match(entry, timedelta(hours=Stories().window_hours))
-        story = match.story_id if match and match.sure >= least else number
+        matches = [match for match in index.matches(entry, window) if match.sure >= least]
+        story = matches[0].story_id if matches else number
         index.add(number, replace(entry, story_id=story))
         stories.append(story)
-    return stories
+        dyad = "-".join(one.judged.dyad) if one.judged.dyad else None
+        said[story].append(Said(dyad, one.judged.escalation, one.judged.deescalation, entry.signals))
+        for other in matches[1 : 1 + MOST_TWINS]:
+            alike = other.sure >= sure_enough(settings) and index.alike(story, other.story_id, window) >= least
+            if alike and may_be_one(said[story], said[other.story_id]):
+                older, younger = sorted((story, other.story_id))
+                index.merge(younger, older)
+                said[older] += said.pop(younger)
+                stories, story = [older if each == younger else each for each in stories], older
+    return list(stories)
 
 
 def by(least: float) -> Callable[[Sequence[Told]], list[Hashable]]:

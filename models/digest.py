@@ -13,14 +13,18 @@ from models.pieces import pieces
 
 class Digest(SQLModel, table=True):
     """The digest of [since, until) for those whose clocks were `minutes_ahead` of UTC at its end: it names their days.
-    One per span and clock; `chart` is a PNG."""
 
-    __table_args__ = (UniqueConstraint("since", "until", "minutes_ahead", name="uq_digest_span"),)
+    One per span, clock and pairs charted; `chart` is a PNG of these `pairs` ("IL-IR RU-UA"), or of all together ("").
+    `message` is for nobody in particular; what a chat is told by its choice is in its delivery.
+    """
+
+    __table_args__ = (UniqueConstraint("since", "until", "minutes_ahead", "pairs", name="uq_digest_span"),)
 
     id: int = Field(default=None, primary_key=True)
     since: datetime
     until: datetime
     minutes_ahead: int = 0
+    pairs: str = ""
     message: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
     chart: bytes = b""
     created_at: datetime
@@ -41,14 +45,22 @@ def last_digests(session: Session, subscribers: Sequence[int]) -> dict[int, date
     return found
 
 
+def drawn_for(session: Session, since: datetime, until: datetime, minutes_ahead: int) -> dict[str, int]:
+    """Pairs charted -> the id of the digest of a week that has that chart."""
+    same = (Digest.since == since, Digest.until == until, Digest.minutes_ahead == minutes_ahead)
+    return dict(session.exec(select(Digest.pairs, Digest.id).where(*same)).all())
+
+
 def last_digest(session: Session, subscriber_id: int) -> tuple[dict[str, Any], bytes] | None:
-    """Message and chart of the newest digest that a subscriber was given, or else of the newest there is."""
+    """Message and chart of the newest digest that a subscriber was given, or else of the newest for nobody in
+    particular."""
     given = (
         select(Delivery.message, Digest.chart)
         .join(Digest, col(Digest.id) == col(Delivery.digest_id))
         .where(Delivery.subscriber_id == subscriber_id)
         .order_by(col(Digest.until).desc(), col(Delivery.id).desc())
     )
-    anybody = select(Digest.message, Digest.chart).order_by(col(Digest.until).desc(), col(Digest.id).desc())
-    last = session.exec(given.limit(1)).first() or session.exec(anybody.limit(1)).first()
+    nobodys = select(Digest.message, Digest.chart).where(Digest.pairs == "")
+    newest = nobodys.order_by(col(Digest.until).desc(), col(Digest.id).desc())
+    last = session.exec(given.limit(1)).first() or session.exec(newest.limit(1)).first()
     return (dict(last[0]), last[1]) if last else None

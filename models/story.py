@@ -53,7 +53,8 @@ class StoryStatus(StrEnum):
 class Story(SQLModel, table=True):
     """One event. Levels are those held now; `told_*` the highest ever told: each level rings once.
 
-    `changed` is True when a reading joined since the story was last judged.
+    `changed` is True when a reading joined since the story was last judged. `merged_into` is the story that this one
+    turned out to be: it has its articles now, and this row is a trace.
     """
 
     id: int = Field(default=None, primary_key=True)
@@ -83,6 +84,7 @@ class Story(SQLModel, table=True):
     regions: list[str] = Field(default_factory=list, sa_type=JSON)
     changed: bool = Field(default=True, index=True)
     judge_again_at: datetime | None = Field(default=None, index=True)
+    merged_into: int | None = Field(default=None, foreign_key="story.id", index=True, ondelete="SET NULL")
 
     def score(self, direction: Direction) -> float:
         """0-100, now."""
@@ -105,6 +107,14 @@ class Story(SQLModel, table=True):
         return Level(self.told_deescalation if direction is Direction.DEESCALATION else self.told_escalation)
 
 
+def find_story(session: Session, story_id: int) -> Story | None:
+    """A story by its id, or the one it became part of."""
+    story = session.get(Story, story_id)
+    while story is not None and story.merged_into is not None:
+        story = session.get(Story, story.merged_into)
+    return story
+
+
 def stories_to_judge(session: Session, now: datetime, limit: int) -> Sequence[Story]:
     """Stories a reading joined, or whose next look (score fading, quiet period over) is due, oldest first."""
     # Two look-ups by index: for an OR in order of time SQLite would rather walk all the stories there ever were.
@@ -113,10 +123,10 @@ def stories_to_judge(session: Session, now: datetime, limit: int) -> Sequence[St
     return session.exec(waiting.order_by(col(Story.last_seen_at), col(Story.id)).limit(limit)).all()
 
 
-def loudest_stories(
-    session: Session, direction: Direction, since: datetime, until: datetime, limit: int
+def loud_stories(
+    session: Session, direction: Direction, least: float, since: datetime, until: datetime
 ) -> Sequence[Story]:
-    """Stories with news in [since, until), highest peak in `direction` first."""
+    """Stories with news in [since, until) whose peak in `direction` is at least so high, the highest first."""
     peak = col(Story.peak_deescalation if direction is Direction.DEESCALATION else Story.peak_escalation)
-    within = select(Story).where(col(Story.last_seen_at) >= since, col(Story.first_seen_at) < until, peak > 0)
-    return session.exec(within.order_by(peak.desc(), col(Story.id)).limit(limit)).all()
+    within = select(Story).where(col(Story.last_seen_at) >= since, col(Story.first_seen_at) < until, peak >= least)
+    return session.exec(within.order_by(peak.desc(), col(Story.id))).all()

@@ -102,9 +102,9 @@ def active_subscribers(session: Session) -> Sequence[Subscriber]:
     return session.exec(active.order_by(col(Subscriber.id))).all()
 
 
-def digest_due(session: Session, now: datetime) -> Sequence[Subscriber]:
-    """Active subscribers whose weekly digest is due."""
+def digest_due(session: Session, now: datetime, limit: int) -> Sequence[Subscriber]:
+    """Active subscribers whose weekly digest is due, at most so many, in order of arrival."""
     due = select(Subscriber).where(
         Subscriber.state == SubscriberState.ACTIVE, col(Subscriber.digest), col(Subscriber.digest_due_at) <= now
     )
-    return session.exec(due.order_by(col(Subscriber.id))).all()
+    return session.exec(due.order_by(col(Subscriber.id)).limit(limit)).all()

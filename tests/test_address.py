@@ -116,6 +116,25 @@ def test_a_subscriber_hears_what_they_chose_and_the_reason_for_the_rest_is_kept(
     assert reasons(database, chat) == ([reason] if reason else [])
 
 
+@pytest.mark.parametrize(
+    ("region", "hears"),
+    [("middle-east", True), ("africa", True), ("europe", False), ("world", True)],
+    ids=["its parties' home", "its feed's region", "neither", "the world: everything"],
+)
+def test_a_story_reaches_those_who_chose_the_home_of_its_parties_whoever_carries_it(
+    database: Database, now: datetime, region: str, hears: bool
+) -> None:
+    subscribe(database, now, regions=[region])
+    with database.write() as session:
+        story = Story(title="s", first_seen_at=now, last_seen_at=now)
+        session.add(story)
+        session.flush()
+        feed = add_feed(session, now, regions=["africa", "world"])
+        add_reading(session, feed, now, "Strike", 65.0, story_id=story.id, gathered=True, dyad="IL-IR")
+        raise_alerts(session, SETTINGS, now)
+    assert len(deliveries(database)) == hears
+
+
 def test_a_story_of_an_unknown_pair_reaches_nobody_who_chose_pairs(database: Database, now: datetime) -> None:
     chat = subscribe(database, now, dyads=["RU-UA"])
     tell(database, now, 65.0, dyad=None)

@@ -102,6 +102,17 @@ def test_a_story_near_the_lowest_level_is_kept_as_a_near_miss(database: Database
     assert silences(database) == {SuppressionReason.BELOW_THRESHOLD: 1}
 
 
+def test_a_storys_regions_follow_its_pair(database: Database, now: datetime) -> None:
+    found = []
+    story = tell(database, now, escalation=30.0)
+    for dyad in ("IL-IR", "IN-PK", "IN-PK"):
+        tell(database, now, story, escalation=30.0, dyad=dyad)
+        judge(database, now)
+        with database.read() as session:
+            found.append(session.get_one(Story, story).regions)
+    assert found[::2] == [["middle-east"], ["south-asia"]]
+
+
 def test_old_news_read_late_rings_nothing_and_says_why(database: Database, now: datetime) -> None:
     tell(database, now - timedelta(hours=30), escalation=90.0)
     assert judge(database, now) == []

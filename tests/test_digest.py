@@ -4,19 +4,37 @@ import io
 import re
 from collections.abc import Callable
 from datetime import datetime, time, timedelta
+from itertools import combinations
 from zoneinfo import ZoneInfo
 
 import pytest
+from matplotlib.text import Text
 from PIL import Image, ImageColor
 from sqlmodel import Session, select
 
 from bot.calendar import digest_for, next_digest
-from bot.messages.chart import BEFORE, EASING, ESCALATION, INK, PAPER, Day, week_chart
-from bot.messages.digest import PairLine, own_first
+from bot.messages.chart import (
+    BEFORE,
+    EASING,
+    ESCALATION,
+    INK,
+    PAPER,
+    POINTS,
+    Day,
+    Panel,
+    pairs_chart,
+    panels_figure,
+    week_chart,
+)
+from bot.messages.digest import PairLine, WeekFacts, own_first
 from bot.messages.message import Message
+from bot.messages.names import PANEL_WIDTH
 from bot.messages.stats import DayCount, stats_chart
 from bot.notices import enqueue_all
-from bot.pipeline.digest import compose_digest, daily_tension, send_due_digests, week_facts
+from bot.pipeline.choice import Choice
+from bot.pipeline.digest import compose_digest, send_due_digests
+from bot.pipeline.look_back import told_here, week_of
+from bot.pipeline.week import Heard, Span, daily_tension, facts_for
 from config.schema import ActorEntry, Actors, Settings
 from models import (
     Alert,
@@ -40,6 +58,14 @@ from tests.rows import add_feed, add_reading, add_subscriber, statements
 SETTINGS = Settings()
 MONDAY = datetime.fromisoformat("2026-03-16T08:00:00+00:00")
 PNG = b"\x89PNG\r\n\x1a\n"
+WORLD = Choice()
+
+
+@pytest.fixture(autouse=True)
+def _no_chart_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes a second each; tests of charts call chart.py themselves."""
+    for name in ("week_chart", "pairs_chart"):
+        monkeypatch.setattr(f"bot.pipeline.digest.{name}", lambda *_: PNG)
 
 
 def subscribe(database: Database, due: datetime = MONDAY, **values: object) -> int:
@@ -50,6 +76,10 @@ def subscribe(database: Database, due: datetime = MONDAY, **values: object) -> i
 def queued(database: Database) -> list[Delivery]:
     with database.read() as session:
         return list(session.exec(select(Delivery).order_by(Delivery.id)).all())  # type: ignore[arg-type]
+
+
+def week_facts(session: Session, choice: Choice = WORLD, most: int = 5) -> WeekFacts:
+    return facts_for(week_of(session, SETTINGS, Span.before(MONDAY, "UTC")), choice, most)
 
 
 def test_a_digest_is_queued_when_it_is_due_and_not_before(database: Database) -> None:
@@ -137,7 +167,7 @@ def test_the_week_lists_escalation_easing_disputes_and_counts(database: Database
             )
         )
     with database.read() as session:
-        facts = week_facts(session, SETTINGS, MONDAY - timedelta(days=7), MONDAY)
+        facts = week_facts(session)
         assert len(session.exec(select(Article)).all()) == 2
     assert [line.title for line in facts.escalating] == ["Armour masses"]
     assert [line.title for line in facts.easing] == ["Truce signed"]
@@ -183,7 +213,7 @@ def test_the_week_says_how_disputes_ended(
         add_told(session, MONDAY - timedelta(days=9), kinds, status=status, contested=disputed)  # the week before
         add_told(session, MONDAY - timedelta(days=3), (AlertKind.NEW,), told_contested=False)
     with database.read() as session:
-        facts = week_facts(session, SETTINGS, MONDAY - timedelta(days=7), MONDAY)
+        facts = week_facts(session)
     assert [line.note for line in facts.contested] == [note]
 
 
@@ -191,7 +221,7 @@ def test_corrections_are_not_counted_as_alerts(database: Database) -> None:
     with database.write() as session:
         add_told(session, MONDAY - timedelta(days=3), (AlertKind.NEW, AlertKind.CONFIRMED, AlertKind.RETRACTED))
     with database.read() as session:
-        facts = week_facts(session, SETTINGS, MONDAY - timedelta(days=7), MONDAY)
+        facts = week_facts(session)
     assert facts.alerts == {"critical": 0, "warning": 1, "watch": 0, "easing": 0}
 
 
@@ -208,7 +238,7 @@ def test_what_a_chat_chose_not_to_hear_is_not_told_to_others(database: Database)
                 )
             )  # fmt: skip
     with database.read() as session:
-        facts = week_facts(session, SETTINGS, MONDAY - timedelta(days=7), MONDAY)
+        facts = week_facts(session)
     assert facts.withheld == {"repeat": 1}
 
 
@@ -283,29 +313,140 @@ def test_a_digest_that_never_arrived_counts_for_nothing(database: Database) -> N
     assert send_due_digests(database, SETTINGS, MONDAY + timedelta(hours=12)) == 1
 
 
-def test_a_chats_own_pairs_come_first_and_others_share_what_was_found(
+def add_week(session: Session, *pairs: tuple[str, float, str], **values: object) -> dict[str, int]:
+    """A story of each pair with its score and region in the week; pair -> story."""
+    at, found = MONDAY - timedelta(days=2), dict[str, int]()
+    feed = add_feed(session, at)
+    for pair, score, region in pairs:
+        facts = {"first_seen_at": at, "last_seen_at": at, "dyad": pair, "regions": [region]} | values
+        story = Story(title=f"of {pair}", peak_escalation=score, peak_deescalation=score, **facts)
+        session.add(story)
+        session.flush()
+        found[pair] = story.id
+        add_reading(session, feed, at, pair, score, story_id=story.id, dyad=pair)
+    return found
+
+
+THREE = (("RU-UA", 80.0, "europe"), ("IL-IR", 60.0, "middle-east"), ("IN-PK", 5.0, "asia"))
+
+
+def test_a_chats_own_pairs_come_first_and_chats_share_what_was_found(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    at, found = MONDAY - timedelta(days=2), list[datetime]()
-    monkeypatch.setattr("bot.pipeline.digest.week_facts", lambda *args: found.append(args[3]) or week_facts(*args))
+    found, drawn = list[Span](), list[list[str]]()
+    monkeypatch.setattr("bot.pipeline.digest.week_of", lambda *args: found.append(args[2]) or week_of(*args))
+    monkeypatch.setattr(
+        "bot.pipeline.digest.pairs_chart", lambda panels, _: drawn.append([panel.name for panel in panels]) or PNG
+    )
     with database.write() as session:
-        feed = add_feed(session, at)
-        for pair, score, region in (("RU-UA", 80.0, "europe"), ("IL-IR", 60.0, "middle-east"), ("IN-PK", 5.0, "asia")):
-            story = Story(title=pair, first_seen_at=at, last_seen_at=at, dyad=pair, regions=[region])
-            session.add(story)
-            session.flush()
-            add_reading(session, feed, at, pair, score, story_id=story.id, dyad=pair)
+        add_week(session, *THREE)
     for choice in ({}, {"dyads": ["IN-PK"]}, {"regions": ["middle-east"]}, {"dyads": ["IN-PK"]}, {}):
         subscribe(database, **choice)
     assert send_due_digests(database, SETTINGS, MONDAY) == 5
-    pairs = [re.findall(r"^[•★] ([^:]+): escalation", row.message["plain"], re.M) for row in queued(database)]
+    rows = queued(database)
+    pairs = [re.findall(r"^[•★] ([^:]+): escalation", row.message["plain"], re.M) for row in rows]
     russia, iran, india = "Russia – Ukraine", "Israel – Iran", "India – Pakistan"
     assert pairs[0] == pairs[4] == [russia, iran, india]
     assert pairs[1] == pairs[3] == [india, russia, iran]
     assert pairs[2] == [iran, russia, india]
-    assert "★ Israel – Iran" in queued(database)[2].message["plain"]
-    assert "★" not in queued(database)[0].message["plain"]
-    assert len(found) == 2  # once for the digest of all, once for all those who chose
+    assert "★ Israel – Iran" in rows[2].message["plain"] and "★" not in rows[0].message["plain"]
+    assert drawn == [[india], [iran]]  # once for those who chose the same
+    assert rows[1].digest_id == rows[3].digest_id != rows[0].digest_id == rows[4].digest_id
+    assert len(found) == 1
+
+
+def test_charts_of_chats_that_come_in_a_later_round_are_not_drawn_again(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = list[str]()
+    monkeypatch.setattr("bot.pipeline.digest.ROUND", 2)
+    for name in ("pairs_chart", "week_chart"):
+        monkeypatch.setattr(f"bot.pipeline.digest.{name}", lambda *args: drawn.append(args[-1]) or PNG)
+    with database.write() as session:
+        add_week(session, *THREE)
+    for number in range(7):
+        subscribe(database, dyads=["RU-UA", "IL-IR"] if number % 2 else ["IL-IR", "RU-UA"])
+    assert send_due_digests(database, SETTINGS, MONDAY) == 7
+    assert len(drawn) == 2
+    assert len({row.digest_id for row in queued(database)}) == 1
+
+
+@pytest.mark.parametrize(
+    ("choice", "told"),
+    [
+        ({}, ["RU-UA", "IL-IR"]),
+        ({"dyads": ["IL-IR"]}, ["IL-IR"]),
+        ({"regions": ["europe"]}, ["RU-UA"]),
+        ({"regions": ["world"]}, ["RU-UA", "IL-IR"]),
+        ({"signals": ["threat"]}, []),
+        ({"signals": ["airspace_violation", "threat"]}, ["RU-UA", "IL-IR"]),
+        ({"muted_dyads": ["RU-UA"]}, ["IL-IR"]),
+        ({"dyads": ["RU-UA", "IL-IR"], "muted_dyads": ["IL-IR"]}, ["RU-UA"]),
+    ],
+    ids=["the world", "a pair", "a region", "all regions", "a signal", "signals", "all but a pair", "muted wins"],
+)
+def test_escalation_easing_disputes_and_near_misses_are_of_what_the_chat_chose(
+    database: Database, choice: dict[str, list[str]], told: list[str]
+) -> None:
+    facts = {"status": StoryStatus.CONTESTED, "signals": {"airspace_violation": 0.9}}
+    with database.write() as session:
+        at, stories = MONDAY - timedelta(days=2), add_week(session, *THREE[:2], **facts)
+        for story in stories.values():
+            missed = {"reason": SuppressionReason.BELOW_THRESHOLD, "level": 1, "first_at": at, "last_at": at}
+            session.add(Suppression(story_id=story, direction=Direction.ESCALATION, score=38, **missed))
+        chosen = Choice(**{key: frozenset(values) for key, values in choice.items()})
+        found = week_facts(session, chosen)
+    lists = (found.escalating, found.easing, found.contested, found.near_misses)
+    for lines in lists:
+        assert sorted(line.title for line in lines) == sorted(f"of {pair}" for pair in told)
+    assert found.chosen is (set(choice) != {"muted_dyads"} and choice != {})
+    assert not [pair for pair in found.pairs if pair.code in choice.get("muted_dyads", ())]
+
+
+def test_a_chat_reads_how_many_alerts_it_was_told_itself(database: Database) -> None:
+    with database.write() as session:
+        at = MONDAY - timedelta(days=3)
+        add_told(session, at, (AlertKind.NEW, AlertKind.CONFIRMED))
+        add_told(session, at, (AlertKind.NEW,))
+        first, second = session.exec(select(Alert).where(Alert.kind == AlertKind.NEW)).all()
+        correction = session.exec(select(Alert).where(Alert.kind == AlertKind.CONFIRMED)).one()
+        heard = add_subscriber(session, MONDAY, digest_due_at=MONDAY)
+        deaf = add_subscriber(session, MONDAY, digest_due_at=MONDAY)
+        for subscriber, alert, state, days in (
+            (heard, first, DeliveryState.SENT, 3), (heard, second, DeliveryState.WAITING, 3),
+            (heard, correction, DeliveryState.SENT, 3), (deaf, first, DeliveryState.FAILED, 3),
+            (deaf, second, DeliveryState.SENT, 8),
+        ):  # fmt: skip
+            created = MONDAY - timedelta(days=days)
+            row = {"subscriber_id": subscriber.id, "alert_id": alert.id, "state": state, "key": f"a:{alert.id}"}
+            session.add(Delivery(send_after=created, created_at=created, **row))
+        session.flush()
+        ends = (MONDAY - timedelta(days=7), MONDAY)
+        assert dict(told_here(session, [heard.id, deaf.id], *ends)[heard.id])["warning"] == 2
+        numbers = heard.id, deaf.id
+    send_due_digests(database, SETTINGS, MONDAY)
+    said = {row.subscriber_id: row.message["plain"] for row in queued(database) if row.digest_id}
+    assert "2 alerts were told here: 2 warning." in said[numbers[0]]
+    assert "No alert was told here: a quiet week." in said[numbers[1]]
+
+
+def test_who_left_or_moved_the_digest_while_it_was_written_is_not_told(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stays, leaves, moves = (subscribe(database) for _ in range(3))
+    later = MONDAY + timedelta(hours=12)
+
+    def draw(*_: object) -> bytes:
+        with database.write() as session:
+            session.get_one(Subscriber, leaves).state = SubscriberState.STOPPED
+            session.get_one(Subscriber, moves).digest_due_at = later
+        return PNG
+
+    monkeypatch.setattr("bot.pipeline.digest.week_chart", draw)
+    assert send_due_digests(database, SETTINGS, MONDAY) == 1
+    assert [row.subscriber_id for row in queued(database)] == [stays]
+    with database.read() as session:
+        assert session.get_one(Subscriber, moves).digest_due_at == later
 
 
 def test_a_pair_chosen_by_name_is_told_also_when_it_was_quiet() -> None:
@@ -315,19 +456,12 @@ def test_a_pair_chosen_by_name_is_told_also_when_it_was_quiet() -> None:
     assert [pair.code for pair in own_first((loud, quiet), frozenset(), frozenset(), 5)] == ["C-D"]
 
 
-def test_a_days_tension_is_the_mean_of_its_five_loudest_stories(database: Database) -> None:
-    since = MONDAY - timedelta(days=7)
-    with database.write() as session:
-        feed = add_feed(session, since)
-        for number, score in enumerate((100.0, 50.0)):
-            story = Story(title=str(number), first_seen_at=since, last_seen_at=since)
-            session.add(story)
-            session.flush()
-            for telling in (score, score / 2):  # a second, milder report of the same story adds nothing
-                add_reading(session, feed, since + timedelta(hours=30), "x", telling, story_id=story.id)
-    with database.read() as session:
-        days = daily_tension(session, since, MONDAY)
-    assert [round(day.escalation) for day in days] == [0, 30, 0, 0, 0, 0, 0]
+def test_a_days_tension_is_the_mean_of_its_five_loudest_stories() -> None:
+    since, second = MONDAY - timedelta(days=7), MONDAY - timedelta(days=7) + timedelta(hours=30)
+    # A second, milder report of the same story adds nothing.
+    heard = [Heard(number, None, second, telling, 0) for number, telling in ((1, 100), (1, 50), (2, 50), (2, 25))]
+    heard.append(Heard(3, None, MONDAY, 90, 0))  # after the week
+    assert [round(day.escalation) for day in daily_tension(heard, since, MONDAY)] == [0, 30, 0, 0, 0, 0, 0]
 
 
 def test_pairs_are_named_as_in_alerts(database: Database) -> None:
@@ -372,8 +506,12 @@ def test_a_chart_is_a_picture_as_wide_as_a_phone() -> None:
 
 @pytest.mark.parametrize(
     "draw",
-    [lambda days: week_chart(days, [], "T"), lambda days: stats_chart([DayCount(day.day, 9, 1) for day in days])],
-    ids=["digest", "numbers"],
+    [
+        lambda days: week_chart(days, [], "T"),
+        lambda days: pairs_chart([Panel("A – B", days, [])] * 5, "T"),
+        lambda days: stats_chart([DayCount(day.day, 9, 1) for day in days]),
+    ],
+    ids=["digest", "pairs", "numbers"],
 )
 def test_the_papers_grey_is_behind_all_of_a_chart(draw: Callable[[list[Day]], bytes]) -> None:
     days = [Day((MONDAY + timedelta(days=n)).date(), 10.0 * n, 5.0 * n) for n in range(7)]
@@ -381,6 +519,32 @@ def test_the_papers_grey_is_behind_all_of_a_chart(draw: Callable[[list[Day]], by
     counts = {colour: count for count, colour in picture.getcolors(1 << 20) or ()}
     assert max(counts, key=lambda colour: counts[colour]) == ImageColor.getrgb(PAPER)
     assert (255, 255, 255) not in counts
+
+
+def panels(*names: str) -> list[Panel]:
+    days = [Day((MONDAY + timedelta(days=n)).date(), 4.0 * n, 2.0 * n) for n in range(7)]
+    return [Panel(name, days, days) for name in names]
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 6, 9])
+def test_a_chart_of_pairs_is_as_wide_as_a_phone_and_no_taller_than_one(count: int) -> None:
+    picture = Image.open(io.BytesIO(pairs_chart(panels(*["A – B"] * count), "Tension")))
+    assert picture.width == 1080
+    assert 675 <= picture.height <= 1.6 * 1080
+
+
+def test_words_on_a_chart_of_six_pairs_are_large_and_none_lies_on_another() -> None:
+    widest = "Arakan Army – Mozambique"
+    assert len(widest) == PANEL_WIDTH
+    figure = panels_figure(panels(*[widest] * 6), "Tension, your pairs, 09 Mar to 15 Mar 2026")
+    figure.draw_without_rendering()
+    words = [text for text in figure.findobj(Text) if text.get_text() and text.get_visible()]
+    boxes = [text.get_window_extent() for text in words]
+    assert min(text.get_fontsize() for text in words) >= POINTS
+    assert all(box.x0 >= 0 and box.x1 <= 1080 for box in boxes)
+    titles = [box for text, box in zip(words, boxes, strict=True) if len(text.get_text()) > 3]
+    assert len(titles) == 10  # heading, three in the legend, six pairs
+    assert not [pair for pair in combinations(titles, 2) if pair[0].overlaps(pair[1])]
 
 
 def contrast(first: str, second: str) -> float:

@@ -70,6 +70,7 @@ def test_only_feeds_followed_before_the_span_count(database: Database, now: date
         assert len(told_by_panel(session, now - 9 * DAY, "RU-UA")) == 1
         assert len(told_by_panel(session, now - 9 * DAY, region="europe")) == 2
         assert told_by_panel(session, now - 9 * DAY, region="asia") == []
+        assert len(told_by_panel(session, now - 9 * DAY, region="world")) == 2
         assert busiest_pairs(session, now - 9 * DAY) == ["IL-IR", "RU-UA"]
 
 

@@ -243,6 +243,15 @@ def test_a_digest_shows_the_week_against_the_one_before() -> None:
     assert "Alerts raised: 1 critical." in text
 
 
+def test_a_chats_digest_says_what_was_told_there_and_that_its_lists_are_of_its_choice() -> None:
+    line = StoryLine(80, "Armour masses")
+    text = digest_message(week(alerts={"watch": 1}, told_here=True, chosen=True, escalating=(line,))).plain
+    assert "1 alert was told here: 1 watch." in text and "Escalation in what you chose" in text
+    quiet = digest_message(week(told_here=True, chosen=True)).plain
+    assert "No alert was told here: a quiet week." in quiet and "Nothing of note in what you chose." in quiet
+    assert "chose" not in digest_message(week(told_here=True)).plain
+
+
 @settings(max_examples=60)
 @given(st.lists(hostile, max_size=15))
 def test_whatever_the_week_brought_the_digest_is_valid_and_fits(titles: list[str]) -> None:

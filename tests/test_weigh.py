@@ -21,8 +21,9 @@ def row(
     now: datetime, escalation: float = 50.0, *, family: str = "a", aligned: str = "", **values: Any
 ) -> ReadingWithSource:
     weight = values.pop("weight", 1.0)
-    backlog = values.pop("backlog", False)
-    feed = Feed(id=1, url=f"https://{family}.example", family=family, aligned=aligned, weight=weight, next_fetch_at=now)
+    backlog, regions = values.pop("backlog", False), values.pop("regions", [])
+    of_feed = {"family": family, "aligned": aligned, "weight": weight, "regions": regions}
+    feed = Feed(id=1, url=f"https://{family}.example", next_fetch_at=now, **of_feed)
     article = Article(
         id=1, feed_id=1, entry_key="k", title="t", content_hash="h", news_at=now, seen_at=now, backlog=backlog
     )
@@ -150,3 +151,37 @@ def test_a_story_is_confirmed_by_independent_sources_of_which_one_is_neutral(
 
 def test_nothing_weighs_nothing(now: datetime) -> None:
     assert weigh([], SETTINGS, now).escalation == 0.0
+
+
+def actors(*codes: str) -> list[dict[str, str]]:
+    return [{"code": code, "name": code} for code in codes]
+
+
+@pytest.mark.parametrize(
+    ("values", "regions"),
+    [
+        ({"dyad": "IL-IR", "regions": ["world"]}, ("middle-east",)),
+        ({"dyad": "IL-RU", "regions": ["africa", "world"]}, ("africa", "middle-east", "ukraine-russia")),
+        ({"actors": actors("IN", "PK"), "regions": ["world"]}, ("south-asia",)),
+        ({"dyad": "KESTRIA-VARNIA", "regions": ["europe", "world"]}, ("europe",)),
+        ({"regions": ["europe", "world"]}, ("europe",)),
+        ({"regions": ["world"]}, ()),
+    ],
+    ids=[
+        "a pair",
+        "a pair and a regional feed",
+        "no pair: who is named",
+        "parties at home nowhere",
+        "nobody",
+        "nothing",
+    ],
+)
+def test_a_story_is_of_the_regions_of_its_parties_and_feeds_but_the_world_is_no_place(
+    now: datetime, values: dict[str, Any], regions: tuple[str, ...]
+) -> None:
+    assert weigh([row(now, **values)], SETTINGS, now).regions == regions
+
+
+def test_without_a_pair_only_the_parties_named_most_say_where_a_story_is(now: datetime) -> None:
+    rows = [row(now, actors=actors("IN", "PK")), row(now, actors=actors("IN", "PK", "US"))]
+    assert weigh(rows, SETTINGS, now).regions == ("south-asia",)

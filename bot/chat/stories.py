@@ -15,6 +15,7 @@ from bot.messages.story import story_message
 from config.schema import Settings
 from models import Alert, Story
 from models.reading import readings_of_story
+from models.story import find_story
 
 KNOWN_FOR = timedelta(days=30)
 MOST_WORDS = 8
@@ -26,10 +27,11 @@ def show_story(session: Session, settings: Settings, visitor: Visitor, words: Se
     if isinstance(known, Message):
         return known
     if words:
-        story = _named(session, settings, words[:MOST_WORDS], now)
+        found = _named(session, settings, words[:MOST_WORDS], now)
+        story = find_story(session, found.id) if found else None
     else:
         alert = last_alert(session, known)
-        story = session.get(Story, alert.story_id) if alert else None
+        story = find_story(session, alert.story_id) if alert else None
     if story is None:
         return replies.no_story()
     told = session.exec(select(Alert).where(Alert.story_id == story.id).order_by(col(Alert.created_at), col(Alert.id)))

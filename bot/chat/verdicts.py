@@ -14,6 +14,7 @@ from bot.messages.why import why_in_brief, why_message
 from bot.notices import enqueue, tell_admins
 from config.schema import Settings
 from models import Alert, Delivery, Priority, Reading, Story, Subscriber, Verdict, VerdictKind
+from models.story import find_story
 
 FEEDBACK_A_DAY = 5
 NOTED = {
@@ -133,7 +134,9 @@ def _judge(session: Session, subscriber: Subscriber, alert: Alert, kind: Verdict
 def _new_verdict(session: Session, subscriber: Subscriber, alert: Alert, kind: VerdictKind, now: datetime) -> Verdict:
     """On the alert's headline, with its article and the model that read it while they are stored."""
     title = str(alert.facts.get("title", ""))
-    read = select(Reading).where(Reading.story_id == alert.story_id, Reading.title == title, col(Reading.latest))
+    story = find_story(session, alert.story_id)  # which may have become part of another
+    of_story = Reading.story_id == (story.id if story else alert.story_id)
+    read = select(Reading).where(of_story, Reading.title == title, col(Reading.latest))
     reading = session.exec(read.order_by(col(Reading.news_at), col(Reading.id)).limit(1)).first()
     return Verdict(
         kind=kind,

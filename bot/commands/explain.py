@@ -16,6 +16,7 @@ from bot.spans import parse_span
 from config.errors import ConfigError
 from models import Alert, Article, Direction, Level, Reading, Story, Suppression
 from models.alert import loudest_silences
+from models.story import find_story
 
 if TYPE_CHECKING:
     from classifiers.judgement import Judgement
@@ -44,7 +45,7 @@ def why(
     opened = open_database(database_url(database), utc_now())
     try:
         with opened.read() as session:
-            story = session.get(Story, int(what[:18])) if what.isdecimal() else _story_of_page(session, what, out)
+            story = find_story(session, int(what[:18])) if what.isdecimal() else _story_of_page(session, what, out)
             if story is None:
                 raise ConfigError(f"why: no story {what} is stored; `missed` and the alerts name those there are")
             _explain_story(session, story, out)

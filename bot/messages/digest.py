@@ -40,7 +40,11 @@ class PairLine:
 
 @dataclass(frozen=True, slots=True)
 class WeekFacts:
-    """What a digest is made of; the span is [since, until), aware, in the zone whose days are named."""
+    """What a digest is made of; the span is [since, until), aware, in the zone whose days are named.
+
+    `alerts` counts those told to the chat it is for (`told_here`), else those raised. `chosen`: the stories are those
+    of the chat's choice, not of all the world.
+    """
 
     since: datetime
     until: datetime
@@ -54,6 +58,8 @@ class WeekFacts:
     near_misses: tuple[StoryLine, ...] = ()
     withheld: dict[str, int] | None = None
     pairs: tuple[PairLine, ...] = ()
+    told_here: bool = False
+    chosen: bool = False
 
 
 def digest_message(facts: WeekFacts) -> Message:
@@ -63,10 +69,7 @@ def digest_message(facts: WeekFacts) -> Message:
         line(f"🗓 Week of {span}", bold=True),
         line(_overview(facts)),
         *_pairs(facts.pairs),
-        *_section("Escalation", facts.escalating),
-        *_section("Easing", facts.easing),
-        *_section("Disputed, and how it ended", facts.contested),
-        *_section("Near misses", facts.near_misses),
+        *_stories(facts),
         *_withheld(facts.withheld or {}),
     ]
     html, plain = joined(fitting(blocks))
@@ -81,14 +84,14 @@ def digest_message(facts: WeekFacts) -> Message:
 def own_first(
     pairs: Sequence[PairLine], dyads: frozenset[str], regions: frozenset[str], most: int
 ) -> tuple[PairLine, ...]:
-    """At most so many of `pairs`, in their order: those of a reader's choice first, then the others. Pairs without
-    news are left out, but for those chosen by name. Pure."""
+    """At most so many of `pairs`, in their order: those chosen by name first, then those of regions chosen, then the
+    others. Pairs without news are left out, but for those chosen by name. Pure."""
     shown = [
         replace(pair, own=pair.code in dyads or bool(pair.regions & regions))
         for pair in pairs
         if pair.code in dyads or max(pair.escalation, pair.deescalation) > 0
     ]
-    return tuple(sorted(shown, key=lambda pair: not pair.own)[:most])
+    return tuple(sorted(shown, key=lambda pair: (pair.code not in dyads, not pair.own))[:most])
 
 
 def week_words(since: datetime, until: datetime) -> str:
@@ -102,8 +105,12 @@ def _overview(facts: WeekFacts) -> str:
     read = f"{facts.articles} articles read{before}, {facts.stories} stories followed. "
     told = [f"{count} {level}" for level, count in facts.alerts.items() if count]
     if not told:
-        return read + "Nothing crossed a threshold: a quiet week."
-    return f"{read}Alerts raised: {', '.join(told)}."
+        return f"{read}{'No alert was told here' if facts.told_here else 'Nothing crossed a threshold'}: a quiet week."
+    return f"{read}{_told_here(sum(facts.alerts.values())) if facts.told_here else 'Alerts raised'}: {', '.join(told)}."
+
+
+def _told_here(count: int) -> str:
+    return f"{count} alerts were told here" if count > 1 else "1 alert was told here"
 
 
 def _pairs(pairs: tuple[PairLine, ...]) -> list[Line]:
@@ -123,6 +130,18 @@ def _change(now: float, before: float) -> str:
     return f"{before:.0f}{_NBSP}{arrow}{_NBSP}{now:.0f}"
 
 
+def _stories(facts: WeekFacts) -> list[Line]:
+    """The lists of stories; where a chat chose, they say so, also when there is nothing in them."""
+    which = " in what you chose" if facts.chosen else ""
+    lines = [
+        *_section(f"Escalation{which}", facts.escalating),
+        *_section(f"Easing{which}", facts.easing),
+        *_section(f"Disputed{which}, and how it ended", facts.contested),
+        *_section(f"Near misses{which}", facts.near_misses),
+    ]
+    return lines or ([line("Nothing of note in what you chose.")] if facts.chosen else [])
+
+
 def _section(title: str, stories: tuple[StoryLine, ...]) -> list[Line]:
     return [heading(title), *map(_story, stories)] if stories else []
 
@@ -135,4 +154,4 @@ def _story(story: StoryLine) -> Line:
 
 def _withheld(withheld: dict[str, int]) -> list[Line]:
     parts = [f"{reason} {count}" for reason, count in withheld.items() if count]
-    return [heading("Not told, and why"), line(", ".join(parts))] if parts else []
+    return [heading("Told to nobody, and why"), line(", ".join(parts))] if parts else []

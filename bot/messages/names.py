@@ -11,6 +11,8 @@ from config.schema import Actors
 Names = Mapping[str, str]
 #: Letters that fit into the line above a chart, drawn with the widest pairs there are.
 CHART_WIDTH = 43
+#: The same above one of several small charts.
+PANEL_WIDTH = 24
 #: What a code of feeds.toml does not say by itself.
 _REGIONS = {"ukraine-russia": "Ukraine and Russia"}
 
@@ -29,10 +31,10 @@ def pair_name(dyad: str, names: Names) -> str:
     return " – ".join(names.get(code, code) for code in dyad.split("-"))
 
 
-def chart_title(dyad: str, names: Names, rest: str) -> str:
+def chart_title(dyad: str, names: Names, rest: str, most: int = CHART_WIDTH) -> str:
     """The pair and `rest` (" since 3 Mar") in one line of a chart: by codes where the names are too long for it."""
     title = f"{pair_name(dyad, names)}{rest}"
-    return title if len(title) <= CHART_WIDTH else f"{dyad}{rest}"
+    return title if len(title) <= most else f"{dyad}{rest}"
 
 
 def local_moment(at: datetime, timezone: str) -> str:

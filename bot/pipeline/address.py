@@ -12,8 +12,10 @@ from sqlmodel import Session
 
 from bot.calendar import when_to_tell
 from bot.messages.message import Message
+from bot.pipeline.choice import Choice
 from bot.pipeline.correct import correct
 from bot.pipeline.sequence import Telling, heard_of, overtake, queue
+from classifiers.regions import WORLD
 from config.schema import Alerts
 from models import Alert, AlertKind, Direction, Level, Story, Subscriber, Suppression, SuppressionReason
 from models.alert import FOLLOW_UPS, not_told, suppress
@@ -34,8 +36,8 @@ class Occasion:
 
     @classmethod
     def of(cls, story: Story) -> "Occasion":
-        """Of a story as it stands."""
-        return cls(frozenset(story.regions), story.dyad, frozenset(story.signals))
+        """Of a story as it stands. Every story is of the world."""
+        return cls(frozenset({WORLD, *story.regions}), story.dyad, frozenset(story.signals))
 
 
 def withheld(
@@ -45,7 +47,7 @@ def withheld(
     chosen = subscriber.level_deescalation if alert.direction is Direction.DEESCALATION else subscriber.level_escalation
     if occasion.dyad is not None and occasion.dyad in subscriber.muted_dyads:
         return SuppressionReason.MUTED
-    if not _wanted(occasion, subscriber):
+    if not wanted(occasion, subscriber):
         return SuppressionReason.UNWANTED
     if alert.level < chosen:
         return SuppressionReason.THRESHOLD
@@ -55,7 +57,7 @@ def withheld(
     return None
 
 
-def _wanted(occasion: Occasion, subscriber: Subscriber) -> bool:
+def wanted(occasion: Occasion, subscriber: Subscriber | Choice) -> bool:
     """Of the places chosen (regions and pairs) one must fit, and of the signals chosen one."""
     places = bool(subscriber.regions or subscriber.dyads)
     there = bool(occasion.regions.intersection(subscriber.regions)) or occasion.dyad in subscriber.dyads

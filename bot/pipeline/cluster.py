@@ -4,6 +4,7 @@ An article joins by its address (the same page in two feeds), as an edit of an a
 shares enough with the articles of a story that had news within the window. Text that bears on nothing opens no story.
 """
 
+import logging
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -11,15 +12,19 @@ from datetime import timedelta
 from sqlmodel import Session, col, func, select
 
 from bot.pipeline.likeness import vector_of
-from bot.pipeline.story_index import Entry, StoryIndex, numbers_in, story_words
+from bot.pipeline.merge import kinds_in, may_be_one, merge, older_first, said_of, sure_enough
+from bot.pipeline.story_index import Entry, Match, StoryIndex, numbers_in, story_words
 from config.schema import Stories
-from models import Article, Feed, Reading, Story
+from models import Article, Reading, Story
 from models.reading import ReadingWithSource, ungathered_readings
+from models.story import find_story
 
 #: Below this score (0-100) in both directions a text bears on no tension worth following.
 WORTH_A_STORY = 12.0
-#: From this probability on, a signal says what kind of event a text is about.
-PROBABLE = 0.4
+#: So many other stories are compared with the one that an article joined, at most.
+MOST_TWINS = 2
+
+log = logging.getLogger(__name__)
 
 
 def load_index(session: Session, settings: Stories) -> StoryIndex:
@@ -46,14 +51,18 @@ def gather_stories(session: Session, index: StoryIndex, settings: Stories, limit
     with session.no_autoflush:  # what is asked meanwhile does not depend on what is written
         for reading, _, _ in rows:
             reading.gathered = True
-        for reading, article, feed in worth:
+        for reading, article, _ in worth:
             entry = entry_of(reading)
-            story = known.story_of(reading, article) or _similar_story(session, index, entry, settings)
+            story, matches = known.story_of(reading, article), list[Match]()
             if story is None:
-                story = _open_story(session, reading, feed)
-            _join(story, reading, feed)
+                matches = _sure_matches(index, entry, settings)
+                story = find_story(session, matches[0].story_id) if matches else None
+            if story is None:
+                story = _open_story(session, reading)
+            _join(story, reading)
             known.joined(reading)
             index.add(reading.article_id, replace(entry, story_id=story.id))
+            _merge_twins(session, index, story, matches[1:], settings)
     if rows:
         index.forget_before(rows[-1][0].news_at - _kept_for(settings))
     return len(rows)
@@ -121,7 +130,7 @@ class _Known:
         return self._session.exec(same_page.order_by(col(Reading.id).desc()).limit(1)).first()
 
     def _story(self, story_id: int | None) -> Story | None:
-        return self._session.get(Story, story_id) if story_id is not None else None
+        return find_story(self._session, story_id) if story_id is not None else None
 
 
 def _earlier_versions(session: Session, article_ids: Collection[int]) -> dict[int, tuple[int, int | None]]:
@@ -132,26 +141,44 @@ def _earlier_versions(session: Session, article_ids: Collection[int]) -> dict[in
     return {article_id: (reading_id, story_id) for article_id, reading_id, story_id in found}
 
 
-def _similar_story(session: Session, index: StoryIndex, entry: Entry, settings: Stories) -> Story | None:
-    match = index.best_match(entry, timedelta(hours=settings.window_hours))
-    if match is None or match.sure < settings.same_event:
-        return None
-    return session.get(Story, match.story_id)
+def _sure_matches(index: StoryIndex, entry: Entry, settings: Stories) -> list[Match]:
+    """Stories that an article may join, the surest first."""
+    matches = index.matches(entry, timedelta(hours=settings.window_hours))
+    return [match for match in matches if match.sure >= settings.same_event]
 
 
-def _open_story(session: Session, reading: Reading, feed: Feed) -> Story:
+def _merge_twins(
+    session: Session, index: StoryIndex, story: Story, matches: Sequence[Match], settings: Stories
+) -> None:
+    """Make one of a story that an article joined and others that it might have joined, where they are alike too: an
+    article that bridges two events is no reason."""
+    for match in (match for match in matches[:MOST_TWINS] if match.sure >= sure_enough(settings)):
+        other = find_story(session, match.story_id)
+        if other is None or other.id == story.id:
+            continue
+        if index.alike(story.id, other.id, timedelta(hours=settings.window_hours)) < settings.same_event:
+            continue
+        session.flush()
+        if not may_be_one(said_of(session, story), said_of(session, other)):
+            continue
+        older, younger = older_first(story, other)
+        merge(session, younger, older)
+        index.merge(younger.id, older.id)
+        log.info("stories_merged story=%s into=%s", younger.id, older.id)
+        story = older
+
+
+def _open_story(session: Session, reading: Reading) -> Story:
     story = Story(title=reading.title, first_seen_at=reading.news_at, last_seen_at=reading.news_at)
-    story.regions = list(feed.regions)
     session.add(story)
     session.flush()
     return story
 
 
-def _join(story: Story, reading: Reading, feed: Feed) -> None:
+def _join(story: Story, reading: Reading) -> None:
     reading.story_id = story.id
     story.first_seen_at = min(story.first_seen_at, reading.news_at)
     story.last_seen_at = max(story.last_seen_at, reading.news_at)
-    story.regions = sorted({*story.regions, *feed.regions})
     story.changed = True
 
 
@@ -163,7 +190,7 @@ def entry_of(reading: Reading) -> Entry:
         news_at=reading.news_at,
         words=story_words(reading.title, text),
         actors=frozenset(actor["code"] for actor in reading.actors),
-        signals=frozenset(signal for signal, probability in reading.signals.items() if probability >= PROBABLE),
+        signals=kinds_in(reading.signals),
         numbers=numbers_in(f"{reading.title} {text}"),
         event=vector_of(reading.event),
     )

@@ -192,6 +192,7 @@ def update_story(story: Story, weight: Weight, settings: Alerts, now: datetime) 
     story.peak_deescalation = max(story.peak_deescalation, weight.deescalation)
     story.status, story.publishers, story.dyad = weight.status, weight.sources, weight.dyad
     story.articles = len(next(iter(weight.top.values()), ())) or story.articles
+    story.regions = list(weight.regions)
     story.actors = [{"code": code, "name": name} for code, name in weight.actors]
     story.signals, story.contested = dict(weight.signals), list(weight.contested)
     leading = Direction.ESCALATION if weight.escalation >= weight.deescalation else Direction.DEESCALATION

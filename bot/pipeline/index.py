@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from sqlmodel import Session, col, func, select
 
+from classifiers.regions import WORLD
 from models import Article, Feed, Reading, Story
 
 LOUDEST = 5
@@ -103,7 +104,7 @@ def told_by_panel(session: Session, since: datetime, dyad: str | None = None, re
     return [
         (reading.story_id, reading.news_at, reading.escalation, reading.deescalation)
         for reading in panel_readings(session, since, dyad)
-        if region is None or region in reading.regions
+        if region in (None, WORLD) or region in reading.regions
     ]
 
 

@@ -12,7 +12,7 @@ import re
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from itertools import chain, groupby
@@ -27,6 +27,7 @@ Key = TypeVar("Key")
 
 TITLE_WEIGHT = 1.6
 CANDIDATES, MEMBERS = 40, 30  # stories compared with an article, and articles of each, at most
+PAIRED = 8  # articles of each of two stories that are compared, at most
 POSTINGS = 600  # holders of its words looked at to find those stories, at most: of the rarest words, the newest
 USUAL_SHARE = 0.2  # a text that was counted once and for all weighs this much of an article in the window
 COMMON_SHARE = 0.2  # a word in more than this share of the articles tells no story from another
@@ -176,12 +177,38 @@ class StoryIndex:
     def best_match(self, new: Entry, window: timedelta) -> Match | None:
         """The story most similar to `new` among those with news within `window`, None when nothing shares a telling
         word. `new.story_id` is not looked at."""
+        return next(iter(self.matches(new, window)), None)
+
+    def matches(self, new: Entry, window: timedelta) -> list[Match]:
+        """The same for all stories that were compared, the surest first."""
         self.work.lookups += 1
         rarity = {word: self._rarity(word) for word in new.words}
         norm = self._norm(new)
         matches = [self._match(story_id, new, window, norm) for story_id in self._candidates(rarity)]
         # The lower id wins a tie, so that the same articles in the same order always give the same stories.
-        return max(matches, key=lambda match: (match.sure, -match.story_id), default=None)
+        return sorted(matches, key=lambda match: (-match.sure, match.story_id))
+
+    def alike(self, one: int, other: int, window: timedelta) -> float:
+        """How sure it is that two stories tell of one event, 0-1: by all pairs of the newest articles of each."""
+        ones, others = (self._newest(story_id, PAIRED) for story_id in (one, other))
+        self.work.compared += len(ones) * len(others)
+        odds = [
+            self._log_odds(first, second, norm)
+            for first in ones
+            for norm in (self._norm(first),)
+            for second in others
+            if abs(first.news_at - second.news_at) <= window
+        ]
+        return _together(odds)
+
+    def merge(self, story_id: int, into: int) -> None:
+        """From now on the articles of a story are those of another."""
+        for article_id in self._of_story.pop(story_id, ()):
+            self._entries[article_id] = replace(self._entries[article_id], story_id=into)
+            _insert(self._of_story, into, article_id)
+
+    def _newest(self, story_id: int, most: int) -> list[Entry]:
+        return [self._entries[article_id] for article_id in reversed(self._of_story.get(story_id, [])[-most:])]
 
     def _candidates(self, rarity: Mapping[str, float]) -> list[int]:
         """Stories that share the most telling words, at most CANDIDATES, found by looking at POSTINGS holders at most:
@@ -206,13 +233,10 @@ class StoryIndex:
                 return
 
     def _match(self, story_id: int, new: Entry, window: timedelta, norm: float) -> Match:
-        members = [self._entries[article_id] for article_id in reversed(self._of_story[story_id][-MEMBERS:])]
+        members = self._newest(story_id, MEMBERS)
         self.work.compared += len(members)
         odds = [self._log_odds(new, member, norm) for member in members if abs(new.news_at - member.news_at) <= window]
-        if not odds:
-            return Match(story_id, 0.0)
-        # Between single link, which chains neighbouring events together, and average link, which splits long stories.
-        return Match(story_id, probability((max(odds) + sum(odds) / len(odds)) / 2))
+        return Match(story_id, _together(odds))
 
     def _log_odds(self, new: Entry, member: Entry, norm: float) -> float:
         weights = WITHOUT_VECTORS if new.event is None or member.event is None else WITH_VECTORS
@@ -264,6 +288,12 @@ class StoryIndex:
 
     def _rarity(self, word: str) -> float:
         return self._rarities[self._commonness[word]]
+
+
+def _together(odds: Sequence[float]) -> float:
+    """Log-odds of pairs of articles -> how sure it is of what they are from, 0 without any. Between single link, which
+    chains neighbouring events together, and average link, which splits long stories."""
+    return probability((max(odds) + sum(odds) / len(odds)) / 2) if odds else 0.0
 
 
 def _insert(lists: dict[Key, list[int]], key: Key, article_id: int) -> int:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from classifiers.claims import opposed
+from classifiers.regions import WORLD, regions_of
 from config.schema import Stories
 from models import Direction, Reading, StoryStatus
 from models.reading import ReadingWithSource
@@ -17,6 +18,8 @@ from models.reading import ReadingWithSource
 PROBABLE = 0.5
 #: Events whose author may be denied while the event stands (codebook, settled question 17).
 AUTHORED = frozenset({"armed_attack", "cyberattack", "covert_action"})
+#: So many of the parties named most are those of a story whose articles agree on no pair.
+MOST_NAMED = 2
 _COPY_WORDS = 25
 _DATELINE = re.compile(
     r"^\W*[A-Z][A-Z .,/'-]{2,40}(?:,? \w+ \d{1,2})?(?: \([^)]{2,30}\))?\s*[-–—:]+\s*|\([^)]{2,30}\)\s*[-–—]\s*"
@@ -37,6 +40,7 @@ class Weight:
     top: dict[Direction, tuple[ReadingWithSource, ...]] = field(default_factory=dict)
     dyad: str | None = None
     actors: tuple[tuple[str, str], ...] = ()
+    regions: tuple[str, ...] = ()
     signals: dict[str, float] = field(default_factory=dict)
     contested: tuple[str, ...] = ()
     stances: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -61,14 +65,16 @@ def weigh(readings: Sequence[ReadingWithSource], settings: Stories, now: datetim
     scores = {direction: factor * _best(rows, direction) for direction, rows in top.items()}
     sides = stances([row[0] for row in readings])
     contested = contested_signals([row[0] for row in readings], sides)
+    dyad, actors = _commonest(reading.dyad for reading, _, _ in readings), _actors(readings)
     return Weight(
         escalation=scores[Direction.ESCALATION],
         deescalation=scores[Direction.DEESCALATION],
         status=_status(readings, sources, contested),
         sources=sources,
         top=top,
-        dyad=_commonest(reading.dyad for reading, _, _ in readings),
-        actors=_actors(readings),
+        dyad=dyad,
+        actors=actors,
+        regions=regions(readings, dyad, [code for code, _ in actors]),
         signals=_signals(fresh or readings),
         contested=contested,
         stances=sides,
@@ -77,6 +83,14 @@ def weigh(readings: Sequence[ReadingWithSource], settings: Stories, now: datetim
             direction: count_sources([row for row in fresh if _leans(row[0], direction)]) for direction in Direction
         },
     )
+
+
+def regions(readings: Sequence[ReadingWithSource], dyad: str | None, actors: Sequence[str]) -> tuple[str, ...]:
+    """Where a story happens: the homes of its parties (its pair, or else the actors named most), and what its feeds say
+    they cover. A feed of the world says nothing of where."""
+    parties = dyad.split("-") if dyad else actors[:MOST_NAMED]
+    covered = {region for _, _, feed in readings for region in feed.regions} - {WORLD}
+    return tuple(sorted(covered | regions_of(parties)))
 
 
 def weighted(row: ReadingWithSource, direction: Direction) -> float:

@@ -1,0 +1,150 @@
+"""Two stories that turn out to be of one event -> one: the articles, alerts and silences of the younger move.
+
+Whatever either of them told counts as told, so nothing rings twice. The younger one stays as a trace that leads to the
+older, and is judged no more.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from sqlmodel import Session, col, select, update
+
+from config.schema import Stories
+from models import Alert, Delivery, Direction, Reading, Story, StoryStatus, Suppression
+
+#: From this probability on, a signal says what kind of event a text is about.
+PROBABLE = 0.4
+
+
+class Said(NamedTuple):
+    """What one reading said: between whom, how much of escalation and of easing, and of which kinds of event."""
+
+    dyad: str | None
+    escalation: float
+    deescalation: float
+    signals: frozenset[str]
+
+
+def sure_enough(settings: Stories) -> float:
+    """How sure an article must be of a second story to make one of both: half as unsure as of the one it joins, because
+    what was told of two events as one is not put right again."""
+    return (1.0 + settings.same_event) / 2
+
+
+def may_be_one(ones: Sequence[Said], others: Sequence[Said]) -> bool:
+    """Whether nothing in the readings of two stories speaks against it: neither their pairs, nor which way they lead,
+    nor that they share no kind of event. Pure."""
+    pairs = {pair for said in (ones, others) for pair in _pair(said)}
+    ways = {way for said in (ones, others) for way in _way(said)}
+    kinds, other_kinds = (frozenset[str]().union(*(each.signals for each in said)) for said in (ones, others))
+    return len(pairs) < 2 and len(ways) < 2 and not (kinds and other_kinds and kinds.isdisjoint(other_kinds))
+
+
+def said_of(session: Session, story: Story) -> Sequence[Said]:
+    """What `may_be_one` asks about; readings that joined in this round are there only after a flush."""
+    columns = select(Reading.dyad, Reading.escalation, Reading.deescalation, Reading.signals)
+    rows = session.exec(columns.where(Reading.story_id == story.id, col(Reading.latest)))
+    return [Said(dyad, up, down, kinds_in(signals)) for dyad, up, down, signals in rows]
+
+
+def kinds_in(signals: Mapping[str, float]) -> frozenset[str]:
+    """The signals that a text is probably about."""
+    return frozenset(signal for signal, probability in signals.items() if probability >= PROBABLE)
+
+
+def older_first(story: Story, other: Story) -> tuple[Story, Story]:
+    """By their first news."""
+    one, two = sorted((story, other), key=lambda each: (each.first_seen_at, each.id))
+    return one, two
+
+
+def merge(session: Session, story: Story, into: Story) -> None:
+    """Move all that belongs to `story`; what both have alike is counted once."""
+    session.flush()  # what was gathered a moment ago moves too
+    moved = update(Reading).where(col(Reading.story_id) == story.id).values(story_id=into.id)
+    session.execute(moved)
+    _move_alerts(session, story, into)
+    _move_silences(session, story, into)
+    _join_told(story, into)
+    _leave_trace(story, into)
+    session.flush()
+
+
+def _pair(said: Sequence[Said]) -> list[str]:
+    """The commonest, if any is named."""
+    counts = Counter(each.dyad for each in said if each.dyad)
+    return [max(counts, key=lambda dyad: (counts[dyad], dyad))] if counts else []
+
+
+def _way(said: Sequence[Said]) -> list[Direction]:
+    """Of most that was said, weighed by its score; neither where both are equal."""
+    lead = sum(each.escalation - each.deescalation for each in said)
+    return [Direction.ESCALATION if lead > 0 else Direction.DEESCALATION] if lead else []
+
+
+def _move_alerts(session: Session, story: Story, into: Story) -> None:
+    """Of what both were told as, the alert of `story` stays, because buttons in chats lead to it; who was told it was
+    told the other, so that corrections find them."""
+    theirs = {_as_told(alert): alert.id for alert in _alerts(session, into)}
+    for alert in _alerts(session, story):
+        same = theirs.get(_as_told(alert))
+        if same is None:
+            alert.story_id = into.id
+        else:
+            session.execute(update(Delivery).where(col(Delivery.alert_id) == alert.id).values(alert_id=same))
+
+
+def _alerts(session: Session, story: Story) -> Sequence[Alert]:
+    return session.exec(select(Alert).where(Alert.story_id == story.id).order_by(col(Alert.id))).all()
+
+
+def _as_told(alert: Alert) -> tuple[str, str, int]:
+    return alert.kind, alert.direction, alert.level
+
+
+def _move_silences(session: Session, story: Story, into: Story) -> None:
+    known = {_as_kept(row): row for row in _silences(session, into)}
+    for row in _silences(session, story):
+        same = known.get(_as_kept(row))
+        if same is None:
+            row.story_id = into.id
+            continue
+        same.times += row.times
+        same.score = max(same.score, row.score)
+        same.first_at, same.last_at = min(same.first_at, row.first_at), max(same.last_at, row.last_at)
+        session.delete(row)
+
+
+def _silences(session: Session, story: Story) -> Sequence[Suppression]:
+    return session.exec(select(Suppression).where(Suppression.story_id == story.id).order_by(col(Suppression.id))).all()
+
+
+def _as_kept(row: Suppression) -> tuple[str, int, str, int]:
+    return row.direction, row.level, row.reason, row.subscriber_id
+
+
+def _join_told(story: Story, into: Story) -> None:
+    into.first_seen_at = min(into.first_seen_at, story.first_seen_at)
+    into.last_seen_at = max(into.last_seen_at, story.last_seen_at)
+    into.told_contested = into.told_contested or story.told_contested
+    into.last_told_at = max(filter(None, (into.last_told_at, story.last_told_at)), default=None)
+    for direction in Direction:
+        for field in (f"peak_{direction}", f"told_{direction}"):
+            setattr(into, field, max(getattr(into, field), getattr(story, field)))
+        if story.level(direction) > into.level(direction):
+            for field in (f"level_{direction}", f"level_{direction}_since"):
+                setattr(into, field, getattr(story, field))
+    into.changed = True
+
+
+def _leave_trace(story: Story, into: Story) -> None:
+    """It keeps headline and pair, for buttons that name it; it holds no level, and nothing looks at it again."""
+    for direction in Direction:
+        for field in (f"peak_{direction}", f"told_{direction}", f"level_{direction}", str(direction)):
+            setattr(story, field, 0)
+        setattr(story, f"level_{direction}_since", None)
+    story.merged_into = into.id
+    story.status, story.contested, story.told_contested = StoryStatus.UNCONFIRMED, [], False
+    story.articles = story.publishers = 0
+    story.changed, story.judge_again_at = False, None

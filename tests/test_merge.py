@@ -1,0 +1,198 @@
+"""Two stories that turn out to tell of one event: what becomes of all that belongs to them."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlmodel import Session, select
+
+from bot.pipeline.cluster import gather_stories, load_index
+from bot.pipeline.decide import raise_alerts
+from bot.pipeline.merge import Said, may_be_one, merge, older_first, sure_enough
+from bot.pipeline.story_index import PAIRED, Entry, StoryIndex, story_words
+from config.schema import Alerts, Stories
+from models import (
+    Alert,
+    Delivery,
+    DeliveryState,
+    Direction,
+    Level,
+    Reading,
+    Story,
+    StoryStatus,
+    Suppression,
+    SuppressionReason,
+)
+from models.database import Database
+from models.story import find_story
+from tests.rows import add_feed, add_reading, add_subscriber
+
+SETTINGS = Alerts(stories=Stories(single_source_factor=1.0))
+HOUR = timedelta(hours=1)
+
+
+def tell(session: Session, at: datetime, score: float, **values: Any) -> Story:
+    """A story with one article, judged and told."""
+    story = Story(title=f"at {at:%H:%M}", first_seen_at=at, last_seen_at=at)
+    session.add(story)
+    session.flush()
+    facts = {"dyad": "RU-UA", "signals": {"troop_buildup": 0.9}} | values
+    add_reading(session, add_feed(session, at), at, "Troops", score, story_id=story.id, gathered=True, **facts)
+    raise_alerts(session, SETTINGS, at)
+    return story
+
+
+def kept(story: Story, at: datetime, **values: Any) -> Suppression:
+    common = {"direction": Direction.ESCALATION, "level": 1, "reason": SuppressionReason.REPEAT, "score": 50.0}
+    return Suppression(story_id=story.id, first_at=at, last_at=at, **common | values)
+
+
+def test_the_younger_becomes_the_older_with_all_it_has_and_leads_to_it(database: Database, now: datetime) -> None:
+    with database.write() as session:
+        add_subscriber(session, now)
+        older, younger = tell(session, now, 45.0), tell(session, now + 2 * HOUR, 70.0)
+        session.add_all([kept(older, now), kept(younger, now + HOUR, score=60.0), kept(younger, now, subscriber_id=7)])
+        session.flush()
+        assert older_first(younger, older) == (older, younger)
+        merge(session, younger, older)
+        numbers = older.id, younger.id
+    with database.read() as session:
+        older, younger = (session.get_one(Story, number) for number in numbers)
+        assert {reading.story_id for reading in session.exec(select(Reading))} == {older.id}
+        assert {alert.story_id for alert in session.exec(select(Alert))} == {older.id}
+        rows = {row.subscriber_id: row for row in session.exec(select(Suppression))}
+        assert {row.story_id for row in rows.values()} == {older.id}
+        assert (rows[0].times, rows[0].score, rows[0].last_at) == (2, 60.0, now + HOUR)
+        assert (older.peak_escalation, older.told(Direction.ESCALATION)) == (70.0, Level.WARNING)
+        assert older.last_told_at == now + 2 * HOUR and older.changed
+        assert find_story(session, younger.id) == older == find_story(session, older.id)
+        assert (younger.peak_escalation, younger.told_escalation, younger.changed) == (0, 0, False)
+
+
+def test_a_trace_leads_through_several_merges_to_the_story_that_is_left(database: Database, now: datetime) -> None:
+    with database.write() as session:
+        first, second, third = (tell(session, now + hours * HOUR, 10.0) for hours in range(3))
+        merge(session, third, second)
+        merge(session, second, first)
+        assert find_story(session, third.id) is first
+        assert find_story(session, third.id + 100) is None
+
+
+@pytest.mark.parametrize(("early", "late"), [(45.0, 70.0), (70.0, 45.0), (70.0, 70.0), (90.0, 45.0)])
+def test_nothing_that_either_told_rings_again(database: Database, now: datetime, early: float, late: float) -> None:
+    with database.write() as session:
+        add_subscriber(session, now)
+        older, younger = tell(session, now, early), tell(session, now + 2 * HOUR, late)
+        before = len(session.exec(select(Alert)).all())
+        assert before == 2
+        merge(session, younger, older)
+        assert raise_alerts(session, SETTINGS, now + 3 * HOUR) <= 1  # a confirmation
+        rang = [alert for alert in session.exec(select(Alert)) if alert.kind in ("new", "raised", "eased")]
+        assert len(rang) == 2
+        assert raise_alerts(session, SETTINGS, now + 4 * HOUR) == 0
+
+
+def test_who_was_told_the_younger_alone_hears_its_correction(database: Database, now: datetime) -> None:
+    with database.write() as session:
+        older = tell(session, now, 70.0)
+        chat = add_subscriber(session, now + HOUR)
+        younger = tell(session, now + 2 * HOUR, 70.0)
+        (told,) = session.exec(select(Delivery)).all()
+        told.state = DeliveryState.SENT
+        merge(session, younger, older)
+        raise_alerts(session, SETTINGS, now + 3 * HOUR)
+        correction = session.exec(select(Delivery).where(Delivery.edits_id == told.id)).one()
+        assert correction.subscriber_id == chat.id
+        button = session.exec(select(Alert).where(Alert.story_id == younger.id)).one()  # in the message that is there
+        assert find_story(session, button.story_id) is older
+
+
+def said(dyad: str | None = None, up: float = 60.0, down: float = 20.0, *signals: str) -> Said:
+    return Said(dyad, up, down, frozenset(signals))
+
+
+RISES, EASES = said("RU-UA"), said("RU-UA", 20.0, 60.0)
+
+
+@pytest.mark.parametrize(
+    ("ones", "others", "may"),
+    [
+        ([said()], [said()], True),
+        ([RISES], [said()], True),
+        ([RISES], [said("IL-IR")], False),
+        ([RISES], [EASES], False),
+        ([RISES, RISES, said("IL-IR", 20.0, 60.0)], [said("RU-UA", 60.0, 60.0)], True),
+        ([said(None, 60, 20, "threat")], [said(None, 60, 20, "expulsion")], False),
+        ([said(None, 60, 20, "threat"), RISES], [said(None, 60, 20, "expulsion", "threat")], True),
+        ([said(None, 60, 20, "threat")], [said()], True),
+        ([], [EASES], True),
+    ],
+    ids=["no pair", "one pair", "two pairs", "two ways", "the commonest pair and way", "two kinds", "a kind in both",
+         "a kind in one", "nothing said"],
+)  # fmt: skip
+def test_stories_of_other_pairs_ways_or_kinds_are_never_one(ones: list[Said], others: list[Said], may: bool) -> None:
+    assert may_be_one(ones, others) is may is may_be_one(others, ones)
+
+
+def test_a_second_story_must_be_surer_than_the_first() -> None:
+    assert sure_enough(Stories(same_event=0.8)) == pytest.approx(0.9)
+
+
+HALVES = ("Blast at arms depot in Tarn", "Explosions shake harbour district, residents told to stay indoors")
+BRIDGE = "Explosions and blast at arms depot in Tarn shake harbour district, residents told to stay indoors"
+PARTIES = [{"code": "VARNIA", "name": "Varnia"}, {"code": "KESTRIA", "name": "Kestria"}]
+
+
+def gathered(
+    database: Database, now: datetime, *titles: str, dyads: Sequence[str] = ("RU-UA",) * 3
+) -> list[int | None]:
+    """Store and gather one after the other; the story of each in the end."""
+    index = StoryIndex()
+    with database.write() as session:
+        feed, readings = add_feed(session, now), list[Reading]()
+        for number, (title, dyad) in enumerate(zip(titles, dyads, strict=False)):
+            at = now + number * HOUR
+            readings.append(add_reading(session, feed, at, title, 60.0, actors=PARTIES, dyad=dyad))
+            gather_stories(session, index, SETTINGS.stories)
+        return [reading.story_id for reading in readings]
+
+
+def test_an_article_that_may_join_two_stories_that_are_alike_makes_them_one(
+    sqlite_database: Database, now: datetime
+) -> None:
+    assert len(set(gathered(sqlite_database, now, *HALVES))) == 2
+    assert len(set(gathered(sqlite_database, now + 200 * HOUR, *HALVES, BRIDGE))) == 1
+
+
+def test_stories_of_two_pairs_stay_apart_whatever_bridges_them(sqlite_database: Database, now: datetime) -> None:
+    assert len(set(gathered(sqlite_database, now, *HALVES, BRIDGE, dyads=("RU-UA", "IL-IR", "IL-IR")))) == 2
+
+
+def test_what_comes_after_a_merge_joins_the_story_that_is_left(sqlite_database: Database, now: datetime) -> None:
+    stories = gathered(sqlite_database, now, *HALVES, BRIDGE)
+    with sqlite_database.write() as session:
+        later = add_reading(session, add_feed(session, now), now + 4 * HOUR, HALVES[1], 60.0, actors=PARTIES)
+        gather_stories(session, load_index(session, SETTINGS.stories), SETTINGS.stories)  # as after a restart
+        assert {later.story_id} == set(stories)
+
+
+def test_two_stories_are_compared_at_a_bounded_cost(now: datetime) -> None:
+    index = StoryIndex()
+    for number in range(200):
+        index.add(number, Entry(number % 2, now, story_words(f"Shells fall on Havrin {number}", "")))
+    index.alike(0, 1, 72 * HOUR)
+    assert index.work.compared == PAIRED**2
+    index.merge(1, into=0)
+    assert index.matches(Entry(5, now, story_words("Shells fall on Havrin 77", "")), 72 * HOUR)[0].story_id == 0
+    assert index.alike(0, 1, 72 * HOUR) == 0.0
+
+
+def test_a_merged_story_is_neither_disputed_nor_judged(database: Database, now: datetime) -> None:
+    with database.write() as session:
+        older, younger = tell(session, now, 45.0), tell(session, now + HOUR, 45.0)
+        younger.status, younger.contested, younger.told_contested = StoryStatus.CONTESTED, ["ceasefire"], True
+        merge(session, younger, older)
+        assert (younger.status, younger.told_contested, older.told_contested) == (StoryStatus.UNCONFIRMED, False, True)
+        raise_alerts(session, SETTINGS, now + 2 * HOUR)
+        assert (younger.articles, younger.changed, younger.level_escalation) == (0, False, 0)
