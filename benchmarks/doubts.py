@@ -19,9 +19,9 @@ from scipy.special import softmax
 from benchmarks.measure import console
 from classifiers.artifact import DEFAULT_ARTIFACT
 from classifiers.corpus_files import Labelled, read_corpus, split_of
-from classifiers.encoder import Vectors
+from classifiers.encoder import HELD_OUT_FILE, Vectors
 from classifiers.heads import COLUMNS, targets_of
-from classifiers.heldout import HELD_OUT_FILE, HeldOut, keys_of
+from classifiers.heldout import HeldOut, keys_of
 from classifiers.labels import DIRECTIONS, STATUSES
 
 NAMES = {"direction": DIRECTIONS, "status": STATUSES}

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from classifiers.actors import Gazetteer
 from classifiers.combiner import Combiner, Mix, Scale
 from classifiers.concepts import ConceptReader, lexicon_sha256
-from classifiers.encoder import ENCODER_FILE, SentenceEncoder, load_encoder
+from classifiers.encoder import ENCODER_FILE, HELD_OUT_FILE, TOKENIZER_FILE, SentenceEncoder, load_encoder
 from classifiers.features import CHARACTERS, WORDS, Recipe, TfidfBlock, concepts
 from classifiers.heads import Heads
 from config.errors import ModelError
@@ -107,6 +107,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise ModelError(f"{path} is not of format {FORMAT}: {_FIX}")
     if MODEL_FILE not in _files(folder, manifest):
         raise ModelError(f"{path} does not list {MODEL_FILE}: {_AGAIN}")
+    _check_all_listed(folder, manifest)
     _check_files(folder, _files(folder, manifest))
     _check_versions(path, manifest)
     return manifest
@@ -118,6 +119,7 @@ def read_manifest_for(folder: Path, names: Collection[str]) -> dict[str, Any]:
     So that what still fits can be kept from a model that does not. Raises ModelError for a file that is damaged.
     """
     manifest = _manifest(folder)
+    _check_all_listed(folder, manifest)
     _check_files(folder, {name: digest for name, digest in _files(folder, manifest).items() if name in names})
     return manifest
 
@@ -140,6 +142,14 @@ def _files(folder: Path, manifest: dict[str, Any]) -> dict[str, str]:
     if not isinstance(files, dict):
         raise ModelError(f"{folder / MANIFEST_FILE} does not list its files: {_AGAIN}")
     return files
+
+
+def _check_all_listed(folder: Path, manifest: dict[str, Any]) -> None:
+    """What is read must be listed, else nobody would see that it was changed."""
+    files = _files(folder, manifest)
+    for name in (TOKENIZER_FILE, HELD_OUT_FILE) if ENCODER_FILE in files else ():
+        if name not in files:
+            raise ModelError(f"{folder / MANIFEST_FILE} does not list {name}: {_AGAIN}")
 
 
 def _check_files(folder: Path, files: dict[str, str]) -> None:

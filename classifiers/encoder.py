@@ -22,6 +22,7 @@ Vectors = NDArray[np.float32]
 
 ENCODER_FILE = "encoder.onnx"
 TOKENIZER_FILE = "tokenizer.json"
+HELD_OUT_FILE = "held_out.npz"  # what heldout.py keeps beside them
 MOST_TOKENS = 64
 THREADS = 2
 _MOST_CHARACTERS = 1200  # more than MOST_TOKENS ever reach

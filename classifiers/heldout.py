@@ -13,11 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifiers.artifact import read_manifest_for
-from classifiers.encoder import ENCODER_FILE, TOKENIZER_FILE, load_encoder
+from classifiers.encoder import ENCODER_FILE, HELD_OUT_FILE, TOKENIZER_FILE, load_encoder
 from classifiers.heads import Encoded
 from config.errors import ModelError
 
-HELD_OUT_FILE = "held_out.npz"
 LICENCE_FILE = "LICENSE"
 NOTICE_FILE = "NOTICE"
 ENCODER_FILES = (ENCODER_FILE, TOKENIZER_FILE, HELD_OUT_FILE, LICENCE_FILE, NOTICE_FILE)

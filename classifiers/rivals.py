@@ -14,8 +14,9 @@ from classifiers.artifact import DEFAULT_ARTIFACT
 from classifiers.baselines import keyword_judgements
 from classifiers.classifier import load_classifier
 from classifiers.corpus_files import CORPUS
+from classifiers.encoder import HELD_OUT_FILE
 from classifiers.heads import fit_columns
-from classifiers.heldout import HELD_OUT_FILE, HeldOut, keys_of
+from classifiers.heldout import HeldOut, keys_of
 from classifiers.judgement import Document, Judgement
 from classifiers.labels import DIRECTIONS, SIGNALS, severity_of
 from classifiers.train import SEED, Progress, train

@@ -21,12 +21,14 @@ _NOTE = "live.json"
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A model that can be live: its name on the shelf ("shipped" or its version), folder and manifest."""
+    """A model of the shelf: its name ("shipped" or its version), folder and manifest; `fault` says why it cannot be
+    live, if so, and then the manifest is empty."""
 
     name: str
     folder: Path
     manifest: dict[str, Any]
     live: bool
+    fault: str = ""
 
 
 class Shelf:
@@ -35,6 +37,11 @@ class Shelf:
     def __init__(self, folder: Path, shipped: Path = DEFAULT_ARTIFACT) -> None:
         self.folder = folder
         self._shipped = shipped
+
+    @property
+    def live_name(self) -> str:
+        """What the note calls the live model, be it there or not."""
+        return str(self._note()["live"])
 
     def live(self) -> Path:
         """The folder of the model in use. Raises ModelError when the note names a model that is gone."""
@@ -52,10 +59,10 @@ class Shelf:
         return found[0]
 
     def kept(self) -> list[Kept]:
-        """All models, the shipped one first. Raises ModelError for one that is damaged."""
-        live = self.live()
+        """All models, the shipped one first; of one that cannot be used `fault` says why."""
+        live = self.live_name
         folders = [(SHIPPED, self._shipped), *((path.name, path) for path in self._folders())]
-        return [Kept(name, path, read_manifest(path), path == live) for name, path in folders]
+        return [_look_at(name, path, name == live) for name, path in folders]
 
     def put(self, artifact: Path) -> Path:
         """Take an artifact in under its version, where a damaged one may lie; returns where it lies now.
@@ -110,6 +117,13 @@ class Shelf:
         half = self.folder / f".{_NOTE}"
         half.write_text(json.dumps({"live": live, "earlier": earlier}) + "\n", encoding="utf-8")
         half.replace(self.folder / _NOTE)
+
+
+def _look_at(name: str, path: Path, live: bool) -> Kept:
+    try:
+        return Kept(name, path, read_manifest(path), live)
+    except ModelError as error:
+        return Kept(name, path, {}, live, str(error))
 
 
 def _is_whole(folder: Path) -> bool:

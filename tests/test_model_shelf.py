@@ -22,6 +22,8 @@ from bot.pipeline.retain import forget_old
 from bot.spans import parse_span
 from classifiers.artifact import DEFAULT_ARTIFACT, MANIFEST_FILE, MODEL_FILE, read_manifest
 from classifiers.corpus_files import CORPUS
+from classifiers.encoder import HELD_OUT_FILE, TOKENIZER_FILE
+from classifiers.heldout import keep_encoder
 from classifiers.judgement import Document, Judgement
 from classifiers.labels import DIRECTIONS, SIGNALS
 from classifiers.promotion import Comparison, compare
@@ -119,6 +121,28 @@ def test_a_damaged_model_is_never_promoted(shelf: Shelf, other: Path) -> None:
     with pytest.raises(ModelError, match="sha256 differs"):
         shelf.promote("abc")
     assert shelf.live() == DEFAULT_ARTIFACT
+
+
+def test_a_damaged_model_is_listed_as_such_and_can_be_left_by_rollback(shelf: Shelf, other: Path) -> None:
+    place = shelf.put(other)
+    shelf.promote("abc")
+    (place / MODEL_FILE).write_bytes(b"x")
+    shipped, damaged = shelf.kept()
+    assert (shipped.fault, damaged.live, damaged.manifest) == ("", True, {})
+    assert "sha256 differs" in damaged.fault
+    shutil.rmtree(place)
+    assert shelf.live_name == "abcdef123456"
+    assert shelf.roll_back() == DEFAULT_ARTIFACT
+
+
+@pytest.mark.parametrize("name", [TOKENIZER_FILE, HELD_OUT_FILE])
+def test_a_file_that_the_manifest_does_not_list_is_not_trusted(other: Path, name: str) -> None:
+    manifest = json.loads((other / MANIFEST_FILE).read_text())
+    del manifest["files"][name]
+    (other / MANIFEST_FILE).write_text(json.dumps(manifest))
+    for read in (read_manifest, keep_encoder):
+        with pytest.raises(ModelError, match=f"does not list {name}"):
+            read(other)
 
 
 @pytest.mark.parametrize("note", ["", "[]", '{"live": 3}', "{"])

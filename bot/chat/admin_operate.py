@@ -18,6 +18,7 @@ from bot.messages.stats import stats_chart, stats_text
 from bot.model_shelf import shelf
 from bot.notices import admin_chat, enqueue
 from bot.numbers import count_all
+from classifiers.shelf import Kept
 from config.edit_value import Edited
 from config.errors import ConfigError
 from config.load import load_settings
@@ -136,15 +137,19 @@ def _send_to_all(session: Session, call: Call, text: str, timezone: str) -> int:
 
 async def _models(_call: Call) -> Reply:
     kept = await asyncio.to_thread(lambda: shelf().kept())
-    lines = [
-        f"{'★' if one.live else '·'} {one.name}: {one.manifest.get('verdicts', 0)} labels of admins, "
-        f"direction F1 {float(one.manifest['figures'].get('validation_direction_f1', 0)):.3f}"
-        for one in kept
-    ]
-    buttons = [[Button(f"Compare {one.name[:12]}", f"adm:ops:promote:{one.name[:20]}")] for one in kept if not one.live]
+    lines = [f"{'★' if one.live else '·'} {one.name}: {_model_line(one)}" for one in kept]
+    others = [one for one in kept if not one.live and not one.fault]
+    buttons = [[Button(f"Compare {one.name[:12]}", f"adm:ops:promote:{one.name[:20]}")] for one in others]
     text = "Models; the star is live. `train` makes new ones from the corpus and your labels."
     rows = (*buttons[-6:], [Button("Train a new one", "adm:ops:train"), Button("Roll back", "adm:ops:rollback")])
     return page("\n".join([text, "", *lines]), rows, back="menu")
+
+
+def _model_line(one: Kept) -> str:
+    if one.fault:
+        return f"cannot be used ({clip(one.fault, 200)})"
+    figure = float(one.manifest["figures"].get("validation_direction_f1", 0))
+    return f"{one.manifest.get('verdicts', 0)} labels of admins, direction F1 {figure:.3f}"
 
 
 async def _train(call: Call) -> Reply:

@@ -140,7 +140,7 @@ def _promote_if_better(model: str, database: str | None) -> None:
     compared = compare(live, kept.find(model))
     print(compared)
     if compared.better:
-        take_over(database, live, kept.promote(model))
+        take_over(database, live.name, kept.promote(model))
     else:
         print(f"not promoted: {compared.objection}. All the same: python -m bot models promote {model} --force")
 

@@ -23,15 +23,20 @@ def list_models(config: Config = None, database: DatabaseUrl = None) -> None:
 
     Example: python -m bot models list
     """
-    table = Table()
+    table, faults = Table(), list[str]()
     for heading in ("", "model", "verdicts", *SHOWN):
         table.add_column(heading.replace("_", " "))
     for kept in shelf().kept():
+        if kept.fault:
+            faults.append(f"{kept.name} cannot be used: {kept.fault}")
+            continue
         figures = kept.manifest["figures"]
         cells = [f"{figures[name]:.3f}" if name in figures else "-" for name in SHOWN]
         name = kept.name if kept.name == kept.manifest["model"] else f"{kept.name} ({kept.manifest['model']})"
         table.add_row("*" if kept.live else "", name, str(kept.manifest.get("verdicts", 0)), *cells)
     console().print(table)
+    for fault in faults:
+        console().print(Text(fault, style="red"))
 
 
 @app.command()
@@ -56,7 +61,7 @@ def promote(
     print(compared)
     if not compared.better and not force:
         raise ModelError(f"models promote {model}: {compared.objection}; --force promotes it all the same")
-    take_over(database, live, kept.promote(model))
+    take_over(database, live.name, kept.promote(model))
 
 
 @app.command()
@@ -66,10 +71,10 @@ def rollback(config: Config = None, database: DatabaseUrl = None) -> None:
     Example: python -m bot models rollback
     """
     kept = shelf()
-    take_over(database, kept.live(), kept.roll_back())
+    take_over(database, kept.live_name, kept.roll_back())
 
 
-def take_over(database: str | None, before: Path, folder: Path) -> None:
+def take_over(database: str | None, before: str, folder: Path) -> None:
     """Record that another model is live and who wanted it, and say so."""
     from bot.changes import record, who_asks
     from config.edit_value import Edited
@@ -79,7 +84,7 @@ def take_over(database: str | None, before: Path, folder: Path) -> None:
     opened = open_database(database_url(database), now)
     try:
         with opened.write() as session:
-            record(session, who_asks(), Edited("model", "live", before.name, folder.name), now)
+            record(session, who_asks(), Edited("model", "live", before, folder.name), now)
     finally:
         opened.close()
     out = console()

@@ -87,8 +87,10 @@ def weigh(readings: Sequence[ReadingWithSource], settings: Stories, now: datetim
 
 def regions(readings: Sequence[ReadingWithSource], dyad: str | None, actors: Sequence[str]) -> tuple[str, ...]:
     """Where a story happens: the homes of its parties (its pair, or else the actors named most), and what its feeds say
-    they cover. A feed of the world says nothing of where."""
+    they cover. A feed of the world says nothing of where, and a story of nobody known is of no region."""
     parties = dyad.split("-") if dyad else actors[:MOST_NAMED]
+    if not parties:
+        return ()
     covered = {region for _, _, feed in readings for region in feed.regions} - {WORLD}
     return tuple(sorted(covered | regions_of(parties)))
 
