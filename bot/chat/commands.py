@@ -48,7 +48,9 @@ def show_latest(session: Session, alerts: Alerts, visitor: Visitor) -> Message:
     newest = select(Alert, Story).join(Story).order_by(col(Alert.created_at).desc(), col(Alert.id).desc())
     rows = session.exec(newest.limit(CONSIDERED)).all()
     shown = _fitting(rows, known, _told_here(session, known, [alert.id for alert, _ in rows]), alerts)
-    return replies.latest(shown[:LATEST], anything_rang=bool(rows), say=in_language(known.language))
+    if not shown:
+        return replies.nothing_to_show(anything_rang=bool(rows), say=in_language(known.language))
+    return replies.latest(shown[:LATEST])
 
 
 def _told_here(session: Session, known: Subscriber, alerts: Sequence[int]) -> set[int]:

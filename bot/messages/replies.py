@@ -326,14 +326,17 @@ def something_went_wrong() -> Message:
     return notice("That did not work, and the fault is here, not with you. It is logged; please try again later.")
 
 
-def latest(alerts: Sequence[Alert], anything_rang: bool, say: Say) -> Message:
-    """The alerts given, each a line of facts and its headline as a link."""
-    if not alerts and anything_rang:
-        return notice(
-            say("Nothing that this chat chose has rung yet. /settings shows what it chose, /missed what was kept back.")
-        )
-    if not alerts:
+def nothing_to_show(anything_rang: bool, say: Say) -> Message:
+    """For /latest that has nothing: because nothing rang at all, or nothing that the chat chose."""
+    if not anything_rang:
         return notice(say("Nothing has rung yet."))
+    return notice(
+        say("Nothing that this chat chose has rung yet. /settings shows what it chose, /missed what was kept back.")
+    )
+
+
+def latest(alerts: Sequence[Alert]) -> Message:
+    """The alerts given, each a line of facts and its headline as a link."""
     html, plain = zip(*map(_alert_lines, alerts), strict=True)
     return Message(html="\n\n".join(html), plain="\n\n".join(plain), title="Latest alerts")
 
