@@ -23,6 +23,7 @@ from models import (
     Suppression,
     SuppressionReason,
 )
+from models.story import is_whole, whole_id
 
 
 class Judged(Protocol):
@@ -66,6 +67,7 @@ class Rang:
     """One alert, the headline that carried it, and the outlets it was delivered to."""
 
     alert: Alert
+    story_id: int  # the story it is of now
     headline: Judged | None
     verdict: Verdict
     delivered: frozenset[Outlet]
@@ -116,7 +118,7 @@ def look_back(session: Session, headlines: Sequence[Judged], settings: Alerts, f
         model=next((reading.model for reading in readings.values()), ""),
         feeds=feeds,
         days=tuple(sorted({headline.published.date() for headline in headlines})),
-        stories=session.exec(select(func.count()).select_from(Story)).one(),
+        stories=session.exec(select(func.count()).select_from(Story).where(is_whole())).one(),
         joined=sum(size - 1 for size in sizes),
         rang=tuple(rang),
         fates=tuple(fates),
@@ -134,10 +136,11 @@ def _rang(session: Session, by_id: dict[str, Judged]) -> list[Rang]:
     for alert_id, outlet in session.exec(sent.where(col(Delivery.alert_id).is_not(None))):
         delivered[alert_id or 0].add(Outlet(outlet))
     found = []
-    for alert in session.exec(select(Alert).order_by(col(Alert.created_at), col(Alert.id))):
+    told = select(Alert, whole_id()).join(Story).order_by(col(Alert.created_at), col(Alert.id))
+    for alert, story_id in session.exec(told):
         headline = by_id.get(_id_in(alert.facts["url"]))
         judged = verdict(alert.direction, headline)
-        found.append(Rang(alert, headline, judged, frozenset(delivered[alert.id])))
+        found.append(Rang(alert, story_id, headline, judged, frozenset(delivered[alert.id])))
     return found
 
 
@@ -151,7 +154,7 @@ def _fate(session: Session, headline: Judged, reading: Reading | None, rang: Seq
 def _story_fate(session: Session, headline: Judged, reading: Reading, rang: Sequence[Rang], settings: Alerts) -> str:
     if reading.story_id is None:
         return "no story: scored as bearing on nothing"
-    of_story = [one for one in rang if one.alert.story_id == reading.story_id]
+    of_story = [one for one in rang if one.story_id == reading.story_id]
     if own := [one for one in of_story if one.headline is headline]:
         return "rang: " + ", ".join(f"{one.alert.direction} {_level(one.alert.level)}" for one in own)
     if of_story:

@@ -31,6 +31,7 @@ from bot.demo.play import SimulatedClock
 from bot.pipeline.cluster import gather_stories, load_index
 from bot.pipeline.story_index import StoryIndex
 from models import Article, Feed, Reading, Story
+from models.story import is_whole
 
 WINDOW, DAY = timedelta(hours=72), timedelta(days=1)
 SIGNALS = ("armed_attack", "troop_buildup", "sanctions", "negotiation", "threat", "agreement", "cyberattack")
@@ -69,7 +70,7 @@ async def gather(stored: int, per_day: float | None, new: int, advance: Callable
         fill, indexed = time.process_time() - start, len(index)
         each = median(_gather_new(app, index, new))
         with app.database.read() as session:
-            stories = session.exec(select(func.count()).select_from(Story)).one()
+            stories = session.exec(select(func.count()).select_from(Story).where(is_whole())).one()
     work = index.work
     joined = stored + new - stories
     return Gathered(stored, indexed, fill, each, work.holders / work.lookups, work.compared / work.lookups, joined)

@@ -14,6 +14,7 @@ from sqlmodel import Session, col, func, select
 from bot.pipeline.levels import threshold
 from config.schema import Alerts
 from models import Direction, Level, Story
+from models.story import is_whole
 
 SPAN = timedelta(days=30)
 TOO_MANY_A_DAY = 20
@@ -44,7 +45,7 @@ class Forecast:
 def forecast(session: Session, alerts: Alerts, now: datetime) -> Forecast:
     """What `alerts` would have come to over the last 30 days, or since the first story if that is later."""
     since = now - SPAN
-    within = col(Story.last_seen_at) >= since
+    within = (col(Story.last_seen_at) >= since) & is_whole()
     stories, first = session.exec(select(func.count(), func.min(Story.first_seen_at)).where(within)).one()
     begin = max(since, first) if first is not None else since
     rings = {

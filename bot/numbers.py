@@ -9,6 +9,7 @@ from sqlmodel import Session, col, func, select
 from bot.messages.stats import DayCount, Numbers
 from bot.pipeline.address import CORRECTIONS
 from models import Alert, Article, Delivery, Feed, Outlet, Reading, Story, Subscriber, Verdict
+from models.story import is_whole
 
 DAYS = 14
 
@@ -32,7 +33,7 @@ def count_all(session: Session, now: datetime) -> Numbers:
         waiting_to_be_read=session.exec(
             select(func.count()).select_from(Article).where(col(Article.unread_revision).is_not(None))
         ).one(),
-        stories=session.exec(select(func.count()).select_from(Story)).one(),
+        stories=session.exec(select(func.count()).select_from(Story).where(is_whole())).one(),
         feeds=_counts(session, feeds),
         subscribers=_counts(session, people.group_by(col(Subscriber.state))),
         deliveries=_counts(session, week.group_by(col(Delivery.state))),

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 import sqlalchemy.exc
-from sqlalchemy import Connection, Engine, MetaData, Table, func, insert, select, text
+from sqlalchemy import Connection, Engine, MetaData, Table, bindparam, func, insert, or_, select, text, update
 from sqlmodel import SQLModel
 
 from config.errors import DatabaseError
@@ -112,15 +112,35 @@ def _portable(table: Table, metadata: MetaData) -> Table:
 
 
 def _copy_table(reader: Connection, writer: Connection, table: Table, target: MetaData, progress: Progress) -> int:
+    """Rows may name others of their table that come later, so what they name is filled in when all are there."""
+    own = dict.fromkeys(_own_keys(table))
     total = reader.execute(select(func.count()).select_from(table)).scalar_one()
     done = 0
     progress(table.name, done, total)
     rows = reader.execution_options(yield_per=BATCH).execute(select(table))
     for batch in rows.mappings().partitions(BATCH):
-        writer.execute(insert(target.tables[table.name]), [dict(row) for row in batch])
+        writer.execute(insert(target.tables[table.name]), [{**row, **own} for row in batch])
         done += len(batch)
         progress(table.name, done, total)
+    if own:
+        _fill_own_keys(reader, writer, table, target.tables[table.name])
     return done
+
+
+def _own_keys(table: Table) -> list[str]:
+    """The columns that name rows of the same table."""
+    return [column.name for column in table.columns if any(key.column.table is table for key in column.foreign_keys)]
+
+
+def _fill_own_keys(reader: Connection, writer: Connection, table: Table, target: Table) -> None:
+    own = _own_keys(table)
+    known = {column.name: column.name + "_" for column in table.primary_key}  # a bound name that no column has
+    columns = [table.c[name].label(bound) for name, bound in known.items()]
+    named = select(*columns, *(table.c[name] for name in own)).where(or_(*(table.c[name].is_not(None) for name in own)))
+    filled = update(target).where(*(target.c[name] == bindparam(bound) for name, bound in known.items()))
+    filled = filled.values({name: bindparam(name) for name in own})
+    for batch in reader.execution_options(yield_per=BATCH).execute(named).mappings().partitions(BATCH):
+        writer.execute(filled, [dict(row) for row in batch])
 
 
 def _copy_file(path: Path, copy: Path) -> None:

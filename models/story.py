@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from enum import IntEnum, StrEnum
 
-from sqlalchemy import JSON, union
-from sqlmodel import Field, Session, SQLModel, col, select
+from sqlalchemy import JSON, ColumnElement, union
+from sqlmodel import Field, Session, SQLModel, col, func, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from models.columns import text_enum
 
@@ -54,7 +55,8 @@ class Story(SQLModel, table=True):
     """One event. Levels are those held now; `told_*` the highest ever told: each level rings once.
 
     `changed` is True when a reading joined since the story was last judged. `merged_into` is the story that this one
-    turned out to be: it has its articles now, and this row is a trace.
+    turned out to be: it has its articles now, and this row is a trace, gone when that story is. No trace leads to a
+    trace.
     """
 
     id: int = Field(default=None, primary_key=True)
@@ -84,7 +86,12 @@ class Story(SQLModel, table=True):
     regions: list[str] = Field(default_factory=list, sa_type=JSON)
     changed: bool = Field(default=True, index=True)
     judge_again_at: datetime | None = Field(default=None, index=True)
-    merged_into: int | None = Field(default=None, foreign_key="story.id", index=True, ondelete="SET NULL")
+    merged_into: int | None = Field(default=None, foreign_key="story.id", index=True, ondelete="CASCADE")
+
+    @property
+    def whole_id(self) -> int:
+        """The story that this one is part of: itself, unless it was merged."""
+        return self.id if self.merged_into is None else self.merged_into
 
     def score(self, direction: Direction) -> float:
         """0-100, now."""
@@ -110,9 +117,22 @@ class Story(SQLModel, table=True):
 def find_story(session: Session, story_id: int) -> Story | None:
     """A story by its id, or the one it became part of."""
     story = session.get(Story, story_id)
-    while story is not None and story.merged_into is not None:
-        story = session.get(Story, story.merged_into)
-    return story
+    return story if story is None or story.merged_into is None else session.get(Story, story.merged_into)
+
+
+def parts_of(story_id: int) -> SelectOfScalar[int]:
+    """The ids of a story and of those that became part of it: what was told of one was told of it."""
+    return select(col(Story.id)).where((col(Story.id) == story_id) | (col(Story.merged_into) == story_id))
+
+
+def is_whole() -> ColumnElement[bool]:
+    """Rows that are stories and no traces of one."""
+    return col(Story.merged_into).is_(None)
+
+
+def whole_id() -> ColumnElement[int]:
+    """`Story.whole_id`, for queries."""
+    return func.coalesce(col(Story.merged_into), col(Story.id))
 
 
 def stories_to_judge(session: Session, now: datetime, limit: int) -> Sequence[Story]:

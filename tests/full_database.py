@@ -92,6 +92,8 @@ def _stories(now: datetime) -> list[SQLModel]:
             contested=["withdrawal"],
             changed=False,
         ),
+        # Lower than what it names, as later on a delivery: copied in order of id, it comes first.
+        Story(id=2, title="trace", first_seen_at=now, last_seen_at=now, changed=False, merged_into=8),
         Alert(
             id=4,
             story_id=8,
@@ -175,6 +177,7 @@ def _outbox(now: datetime) -> list[SQLModel]:
             error=ODD,
             **kept,
         ),
+        Delivery(id=12, subscriber_id=11, key="alert:4", alert_id=4, folded_into_id=15, **kept),
     ]
 
 

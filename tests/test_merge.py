@@ -5,24 +5,42 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlmodel import Session, select
+from sqlmodel import Session, delete, select
 
 from bot.pipeline.cluster import gather_stories, load_index
 from bot.pipeline.decide import raise_alerts
-from bot.pipeline.merge import Said, may_be_one, merge, older_first, sure_enough
+from bot.pipeline.label_queue import next_doubt
+from bot.pipeline.merge import (
+    ASKED,
+    TOLD_APART,
+    Said,
+    any_taken_back,
+    may_be_one,
+    merge,
+    older_first,
+    said_of,
+    sure_enough,
+)
+from bot.pipeline.retain import forget_old
+from bot.pipeline.sequence import heard_of
 from bot.pipeline.story_index import PAIRED, Entry, StoryIndex, story_words
-from config.schema import Alerts, Stories
+from config.schema import Alerts, Articles, Stories
 from models import (
     Alert,
+    AlertKind,
     Delivery,
     DeliveryState,
     Direction,
     Level,
+    Priority,
     Reading,
     Story,
     StoryStatus,
+    SubscriberState,
     Suppression,
     SuppressionReason,
+    Verdict,
+    VerdictKind,
 )
 from models.database import Database
 from models.story import find_story
@@ -106,6 +124,168 @@ def test_who_was_told_the_younger_alone_hears_its_correction(database: Database,
         assert correction.subscriber_id == chat.id
         button = session.exec(select(Alert).where(Alert.story_id == younger.id)).one()  # in the message that is there
         assert find_story(session, button.story_id) is older
+        assert told.alert_id == button.id  # for its reasons and for counts of what was told
+
+
+def all_there(session: Session) -> None:
+    for row in session.exec(select(Delivery).where(Delivery.state == DeliveryState.WAITING)):
+        row.state = DeliveryState.SENT
+    session.flush()
+
+
+@pytest.mark.parametrize(
+    ("early", "late", "sent_first", "goes"),
+    [
+        (45.0, 70.0, False, [1]),
+        (70.0, 45.0, False, [0]),
+        (70.0, 70.0, False, [1]),
+        (70.0, 70.0, True, []),
+        (45.0, 70.0, True, [1]),
+    ],
+    ids=["later is louder", "earlier is louder", "as loud", "told as loud before", "told less before"],
+)
+def test_one_message_that_waits_tells_a_chat_of_both(
+    database: Database, now: datetime, early: float, late: float, sent_first: bool, goes: list[int]
+) -> None:
+    with database.write() as session:
+        add_subscriber(session, now)
+        older = tell(session, now, early)
+        if sent_first:
+            all_there(session)
+        younger = tell(session, now + 2 * HOUR, late)
+        merge(session, younger, older)
+        session.expire_all()
+        rows = session.exec(select(Delivery).order_by(Delivery.id)).all()
+        assert [number for number, row in enumerate(rows) if row.state == DeliveryState.WAITING] == goes
+        ended = [row.error for row in rows if row.state == DeliveryState.FAILED]
+        assert ended == ["told by another story that turned out to be the same"] * (2 - sent_first - len(goes))
+
+
+def test_a_change_that_waits_for_a_message_of_the_younger_ends_and_the_next_judgement_makes_it(
+    database: Database, now: datetime
+) -> None:
+    with database.write() as session:
+        older = tell(session, now, 70.0)
+        add_subscriber(session, now)
+        younger = tell(session, now + HOUR, 70.0)
+        all_there(session)
+        (told,) = session.exec(select(Delivery)).all()
+        common = {"subscriber_id": told.subscriber_id, "alert_id": None, "send_after": now, "created_at": now}
+        key = f"update:{younger.id}:1:2:3"
+        waits = Delivery(key=key, edits_id=told.id, priority=Priority.UPDATE, **common)
+        session.add(waits)
+        merge(session, younger, older)
+        session.refresh(waits)
+        assert waits.state == DeliveryState.FAILED
+        last = session.exec(select(Alert).order_by(Alert.id.desc())).first()
+        assert last is not None and last.facts[TOLD_APART]
+
+
+def test_a_chat_that_was_told_another_status_than_the_last_has_its_message_changed(
+    database: Database, now: datetime
+) -> None:
+    """The older as somebody's word to one chat, the younger as confirmed to another; it stays confirmed."""
+    with database.write() as session:
+        first = add_subscriber(session, now)
+        older = tell(session, now, 70.0)
+        first.state = SubscriberState.STOPPED
+        second = add_subscriber(session, now)
+        younger = Story(title="x", first_seen_at=now + HOUR, last_seen_at=now + HOUR)
+        session.add(younger)
+        session.flush()
+        for _ in range(3):
+            feed, facts = add_feed(session, now), {"dyad": "RU-UA", "signals": {"troop_buildup": 0.9}}
+            add_reading(session, feed, now + HOUR, "Troops", 70.0, story_id=younger.id, gathered=True, **facts)
+        raise_alerts(session, SETTINGS, now + HOUR)
+        assert (older.status, younger.status) == (StoryStatus.UNCONFIRMED, StoryStatus.CONFIRMED)
+        all_there(session)
+        first.state = SubscriberState.ACTIVE
+        merge(session, younger, older)
+        assert raise_alerts(session, SETTINGS, now + 2 * HOUR) == 0
+        edits = session.exec(select(Delivery).where(Delivery.priority == Priority.UPDATE)).all()
+        assert {row.subscriber_id for row in edits} == {first.id, second.id}
+        assert all("nconfirmed" not in str(row.message["plain"]) for row in edits)
+        older.changed = True
+        raise_alerts(session, SETTINGS, now + 3 * HOUR)  # once
+        assert len(session.exec(select(Delivery).where(Delivery.priority == Priority.UPDATE)).all()) == 2
+
+
+def test_what_was_taken_back_is_never_made_one_with_another(database: Database, now: datetime) -> None:
+    with database.write() as session:
+        one, other = tell(session, now, 45.0), tell(session, now + HOUR, 45.0)
+        assert not any_taken_back(session, one, other)
+        told = session.exec(select(Alert).where(Alert.story_id == one.id)).one()
+        values = {"direction": told.direction, "level": 1, "score": 5.0, "rule": "r", "created_at": now}
+        session.add(Alert(story_id=one.id, kind=AlertKind.RETRACTED, **values))
+        assert any_taken_back(session, one, other) and any_taken_back(session, other, one)
+        other.status = StoryStatus.RETRACTED
+        assert any_taken_back(session, other)
+
+
+def test_a_verdict_on_an_alert_that_both_told_reaches_the_label_queue(database: Database, now: datetime) -> None:
+    with database.write() as session:
+        add_subscriber(session, now)
+        older, younger = tell(session, now, 70.0), tell(session, now + HOUR, 70.0)
+        merge(session, younger, older)
+        twin = session.exec(select(Alert).where(Alert.story_id == younger.id)).one()
+        session.add(Verdict(kind=VerdictKind.WRONG, text="Troops", alert_id=twin.id, created_at=now))
+        session.flush()
+        doubt, _ = next_doubt(session, now, set())
+        assert doubt is not None and doubt.why == "called wrong"
+
+
+def test_what_was_told_of_a_part_is_heard_of_the_whole_after_several_merges(database: Database, now: datetime) -> None:
+    with database.write() as session:
+        chat = add_subscriber(session, now)
+        stories = []
+        for hours in range(3):
+            stories.append(tell(session, now + hours * HOUR, 70.0))
+            all_there(session)
+        first, second, third = stories
+        merge(session, third, second)
+        merge(session, second, first)
+        session.expire_all()
+        assert third.merged_into == first.id and third.whole_id == first.id == first.whole_id
+        assert len(heard_of(session, first.id)[chat.id]) == 3
+
+
+def test_a_trace_is_gone_with_its_story_and_keeps_it_while_its_alert_is_needed(
+    database: Database, now: datetime
+) -> None:
+    with database.write() as session:
+        add_subscriber(session, now)
+        older, younger = tell(session, now, 70.0), tell(session, now + HOUR, 70.0)
+        merge(session, younger, older)
+        twin = session.exec(select(Alert).where(Alert.story_id == younger.id)).one()
+        later = now + timedelta(days=99)
+        twin.created_at = later
+        forget_old(session, Articles(retention_days=30), later)
+        assert {story.id for story in session.exec(select(Story))} == {older.id, younger.id}
+        twin.created_at = now
+        for row in session.exec(select(Delivery)):
+            row.state = DeliveryState.SENT
+        session.flush()
+        forget_old(session, Articles(retention_days=30), later)
+        assert session.exec(select(Story)).all() == []
+
+
+def test_no_trace_outlives_its_story(database: Database, now: datetime) -> None:
+    with database.write() as session:
+        older, younger = tell(session, now, 10.0), tell(session, now + HOUR, 10.0)
+        merge(session, younger, older)
+        session.execute(delete(Story).where(Story.id == older.id))
+        session.expire_all()
+        assert session.exec(select(Story.id)).all() == []
+
+
+def test_of_a_long_story_only_the_last_readings_are_asked(sqlite_database: Database, now: datetime) -> None:
+    with sqlite_database.write() as session:
+        story = tell(session, now, 10.0)
+        feed = add_feed(session, now)
+        for _ in range(ASKED):
+            add_reading(session, feed, now, "Talks", story_id=story.id, gathered=True, dyad="IL-IR")
+        asked = said_of(session, story)
+        assert len(asked) == ASKED and {said.dyad for said in asked} == {"IL-IR"}
 
 
 def said(dyad: str | None = None, up: float = 60.0, down: float = 20.0, *signals: str) -> Said:

@@ -21,6 +21,7 @@ from bot.pipeline.index import DAY, Point, followed_since, tension, told_by_pane
 from config.schema import Settings, SignalName
 from models import Feed, Story, Subscriber
 from models.digest import last_digest
+from models.story import is_whole
 
 IN_THE_NEWS = timedelta(days=30)
 STATUS_PAIRS = 10
@@ -102,7 +103,7 @@ def pairs_of_interest(session: Session, known: Subscriber, now: datetime) -> lis
 
 def _busiest(session: Session, now: datetime, regions: frozenset[str]) -> list[str]:
     """The pairs with the most stories of the last month, of these regions or of all."""
-    recent = (col(Story.dyad).is_not(None), col(Story.last_seen_at) > now - IN_THE_NEWS)
+    recent = (is_whole(), col(Story.dyad).is_not(None), col(Story.last_seen_at) > now - IN_THE_NEWS)
     if regions:  # lists that SQLite and PostgreSQL search in different words
         there = session.exec(select(Story.dyad, Story.regions).where(*recent))
         found = Counter(dyad for dyad, named in there if regions.intersection(named))

@@ -68,9 +68,9 @@ def _fitting(rows: Sequence[tuple[Alert, Story]], known: Subscriber, told: set[i
             alert.kind not in CORRECTIONS and withheld(alert, Occasion.of(story), known, 0, alerts) is None
         )
 
-    shown = {alert.story_id for alert, story in rows if fits(alert, story)}
+    shown = {story.whole_id for alert, story in rows if fits(alert, story)}
     return [
-        alert for alert, story in rows if fits(alert, story) or (alert.kind in CORRECTIONS and alert.story_id in shown)
+        alert for alert, story in rows if fits(alert, story) or (alert.kind in CORRECTIONS and story.whole_id in shown)
     ]
 
 

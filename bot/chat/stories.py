@@ -15,7 +15,7 @@ from bot.messages.story import story_message
 from config.schema import Settings
 from models import Alert, Story
 from models.reading import readings_of_story
-from models.story import find_story
+from models.story import find_story, parts_of
 
 KNOWN_FOR = timedelta(days=30)
 MOST_WORDS = 8
@@ -34,7 +34,8 @@ def show_story(session: Session, settings: Settings, visitor: Visitor, words: Se
         story = find_story(session, alert.story_id) if alert else None
     if story is None:
         return replies.no_story()
-    told = session.exec(select(Alert).where(Alert.story_id == story.id).order_by(col(Alert.created_at), col(Alert.id)))
+    of_story = col(Alert.story_id).in_(parts_of(story.id))
+    told = session.exec(select(Alert).where(of_story).order_by(col(Alert.created_at), col(Alert.id)))
     return story_message(story, readings_of_story(session, story.id), told.all())
 
 

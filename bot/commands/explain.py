@@ -16,7 +16,7 @@ from bot.spans import parse_span
 from config.errors import ConfigError
 from models import Alert, Article, Direction, Level, Reading, Story, Suppression
 from models.alert import loudest_silences
-from models.story import find_story
+from models.story import find_story, parts_of
 
 if TYPE_CHECKING:
     from classifiers.judgement import Judgement
@@ -147,7 +147,8 @@ def _explain_story(session: Session, story: Story, out: Console) -> None:
         f"pair {_pair(story)}; {story.first_seen_at:%d %b %H:%M} to {story.last_seen_at:%d %b %H:%M} UTC"
     )
     table = Table("when", "what", "level", "score", "rule or reason")
-    alerts = session.exec(select(Alert).where(Alert.story_id == story.id).order_by(col(Alert.id))).all()
+    of_story = col(Alert.story_id).in_(parts_of(story.id))
+    alerts = session.exec(select(Alert).where(of_story).order_by(col(Alert.id))).all()
     for alert in alerts:
         what = f"told: {alert.kind.word}, {alert.direction.word}"
         table.add_row(

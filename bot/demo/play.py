@@ -30,6 +30,7 @@ from config.errors import DatabaseError
 from config.load import DEFAULT_FOLDER
 from models import Alert, Article, Direction, Feed, Level, Outlet, Story, Suppression, SuppressionReason
 from models.database import open_database
+from models.story import is_whole
 
 START = datetime(2026, 3, 1, 6, tzinfo=UTC)
 END = datetime(2026, 4, 6, 9, tzinfo=UTC)  # the Monday after the month, so that its last week is summed up too
@@ -130,7 +131,7 @@ async def live_through(app: App, clock: SimulatedClock, end: datetime, console: 
 def _show_summary(app: App, console: Console, folder: Path) -> None:
     with app.database.read() as session:
         articles = session.exec(select(func.count()).select_from(Article)).one()
-        stories = session.exec(select(func.count()).select_from(Story)).one()
+        stories = session.exec(select(func.count()).select_from(Story).where(is_whole())).one()
         alerts = session.exec(select(func.count()).select_from(Alert)).one()
         console.print(_suppressed_table(session))
     console.print(

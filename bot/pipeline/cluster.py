@@ -12,7 +12,7 @@ from datetime import timedelta
 from sqlmodel import Session, col, func, select
 
 from bot.pipeline.likeness import vector_of
-from bot.pipeline.merge import kinds_in, may_be_one, merge, older_first, said_of, sure_enough
+from bot.pipeline.merge import any_taken_back, kinds_in, may_be_one, merge, older_first, said_of, sure_enough
 from bot.pipeline.story_index import Entry, Match, StoryIndex, numbers_in, story_words
 from config.schema import Stories
 from models import Article, Reading, Story
@@ -159,7 +159,7 @@ def _merge_twins(
         if index.alike(story.id, other.id, timedelta(hours=settings.window_hours)) < settings.same_event:
             continue
         session.flush()
-        if not may_be_one(said_of(session, story), said_of(session, other)):
+        if any_taken_back(session, story, other) or not may_be_one(said_of(session, story), said_of(session, other)):
             continue
         older, younger = older_first(story, other)
         merge(session, younger, older)

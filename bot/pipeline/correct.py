@@ -23,6 +23,7 @@ from bot.pipeline.sequence import (
 )
 from models import Alert, AlertKind, Delivery, DeliveryState, Priority, Story
 from models.delivery import give_up_waiting
+from models.story import parts_of
 from models.subscriber import active_subscribers
 
 TAKEN_BACK = "retracted before it was sent"
@@ -58,7 +59,7 @@ def _left(heard: Sequence[Heard], gone: Collection[int]) -> list[Heard]:
 
 def _end_updates(session: Session, alert: Alert) -> None:
     of_story = select(Delivery.id).join(Alert, col(Alert.id) == col(Delivery.alert_id))
-    updates = col(Delivery.edits_id).in_(of_story.where(Alert.story_id == alert.story_id))
+    updates = col(Delivery.edits_id).in_(of_story.where(col(Alert.story_id).in_(parts_of(alert.story_id))))
     give_up_waiting(session, updates & (col(Delivery.priority) == Priority.UPDATE), "the story was corrected before")
 
 
@@ -86,15 +87,21 @@ def _take_back(session: Session, heard: HeardBy) -> set[int]:
     return give_up(session, [each.id for each in waiting if each.summary_id is None], TAKEN_BACK) | {*left_out}
 
 
+def prefix_of_updates(story_id: int) -> str:
+    """With which the keys of what `address_update` writes of a story begin."""
+    return f"update:{story_id}:"
+
+
 def address_update(session: Session, alert: Alert, message: Message, now: datetime) -> None:
     """Change the message by which each chat last heard of the alert's story, without a sound; one that waits yet,
     before it is sent. A summary of missed alerts stays as it is."""
-    prefix = f"update:{alert.story_id}:"
+    story_id = session.get_one(Story, alert.story_id).whole_id
+    prefix = prefix_of_updates(story_id)
     newer = (col(Delivery.state) == DeliveryState.WAITING, col(Delivery.key).startswith(prefix))
     session.execute(update(Delivery).where(*newer).values(message=replace(message, silent=True).to_json()))
     under_way = set(session.exec(select(Delivery.subscriber_id).where(*newer)))
     waiting = {subscriber.id for subscriber in active_subscribers(session)} - under_way
-    last = {chat: heard[-1] for chat, heard in heard_of(session, alert.story_id).items()}
+    last = {chat: heard[-1] for chat, heard in heard_of(session, story_id).items()}
     last = {chat: each for chat, each in last.items() if each.summary_id is None}
     reworded = reword(session, [each.id for each in last.values() if each.waits], message)
     there = {chat: each.id for chat, each in last.items() if chat in waiting and each.id not in reworded}

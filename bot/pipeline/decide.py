@@ -16,13 +16,14 @@ from bot.pipeline.address import address_alert
 from bot.pipeline.correct import address_update
 from bot.pipeline.index import Point, tension_today
 from bot.pipeline.levels import level_of, next_level
+from bot.pipeline.merge import TOLD_APART
 from bot.pipeline.rules import Past, Silence, Telling, is_outdated, is_retracted, told_direction, worth_telling
 from bot.pipeline.weigh import Weight, weigh
 from config.schema import Alerts
 from models import Alert, AlertKind, Direction, Level, Story, Suppression
 from models.alert import suppress
 from models.reading import ReadingWithSource, readings_of_stories, superseded_scores
-from models.story import StoryStatus, stories_to_judge
+from models.story import StoryStatus, stories_to_judge, whole_id
 from models.subscriber import active_subscribers
 
 TOGETHER = 50  # stories whose articles are held at a time
@@ -108,10 +109,12 @@ def _judge(
 
 
 def _told(session: Session, stories: Sequence[int]) -> dict[int, list[Alert]]:
-    """The alerts of each story, oldest first."""
+    """The alerts of each story and of those that became part of it, oldest first."""
     found: dict[int, list[Alert]] = defaultdict(list)
-    for alert in session.exec(select(Alert).where(col(Alert.story_id).in_(stories)).order_by(col(Alert.id))):
-        found[alert.story_id].append(alert)
+    parts = col(Story.id).in_(stories) | col(Story.merged_into).in_(stories)  # by indexes, unlike whole_id()
+    of_stories = select(Alert, whole_id()).join(Story).where(parts)
+    for alert, story_id in session.exec(of_stories.order_by(col(Alert.id))):
+        found[story_id].append(alert)
     return found
 
 
@@ -135,6 +138,7 @@ def _past(alerts: Sequence[Alert], superseded: tuple[float, float]) -> Past:
         told_as=StoryStatus(alerts[-1].facts["status"]) if alerts else None,
         sources=alerts[-1].facts["independent"] if alerts and alerts[-1].kind is not AlertKind.TEMPO else 0,
         rang_at=rang_at,
+        told_apart=bool(alerts and alerts[-1].facts.get(TOLD_APART)),
         superseded=dict(zip(_UP_AND_DOWN, superseded, strict=True)),
     )
 
@@ -158,7 +162,7 @@ class _Pairs:
             self._told = self._ask()
         found: dict[Direction, tuple[Level, datetime]] = {}
         for other, direction, level, at in self._told:
-            if other.dyad == story.dyad and other.id != story.id:
+            if other.dyad == story.dyad and other.whole_id != story.id:
                 highest, last = found.get(direction, (level, at))
                 found[direction] = max(highest, level), max(last, at)
         return found

@@ -7,6 +7,7 @@ from sqlmodel import Session, col, func, select
 
 from classifiers.labels import DEESCALATORY, ESCALATORY, LIKELY_SIGNAL
 from models import Alert, Reading, Story, StoryStatus, Verdict, VerdictKind
+from models.story import whole_id
 
 SPAN = timedelta(days=14)
 LOOKED_AT = 1000
@@ -48,7 +49,8 @@ def _called_wrong(session: Session, since: datetime) -> list[Doubt]:
     wrong, useful = (func.count(col(Verdict.id)).filter(col(Verdict.kind) == kind) for kind in kinds)
     rows = session.exec(
         select(Reading, wrong, useful)
-        .join(Alert, col(Alert.story_id) == col(Reading.story_id))
+        .join(Story, whole_id() == col(Reading.story_id))
+        .join(Alert, col(Alert.story_id) == col(Story.id))  # which may have been told of a part of it
         .join(Verdict, col(Verdict.alert_id) == col(Alert.id))
         .where(
             col(Verdict.kind).in_(kinds),

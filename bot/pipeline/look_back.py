@@ -28,7 +28,7 @@ from models import (
 )
 from models.alert import alerts_between
 from models.pieces import pieces
-from models.story import StoryStatus, loud_stories
+from models.story import StoryStatus, is_whole, loud_stories
 
 
 def week_of(session: Session, settings: Settings, span: Span) -> Week:
@@ -112,8 +112,7 @@ def _count_articles(session: Session, since: datetime, until: datetime) -> int:
 
 def _count_stories(session: Session, since: datetime, until: datetime) -> int:
     within = (col(Story.last_seen_at) >= since) & (col(Story.first_seen_at) < until)
-    whole = col(Story.merged_into).is_(None)
-    return session.exec(select(func.count()).select_from(Story).where(within, whole)).one()
+    return session.exec(select(func.count()).select_from(Story).where(within, is_whole())).one()
 
 
 def _loud(

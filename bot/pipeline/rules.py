@@ -19,11 +19,13 @@ class Past:
     """What was told before: `kinds` of this story's alerts, the status the last of them gave (`told_as`) and its number
     of independent `sources` as its message says now, by direction
     the level and time at which other stories of its `pair` rang within the cool-down, the highest score (0-100) among
-    readings that edits have `superseded`, and the score this story was `rang_at` at."""
+    readings that edits have `superseded`, and the score this story was `rang_at` at. `told_apart`: it was two stories,
+    and some chats were told another status than the last alert gave."""
 
     kinds: frozenset[AlertKind] = frozenset()
     told_as: StoryStatus | None = None
     sources: int = 0
+    told_apart: bool = False
     pair: dict[Direction, tuple[Level, datetime]] = field(default_factory=dict)
     superseded: dict[Direction, float] = field(default_factory=dict)
     rang_at: dict[Direction, float] = field(default_factory=dict)
@@ -177,13 +179,13 @@ def _confirmation(story: Story, weight: Weight, past: Past) -> Telling | None:
 
 def is_outdated(story: Story, weight: Weight, past: Past) -> bool:
     """Whether the message that is there should read otherwise, though nothing of it rings: half as many sources again
-    (2, 3, 5, 8 ...) say the same, or its status is another."""
+    (2, 3, 5, 8 ...) say the same, or its status is another, at least where the half now merged into it was told."""
     if not story.changed or AlertKind.RETRACTED in past.kinds or past.sources == 0:
         return False
     if story.level(told_direction(story)) is Level.NONE:
         return False
     if past.told_as is story.status:
-        return weight.sources >= 1.5 * past.sources
+        return past.told_apart or weight.sources >= 1.5 * past.sources
     return _has_turned(story, past)
 
 

@@ -18,6 +18,7 @@ from bot.messages.message import Message
 from models import Alert, AlertKind, Delivery, DeliveryState, Direction, Priority, Subscriber
 from models.delivery import give_up_waiting
 from models.pieces import pieces
+from models.story import parts_of
 
 #: Kinds that go on from what was told of a story, so that of it only they are still news.
 SEQUELS = (AlertKind.RAISED, AlertKind.EASED, AlertKind.CONTESTED)
@@ -35,6 +36,7 @@ class Heard:
     send_after: datetime
     kind: AlertKind
     direction: Direction
+    level: int
     edits: bool
     summary_id: int | None
 
@@ -78,6 +80,7 @@ def heard_of(session: Session, story_id: int) -> HeardBy:
             col(Delivery.send_after),
             col(Alert.kind),
             col(Alert.direction),
+            col(Alert.level),
             col(Delivery.edits_id).is_not(None),
             col(summary.id),
             col(summary.state),
@@ -85,12 +88,12 @@ def heard_of(session: Session, story_id: int) -> HeardBy:
         )
         .join(Alert, col(Alert.id) == col(Delivery.alert_id))
         .outerjoin(summary, col(summary.id) == col(Delivery.folded_into_id))
-        .where(col(Alert.story_id) == story_id)
+        .where(col(Alert.story_id).in_(parts_of(story_id)))
         .where(or_(col(Delivery.state) != DeliveryState.FAILED, col(summary.state) != DeliveryState.FAILED))
         .order_by(col(Delivery.id))
     )
-    for chat, own, state, at, kind, direction, edits, summary_id, its_state, its_time in session.execute(rows):
-        heard = Heard(own, its_state or state, its_time or at, kind, direction, bool(edits), summary_id)
+    for chat, own, state, at, kind, direction, level, edits, summary_id, its_state, its_time in session.execute(rows):
+        heard = Heard(own, its_state or state, its_time or at, kind, direction, level, bool(edits), summary_id)
         found[chat].append(heard)
     return dict(found)
 

@@ -31,6 +31,7 @@ from config.schema import Settings
 from models import Alert, Delivery, Feed, Reading, Story, Subscriber, SubscriberState
 from models.article import unread_articles
 from models.database import Database, open_database
+from models.story import whole_id
 
 STEP = timedelta(minutes=30)
 BATCH, GATHERED = 200, 500  # fewer than asked for means that none is left: the question need not be put again
@@ -276,7 +277,7 @@ def _add_chat(session: Session, settings: Settings, now: datetime) -> None:
 def _look_back(database: Database, prepared: Prepared, first: datetime, last: datetime) -> Replayed:
     with database.read() as session:
         told = set(session.exec(select(Delivery.alert_id)))
-        stories = {story.id: story for story in session.exec(select(Story))}
+        whole = dict(session.exec(select(Story.id, whole_id())).all())  # of a merged story the one it is part of
         labels = _labels(session, prepared)
         alerts = [
             Rang(
@@ -289,12 +290,12 @@ def _look_back(database: Database, prepared: Prepared, first: datetime, last: da
                 pair=" – ".join(alert.facts["dyad"]),
                 rule=alert.rule,
                 told=alert.id in told,
-                labels=tuple(labels.get(alert.story_id, ())),
+                labels=tuple(labels.get(whole[alert.story_id], ())),
             )
             for alert in session.exec(select(Alert).order_by(col(Alert.created_at), col(Alert.id)))
         ]
     days = max((last - first) / timedelta(days=1), 1.0)
-    return Replayed(alerts, days, len(prepared.entries), len(stories), first, last)
+    return Replayed(alerts, days, len(prepared.entries), len(set(whole.values())), first, last)
 
 
 def _labels(session: Session, prepared: Prepared) -> dict[int, list[tuple[str | None, int | None]]]:

@@ -12,7 +12,7 @@ depends_on = None
 def upgrade() -> None:
     with op.batch_alter_table("story", schema=None) as batch_op:
         batch_op.add_column(sa.Column("merged_into", sa.Integer(), nullable=True))
-        batch_op.create_foreign_key("fk_story_merged_into", "story", ["merged_into"], ["id"], ondelete="SET NULL")
+        batch_op.create_foreign_key("fk_story_merged_into", "story", ["merged_into"], ["id"], ondelete="CASCADE")
         batch_op.create_index("ix_story_merged_into", ["merged_into"])
 
 
