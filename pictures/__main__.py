@@ -30,7 +30,7 @@ def main(words: Sequence[str]) -> None:
         pictures = asyncio.run(live(Path(scratch), console))
     for picture in pictures:
         path = folder / f"{picture.name}.svg"
-        path.write_text(draw(picture.bubbles, picture.title), encoding="utf-8")
+        path.write_text(draw(picture.bubbles, picture.title, picture.group), encoding="utf-8")
         console.print(f"{path}  {picture.title}, {path.stat().st_size // 1024} kB", highlight=False)
 
 

@@ -50,13 +50,13 @@ class Bubble:
     mine: bool = False
 
 
-def draw(bubbles: Iterable[Bubble], title: str) -> str:
-    """The chat as an SVG document; `title` is read out to those who cannot see it."""
+def draw(bubbles: Iterable[Bubble], title: str, group: str = "") -> str:
+    """The chat as an SVG document; `title` is read out to those who cannot see it, `group` stands above it."""
     root = Element("svg", xmlns="http://www.w3.org/2000/svg", width=str(WIDTH), role="img")
     SubElement(root, "title").text = title
     SubElement(root, "style").text = _STYLE
     page = SubElement(root, "rect", {"class": "page", "width": str(WIDTH)})
-    top = float(EDGE)
+    top = _heading(root, group) if group else float(EDGE)
     for bubble in bubbles:
         top = _bubble(root, bubble, top) + GAP
     height = _px(top)
@@ -65,6 +65,14 @@ def draw(bubbles: Iterable[Bubble], title: str) -> str:
     root.set("viewBox", f"0 0 {WIDTH} {height}")
     indent(root, space="")
     return tostring(root, encoding="unicode") + "\n"
+
+
+def _heading(root: Element, name: str) -> float:
+    """The bar that phones show above a chat; returns where the messages begin."""
+    _place(SubElement(root, "rect", {"class": "bubble"}), 0, 0, WIDTH, BUTTON_HEIGHT)
+    (line,) = lines_of([(Run(cut(name, SIZE, TEXT_WIDTH, ("bold",)), ("bold",)),)], SIZE, TEXT_WIDTH)
+    _line(root, line, EDGE + PADDING, BUTTON_HEIGHT / 2 + 6)
+    return float(BUTTON_HEIGHT + GAP)
 
 
 def _bubble(root: Element, bubble: Bubble, top: float) -> float:

@@ -1,6 +1,6 @@
-"""Bot API requests over HTTP in, what the chats show out: a phone for a bot that speaks to nobody else.
+"""Bot API requests over HTTP in, what the chats show out: phones for a bot that speaks to nobody else.
 
-It accepts whatever is well-formed; limits and failures are for tests/fake_bot_api.py.
+They accept whatever is well-formed, unless a chat is `away`; limits and failures are for tests/fake_bot_api.py.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ from aiohttp import web
 
 TOKEN = "123456789:" + "x" * 35
 BOT: dict[str, Any] = {"id": 123456789, "is_bot": True, "first_name": "Tocsin", "username": "tocsin_bot"}
+OWNER: dict[str, Any] = {"status": "creator", "user": BOT, "is_anonymous": False}
 Json = dict[str, Any]
 
 
@@ -37,6 +38,7 @@ class Phone:
 
     def __init__(self) -> None:
         self.shown: list[Shown] = []
+        self.away: set[int] = set()  # chats that Telegram does not reach for now
         self.file_came = asyncio.Event()
         self._port = 0
         self._runner: web.AppRunner | None = None
@@ -64,12 +66,14 @@ class Phone:
     async def _answer(self, request: web.Request) -> web.Response:
         params = await _parameters(request)
         method = request.match_info["method"]
-        result: Any = BOT if method == "getMe" else True
+        result: Any = {"getMe": BOT, "getChatMember": OWNER}.get(method, True)
+        if params.get("chat_id") in self.away:
+            return web.json_response({"ok": False, "error_code": 502, "description": "Bad Gateway"}, status=502)
         if method in ("sendMessage", "sendPhoto", "sendDocument", "editMessageText"):
             self.shown.append(_shown(params, len(self.shown) + 1))
             if self.shown[-1].file:
                 self.file_came.set()
-            chat = {"id": params["chat_id"], "type": "private"}
+            chat = {"id": params["chat_id"], "type": "private" if params["chat_id"] > 0 else "supergroup"}
             result = {"message_id": self.shown[-1].id, "date": 0, "chat": chat, "text": self.shown[-1].html}
         return web.json_response({"ok": True, "result": result})
 
@@ -107,24 +111,45 @@ def _parsed(value: str) -> Any:
 # What people do -------------------------------------------------------------------------------------------------------
 
 
-def _person(user_id: int) -> Json:
-    return {"id": user_id, "is_bot": False, "first_name": "Ada", "language_code": "en"}
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Who writes, and where: in private, or in a topic of the group with the id `group`, which is negative."""
+
+    user_id: int
+    name: str = "Ada"
+    group: int = 0
+    title: str = ""
+    topic: int = 0
+
+    @property
+    def chat_id(self) -> int:
+        """That of the group, in private the person's."""
+        return self.group or self.user_id
 
 
-def typed(text: str, user_id: int) -> Json:
-    """An update: somebody writes `text` in a private chat with the bot."""
-    chat = {"id": user_id, "type": "private", "first_name": "Ada"}
+def _person(place: Place) -> Json:
+    return {"id": place.user_id, "is_bot": False, "first_name": place.name, "language_code": "en"}
+
+
+def _message(place: Place, message_id: int, sender: Json, text: str) -> Json:
+    chat = {"id": place.user_id, "type": "private", "first_name": place.name}
+    topic = {}
+    if place.group:
+        chat = {"id": place.group, "type": "supergroup", "title": place.title, "is_forum": True}
+        topic = {"message_thread_id": place.topic, "is_topic_message": True}
+    return {"message_id": message_id, "date": 0, "chat": chat, "from": sender, "text": text} | topic
+
+
+def typed(text: str, place: Place) -> Json:
+    """An update: somebody writes `text` to the bot."""
     command = {"type": "bot_command", "offset": 0, "length": len(text.partition(" ")[0])}
     entities = [command] if text.startswith("/") else []
-    message = {"message_id": 1, "date": 0, "chat": chat, "from": _person(user_id), "text": text}
-    return {"update_id": 1, "message": message | {"entities": entities}}
+    return {"update_id": 1, "message": _message(place, 1, _person(place), text) | {"entities": entities}}
 
 
-def pressed(shown: Shown, label: str) -> Json:
+def pressed(shown: Shown, label: str, place: Place) -> Json:
     """An update: the button whose label holds `label`. Raises StopIteration when there is none."""
     data = next(data for row in shown.buttons for text, data in row if label in text)
-    chat = {"id": shown.chat_id, "type": "private", "first_name": "Ada"}
-    message = {"message_id": shown.id, "date": 0, "chat": chat, "from": BOT, "text": "…"}
-    sender = _person(shown.chat_id)
-    query = {"id": "1", "from": sender, "chat_instance": "1", "data": data, "message": message}
+    message = _message(place, shown.id, BOT, "…")
+    query = {"id": "1", "from": _person(place), "chat_instance": "1", "data": data, "message": message}
     return {"update_id": 1, "callback_query": query}

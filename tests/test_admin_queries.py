@@ -69,7 +69,7 @@ def test_corrections_are_counted_apart_from_alerts(database: Database, now: date
         session.flush()
         numbers = count_all(session, now)
     assert (numbers.days[-1].alerts, numbers.days[-1].corrections) == (2, 2)
-    assert "Alerts: 2 today, 2 in 14 days; of alerts confirmed or retracted, 2 today" in stats_text(numbers)
+    assert "Alerts: 2 today, 2 in 14 days; confirmed or retracted: 2 today" in stats_text(numbers)
 
 
 def test_subscribers_are_shown_requests_first(database: Database, now: datetime) -> None:

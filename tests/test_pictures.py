@@ -13,10 +13,11 @@ from PIL import Image
 from rich.console import Console
 
 from bot.demo.play import START, SimulatedClock
+from pictures.chat import Picture, opened
 from pictures.drawing import BUBBLE, EDGE, PADDING, SIZE, TEXT_WIDTH, WIDTH, Bubble, draw
 from pictures.lines import cut, lines_of, width_of
 from pictures.markup import Run, paragraphs, plain
-from pictures.month import Picture, chosen, live, opened
+from pictures.month import chosen, live
 
 DOCS = Path(__file__).parents[1] / "docs"
 PHONE = DOCS / "images" / "phone"
@@ -129,7 +130,9 @@ async def test_settings_look_as_the_page_shows_them(tmp_path: Path) -> None:
     async with opened(tmp_path, SimulatedClock(START)) as (_app, chat):
         pictures = await chosen(chat)
     for picture in pictures:
-        assert draw(picture.bubbles, picture.title) == (PHONE / f"{picture.name}.svg").read_text(encoding="utf-8")
+        assert draw(picture.bubbles, picture.title, picture.group) == (PHONE / f"{picture.name}.svg").read_text(
+            encoding="utf-8"
+        )
 
 
 @pytest.fixture(scope="module")
@@ -142,6 +145,6 @@ def month(tmp_path_factory: pytest.TempPathFactory) -> list[Picture]:
 def test_the_command_draws_the_pictures_of_the_page_with_all_that_the_messages_say(month: list[Picture]) -> None:
     assert {picture.name for picture in month} == {path.stem for path in PHONE.iterdir()}
     for picture in month:
-        texts = "".join(text.text or "" for text in drawn(draw(picture.bubbles, picture.title)))
+        texts = "".join(text.text or "" for text in drawn(draw(picture.bubbles, picture.title, picture.group)))
         missing = words(wording(picture.bubbles)) - words(texts)
         assert not missing, picture.name

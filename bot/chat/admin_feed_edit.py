@@ -20,6 +20,7 @@ from config.sites import site_of
 
 LONGEST_REGION = 24
 MOST_CHOICES = 24
+SHORT = 14  # letters of a button of which a phone shows three a row
 LONGEST_DATA = 64
 NOTHING = "none"
 WEIGHTS = (0.5, 0.8, 0.9, 1.0, 1.2, 1.5)
@@ -84,7 +85,8 @@ def _trait_page(call: Call, line: Line, name: str) -> Reply:
         for words, value in trait.choices(line.entry, feeds)
         if len((data := f"adm:feeds:put:{line.key}:{name}:{value}").encode()) <= LONGEST_DATA
     ]
-    rows = (*in_rows(buttons[:MOST_CHOICES], 3), [Button("Type it", f"adm:feeds:type:{line.key}:{name}")])
+    a_row = 3 if all(len(button.text) <= SHORT for button in buttons) else 2  # a phone cuts longer ones off
+    rows = (*in_rows(buttons[:MOST_CHOICES], a_row), [Button("Type it", f"adm:feeds:type:{line.key}:{name}")])
     now = next(text for text in traits(line.entry) if text.startswith(f"{name}:"))
     return page(f"{line.name}\n{now}\n\n{trait.question}", rows, back=f"feeds:edit:{line.key}")
 

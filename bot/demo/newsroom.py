@@ -44,12 +44,12 @@ class Outlet:
         return sorted(shown.values(), key=lambda item: item.published, reverse=True)[:ITEMS_IN_A_FEED]
 
 
-def read_sample(folder: Path = SAMPLE) -> list[Outlet]:
-    """The bundled month: outlets.toml and every *.jsonl of `folder`."""
+def read_sample(folder: Path = SAMPLE, more: Sequence[Path] = ()) -> list[Outlet]:
+    """The bundled month: outlets.toml and every *.jsonl of `folder`; `more` files tell what else the outlets say."""
     described = tomllib.loads((folder / "outlets.toml").read_text(encoding="utf-8"))["outlet"]
     outlets = {entry["id"]: Outlet(**entry) for entry in described}
     records: list[dict[str, Any]] = []
-    for path in sorted(folder.glob("*.jsonl")):
+    for path in [*sorted(folder.glob("*.jsonl")), *more]:
         records += [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     versions: dict[tuple[str, str], datetime] = {}
     for record in sorted(records, key=lambda record: record["at"]):

@@ -51,12 +51,14 @@ class SimulatedClock:
 @dataclass(frozen=True, slots=True)
 class Stage:
     """Where the demo plays: a folder for charts and database, and, when they are not to be the shipped ones, the folder
-    of alerts.toml and digest.toml, and the database's URL. The loudest alerts are drawn into `picture`, an SVG."""
+    of alerts.toml and digest.toml, and the database's URL. The loudest alerts are drawn into `picture`, an SVG; `more`
+    are files of what the outlets tell besides the bundled month."""
 
     folder: Path
     config: Path = DEFAULT_FOLDER
     database_url: str | None = None
     picture: Path | None = None
+    more: tuple[Path, ...] = ()
 
 
 async def play_demo(console: Console, stage: Stage, start: datetime = START, end: datetime = END) -> None:
@@ -73,7 +75,7 @@ async def play_demo(console: Console, stage: Stage, start: datetime = START, end
 async def demo_app(console: Console, stage: Stage, clock: SimulatedClock) -> AsyncIterator[App]:
     """Tocsin on the bundled outlets, served over loopback; a database of its own in the folder starts empty."""
     url = stage.database_url or _start_empty(stage.folder)
-    outlets = read_sample()
+    outlets = read_sample(more=stage.more)
     async with Newsroom(outlets, clock) as newsroom:
         with tempfile.TemporaryDirectory(prefix="tocsin-demo-") as scratch:
             config = Path(scratch)

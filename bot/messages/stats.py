@@ -53,7 +53,7 @@ def stats_text(numbers: Numbers) -> str:
             f"Articles: {today.articles} today (usual day {usual:.0f}), {numbers.articles:,} stored, "
             f"{numbers.waiting_to_be_read} wait to be read",
             f"Alerts: {today.alerts} today, {sum(day.alerts for day in numbers.days)} in {len(numbers.days)} days; "
-            f"of alerts confirmed or retracted, {today.corrections} today, "
+            f"confirmed or retracted: {today.corrections} today, "
             f"{sum(day.corrections for day in numbers.days)} in {len(numbers.days)} days",
             f"Stories: {numbers.stories:,}",
             f"Feeds: {_counted(numbers.feeds)}",

@@ -22,7 +22,7 @@ def story_message(story: Story, reports: "Sequence[ReadingWithSource]", alerts: 
     lines = [
         line(title, bold=True),
         *map(line, _standing(story)),
-        line(f"{len(reports)} reports of {len(publishers)} publishers, {_moment(story)}."),
+        line(f"{_many(len(reports), 'report')} of {_many(len(publishers), 'publisher')}, {_moment(story)}."),
         *(line(f"Told {alert.created_at:%d %b %H:%M}: {headline_of(alert)}") for alert in alerts[-SHOWN_ALERTS:]),
         *(_report(row) for row in reversed(reports[-SHOWN_REPORTS:])),
     ]
@@ -41,6 +41,10 @@ def _standing(story: Story) -> list[str]:
     names = {actor["code"]: actor["name"] for actor in story.actors}
     head = f"{pair_name(story.dyad, names)}, {story.status.word}" if story.dyad else story.status.word
     return [head, "; ".join(told), *([f"Signals: {signals}"] if signals else [])]
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}{'s' if count != 1 else ''}"
 
 
 def _moment(story: Story) -> str:

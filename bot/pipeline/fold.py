@@ -84,7 +84,7 @@ def _summary(session: Session, subscriber_id: int, first: int, now: datetime) ->
 
 
 def _fold(session: Session, summary: Delivery, deliveries: Sequence[Delivery], max_age: timedelta) -> None:
-    reason = f"not delivered within {max_age.total_seconds() / 3600:g} h: told in the summary {summary.key}"
+    reason = f"not delivered within {max_age.total_seconds() / 3600:g} h: told in the summary instead"
     for delivery in deliveries:
         delivery.state, delivery.error, delivery.folded_into_id = given_up(delivery), reason, summary.id
     session.flush()

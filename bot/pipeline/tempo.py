@@ -89,7 +89,7 @@ def raise_tempo(session: Session, settings: Alerts, now: datetime, timezone: str
     rang = _rang_lately(session, now)
     alerts = 0
     for tempo in tempo_of(_told_by_panel(session, now), now, settings.telling.tempo_spreads):
-        if tempo.dyad not in rang and (alert := _alert(session, tempo, settings, now)) is not None:
+        if tempo.dyad not in rang and (alert := tempo_alert(session, tempo, settings, now)) is not None:
             address_alert(session, alert, alert_message(alert), active_subscribers(session), settings, timezone, now)
             alerts += 1
     return alerts
@@ -105,7 +105,8 @@ def _rang_lately(session: Session, now: datetime) -> set[str | None]:
     return set(session.exec(rang.where(Alert.kind == AlertKind.TEMPO, col(Alert.created_at) > now - AGAIN_AFTER)))
 
 
-def _alert(session: Session, tempo: Tempo, settings: Alerts, now: datetime) -> Alert | None:
+def tempo_alert(session: Session, tempo: Tempo, settings: Alerts, now: datetime) -> Alert | None:
+    """The alert about its loudest story, stored; None where that rang for its pair before."""
     story = session.get_one(Story, tempo.story_id)
     same = select(Alert).where(Alert.story_id == story.id, Alert.kind == AlertKind.TEMPO)
     if session.exec(same).first() is not None:  # a story that goes on for weeks rings for its pair once
