@@ -61,7 +61,6 @@ def describe(lived: Lived) -> Report:
         _fates(lived.fates),
         _scores(lived.fates),
         _cuts(lived.fates),
-        _alerts(lived.rang),
         _missed(lived.fates),
     ]
 
@@ -97,11 +96,12 @@ def delivered_to(outlet: Outlet) -> Callable[[Rang], bool]:
 
 def daily(lived: Lived, wanted: Callable[[Rang], bool]) -> list[int]:
     """How many alerts each day with headlines brought, none included; an alert belongs to its headline's day."""
-    counts = Counter(_day(rang) for rang in lived.rang if wanted(rang))
+    counts = Counter(day_of(rang) for rang in lived.rang if wanted(rang))
     return [counts[day] for day in lived.days]
 
 
-def _day(rang: Rang) -> date:
+def day_of(rang: Rang) -> date:
+    """The day of the headline that carried an alert."""
     return (rang.headline.published if rang.headline else rang.alert.created_at).date()
 
 
@@ -131,13 +131,14 @@ def _precision(lived: Lived) -> Section:
     rows = []
     for name, group in groups.items():
         counts = Counter(rang.verdict for rang in group)
-        rows.append((name, str(len(group)), *(_share(counts[kind], len(group)) for kind in Verdict)))
+        rows.append((name, str(len(group)), *(share(counts[kind], len(group)) for kind in Verdict)))
     return Section(
         "Do alerts agree with the labels?", ("alerts", "all", *(kind.value for kind in Verdict)), tuple(rows)
     )
 
 
-def _share(count: int, of: int) -> str:
+def share(count: int, of: int) -> str:
+    """A count with its part of all."""
     return f"{count} ({count / of:.0%})" if of and count else str(count)
 
 
@@ -188,21 +189,9 @@ def _cuts(fates: Sequence[Fate]) -> Section:
         minor = sum(fate.headline.severity == 1 for fate in loud)
         nothing = sum(fate.headline.severity == 0 for fate in loud)
         found = f"{right / len(notable):.0%}" if notable else ""
-        rows.append((str(cut), str(len(loud)), _share(right, len(loud)), str(minor), str(nothing), found))
+        rows.append((str(cut), str(len(loud)), share(right, len(loud)), str(minor), str(nothing), found))
     headings = ("score from", "headlines", "notable", "routine", "out of scope", "of all notable")
     return Section("What a bare threshold would let through", headings, tuple(rows), "One source counts in full here.")
-
-
-def _alerts(rang: Sequence[Rang]) -> Section:
-    rows = []
-    for one in rang:
-        alert, headline = one.alert, one.headline
-        heard = "new chat" if Outlet.TELEGRAM in one.delivered else "terminal" if one.delivered else "nobody"
-        label = f"{headline.direction} {headline.severity}" if headline else ""
-        when = f"{alert.created_at:%d %b %H:%M}"
-        what = f"{alert.kind} {alert.direction} {Level(alert.level).word}"
-        rows.append((when, what, f"{alert.score:.0f}", one.verdict.value, label, heard, alert.facts["title"]))
-    return Section("Every alert", ("when", "alert", "score", "verdict", "label", "heard by", "headline"), tuple(rows))
 
 
 def _missed(fates: Sequence[Fate]) -> Section:
@@ -219,7 +208,16 @@ def _missed(fates: Sequence[Fate]) -> Section:
 
 def comparison(results: Mapping[str, Lived]) -> Section:
     """One line per setting."""
-    headings = ("settings", "alerts", "warning+", "right", "minor", "wrong", "notable heard", "new chat a day (worst)")
+    headings = (
+        "settings",
+        "alerts",
+        "warning+",
+        "right",
+        "routine",
+        "wrong",
+        "notable heard",
+        "new chat a day (worst)",
+    )
     rows = []
     for name, lived in results.items():
         loud = [rang for rang in lived.rang if rang.alert.level >= Level.WARNING]
@@ -228,16 +226,16 @@ def comparison(results: Mapping[str, Lived]) -> Section:
         heard = {rang.headline.id for rang in loud if rang.headline and rang.verdict is Verdict.RIGHT}
         days = daily(lived, delivered_to(Outlet.TELEGRAM))
         wrong = counts[Verdict.NO_NEWS] + counts[Verdict.OTHER_WAY]
-        cells = [_share(count, len(loud)) for count in (counts[Verdict.RIGHT], counts[Verdict.MINOR], wrong)]
+        cells = [share(count, len(loud)) for count in (counts[Verdict.RIGHT], counts[Verdict.ROUTINE], wrong)]
         rows.append(
             (
                 name,
                 str(len(lived.rang)),
                 str(len(loud)),
                 *cells,
-                _share(len(heard), len(notable)),
+                share(len(heard), len(notable)),
                 f"{sum(days) / len(days):.2f} ({max(days)})",
             )
         )
-    note = "right, minor, wrong: of the alerts of warning and above; notable heard: of all notable headlines."
+    note = "right, routine, wrong: of the alerts of warning and above; notable heard: of all notable headlines."
     return Section("Settings compared", headings, tuple(rows), note)

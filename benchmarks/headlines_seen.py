@@ -45,7 +45,7 @@ class Verdict(StrEnum):
     """Whether an alert agrees with the label of its headline."""
 
     RIGHT = "right"  #: the same direction, notable or critical
-    MINOR = "minor"  #: the same direction, but routine
+    ROUTINE = "routine"  #: the same direction, but routine
     OTHER_WAY = "wrong direction"
     NO_NEWS = "out of scope"
     UNLABELLED = "not labelled"
@@ -59,7 +59,7 @@ def verdict(direction: str, headline: Judged | None) -> Verdict:
         return Verdict.NO_NEWS
     if headline.direction != direction:
         return Verdict.OTHER_WAY
-    return Verdict.RIGHT if headline.severity >= 2 else Verdict.MINOR
+    return Verdict.RIGHT if headline.severity >= 2 else Verdict.ROUTINE
 
 
 @dataclass(frozen=True, slots=True)

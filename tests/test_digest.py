@@ -26,14 +26,14 @@ from bot.messages.chart import (
     panels_figure,
     week_chart,
 )
-from bot.messages.digest import PairLine, WeekFacts, own_first
+from bot.messages.digest import PairLine, WeekFacts, digest_message, own_first
 from bot.messages.message import Message
 from bot.messages.names import PANEL_WIDTH
 from bot.messages.stats import DayCount, stats_chart
 from bot.notices import enqueue_all
 from bot.pipeline.choice import Choice
 from bot.pipeline.digest import compose_digest, send_due_digests
-from bot.pipeline.look_back import told_here, week_of
+from bot.pipeline.look_back import held_back, told_here, week_of
 from bot.pipeline.week import Heard, Span, daily_tension, facts_for
 from config.schema import ActorEntry, Actors, Settings
 from models import (
@@ -428,6 +428,65 @@ def test_a_chat_reads_how_many_alerts_it_was_told_itself(database: Database) -> 
     said = {row.subscriber_id: row.message["plain"] for row in queued(database) if row.digest_id}
     assert "2 alerts were told here: 2 warning." in said[numbers[0]]
     assert "No alert was told here: a quiet week." in said[numbers[1]]
+
+
+def add_held_back(session: Session, chats: list[int], score: float, days: float = 3, **values: object) -> Story:
+    """A story of which an alert was raised, and held back from `chats` by their daily budgets."""
+    at = MONDAY - timedelta(days=days)
+    title = f"of {score}"
+    story = Story(title=title, url=f"https://e.example/{score:g}", first_seen_at=at, last_seen_at=at, **values)
+    session.add(story)
+    session.flush()
+    told = {"story_id": story.id, "direction": Direction.ESCALATION, "level": 2, "score": score}
+    session.add(Alert(kind=AlertKind.NEW, rule="r", created_at=at, **told))
+    for chat in chats:
+        reason = SuppressionReason.BUDGET
+        session.add(Suppression(subscriber_id=chat, reason=reason, first_at=at, last_at=at, **told))
+    return story
+
+
+def test_a_chats_digest_lists_what_its_daily_budget_held_back(database: Database) -> None:
+    spent, other, muted, calm, calm_too = (
+        subscribe(database, **choice) for choice in ({}, {}, {"muted_dyads": ["RU-UA"]}, {}, {})
+    )
+    with database.write() as session:
+        for score in (61, 64, 63):
+            add_held_back(session, [spent], score)
+        add_held_back(session, [spent, other, muted], 62, dyad="RU-UA")
+        add_held_back(session, [spent], 70, days=8)  # the week before
+        story = add_held_back(session, [], 66)
+        facts = {"story_id": story.id, "direction": Direction.ESCALATION, "level": 2, "score": 66}
+        at = story.first_seen_at
+        other_reason = {"subscriber_id": calm, "reason": SuppressionReason.MUTED, "first_at": at, "last_at": at}
+        session.add(Suppression(**facts, **other_reason))
+    assert send_due_digests(database, SETTINGS, MONDAY) == 5
+    said = {row.subscriber_id: row.message for row in queued(database)}
+    assert "Held back by your daily budget: 4, the loudest:\n• 64 of 64\n• 63 of 63\n• 62 of 62" in said[spent]["plain"]
+    assert '<a href="https://e.example/64">of 64</a>' in said[spent]["html"]
+    assert "of 61" not in said[spent]["plain"] and "of 70" not in said[spent]["plain"]
+    assert "Held back by your daily budget: 1:\n• 62 of 62" in said[other]["plain"]
+    assert all("daily budget" not in said[chat]["plain"] for chat in (muted, calm, calm_too))
+    assert said[calm] == said[calm_too]
+
+
+def test_what_budgets_held_back_from_a_round_of_chats_takes_few_questions_and_shared_texts(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = list[object]()
+    monkeypatch.setattr(
+        "bot.pipeline.digest.digest_message", lambda facts: written.append(facts) or digest_message(facts)
+    )
+    chats = [subscribe(database) for _ in range(40)]
+    with database.write() as session:
+        story = add_held_back(session, chats[:20], 64)
+        session.flush()
+        asked = statements(session)
+        found = held_back(session, chats, MONDAY - timedelta(days=7), MONDAY)
+        assert len(asked) == 2
+        assert set(found) == set(chats[:20]) and len(set(found.values())) == 1
+        assert [candidate.line.title for candidate in found[chats[0]]] == [story.title]
+    assert send_due_digests(database, SETTINGS, MONDAY) == 40
+    assert len(written) == 3  # of those with it, of those without, and of nobody in particular
 
 
 def test_who_left_or_moved_the_digest_while_it_was_written_is_not_told(

@@ -24,14 +24,28 @@ def bot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         story = Story(title="Tanks cross the Isk", first_seen_at=now, last_seen_at=now, dyad="KE-VA", escalation=71.0)
         story.actors = [{"code": "KE", "name": "Kestria"}, {"code": "VA", "name": "Varnia"}]
         story.status = StoryStatus.CONTESTED
-        quiet = Story(title="Envoy recalled", first_seen_at=now, last_seen_at=now)
-        session.add_all([story, quiet])
+        quiet = Story(title="Envoy recalled", first_seen_at=now, last_seen_at=now, peak_escalation=38, publishers=1)
+        idle = Story(title="Fair opens", first_seen_at=now, last_seen_at=now, peak_escalation=2)
+        session.add_all([story, quiet, idle])
         session.flush()
         seen = {"evidence": [{"sentence": "Tanks crossed at dawn.", "signal": "armed_attack", "score": 60.0}]}
         feed = add_feed(session, now)
         add_reading(
             session, feed, now, story.title, 71.0, url=URL, canonical_url=canonical_url(URL), story_id=story.id, **seen
         )
+        said = [
+            {
+                "sentence": "It recalled its envoy.",
+                "signal": "severed_ties",
+                "score": 30.0,
+                "direction": "escalation",
+            },
+            {"sentence": "Both want talks.", "signal": "negotiation", "score": 12.0, "direction": "deescalation"},
+            {"sentence": "A crowd sang.", "signal": "", "score": 4.0, "direction": "escalation"},
+        ]
+        near = {"story_id": quiet.id, "evidence": said, "deescalation": 15.0}
+        add_reading(session, feed, now, "Envoy recalled", 42.0, **near)
+        add_reading(session, feed, now, "Envoy back home", 12.0, story_id=quiet.id)
         add_reading(session, feed, now, "Cup final", 3.0, url="https://news.example/cup")
         alert = {"kind": AlertKind.NEW, "direction": Direction.ESCALATION, "level": 2, "score": 71.0}
         alert["facts"] = {"title": story.title, "status": "contested", "dyad": ["Kestria", "Varnia"], "independent": 1}
@@ -65,6 +79,21 @@ def test_a_story_is_explained_from_evidence_to_rule(bot: Bot, what: str) -> None
     assert f"• Meridian, {utc_now():%d %b}" in done.words and URL in done.words
     assert "disputed" in done.words and "contested" not in done.words
     assert ("Tanks crossed at dawn." in done.words) == what.startswith("http")
+
+
+def test_a_story_that_never_rang_is_explained_by_its_sentences_levels_and_silences(bot: Bot) -> None:
+    words = bot("why", "2").words
+    assert "below threshold" in words
+    up, easing = words.index("escalation: peak 38.0; below watch (40), warning (60)"), words.index("easing: peak 0.0;")
+    loud, mild = words.index("42 (Publisher"), words.index("12 (Publisher")
+    first, second = words.index("30 points (severed_ties): It recalled its envoy."), words.index("A crowd sang.")
+    assert up < loud < first < second < mild < easing < words.index("12 points (negotiation): Both want talks.")
+    assert "Envoy recalled" in words and words.count("It recalled its envoy.") == 1
+
+
+def test_a_story_that_came_near_nothing_says_so(bot: Bot) -> None:
+    assert "nothing was kept of why" in bot("why", "3").words
+    assert "nothing was kept" not in bot("why", "1").words
 
 
 @pytest.mark.parametrize(

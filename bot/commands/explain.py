@@ -16,13 +16,15 @@ from bot.spans import parse_span
 from config.errors import ConfigError
 from models import Alert, Article, Direction, Level, Reading, Story, Suppression
 from models.alert import loudest_silences
+from models.reading import readings_of_story
 from models.story import find_story, parts_of
 
 if TYPE_CHECKING:
     from classifiers.judgement import Judgement
-    from config.schema import Settings
+    from config.schema import Alerts, Settings
 
 SHOWN = 20
+READINGS, SENTENCES = 3, 4  # of a story that never rang, in each direction
 
 
 def why(
@@ -48,7 +50,7 @@ def why(
             story = find_story(session, int(what[:18])) if what.isdecimal() else _story_of_page(session, what, out)
             if story is None:
                 raise ConfigError(f"why: no story {what} is stored; `missed` and the alerts name those there are")
-            _explain_story(session, story, out)
+            _explain_story(session, story, settings.alerts, out)
     finally:
         opened.close()
 
@@ -139,7 +141,7 @@ def _pair(story: Story) -> str:
     return f"{pair_name(story.dyad, {actor['code']: actor['name'] for actor in story.actors})} ({story.dyad})"
 
 
-def _explain_story(session: Session, story: Story, out: Console) -> None:
+def _explain_story(session: Session, story: Story, settings: "Alerts", out: Console) -> None:
     out.print(Text(f"story {story.id}: {story.title}", style="bold"))
     out.print(
         f"escalation {story.escalation:.0f} (peak {story.peak_escalation:.0f}), easing {story.deescalation:.0f} (peak "
@@ -160,6 +162,39 @@ def _explain_story(session: Session, story: Story, out: Console) -> None:
         times = f"{row.reason.value}, {row.times} times" if row.times > 1 else row.reason.value
         facts = (f"{row.last_at:%d %b %H:%M}", f"{who}, {row.direction.word}", Level(row.level).word)
         table.add_row(*facts, f"{row.score:.0f}", times)
-    out.print(table)
+    if table.row_count:
+        out.print(table)
     if alerts:
         out.print(Text(why_message(alerts[-1]).plain))
+        return
+    for direction in Direction:
+        _explain_silence(session, story, direction, settings, out)
+    if not table.row_count:
+        out.print("Never told, and nothing was kept of why: it came near no level, or has not been judged yet.")
+
+
+def _explain_silence(session: Session, story: Story, direction: Direction, settings: "Alerts", out: Console) -> None:
+    """How far below which levels a story stayed, and the sentences that got it so far."""
+    from bot.pipeline.weigh import weighted
+
+    out.print(Text(f"{direction.word}: peak {story.peak(direction):.1f}; {_against(story, direction, settings)}"))
+    read = [row for row in readings_of_story(session, story.id) if row[0].score(direction) > 0]
+    for row in sorted(read, key=lambda row: -weighted(row, direction))[:READINGS]:
+        reading, _article, feed = row
+        weight = f", weight {feed.weight:g}" if feed.weight != 1 else ""
+        out.print(Text(f"  {reading.score(direction):.0f} ({feed.publisher}{weight}): {reading.title}"))
+        found = [item for item in reading.evidence if item.get("direction", direction) == direction]
+        for item in sorted(found, key=lambda item: -item["score"])[:SENTENCES]:
+            out.print(Text(f"    {item['score']:.0f} points ({item['signal'] or 'no signal'}): {item['sentence']}"))
+
+
+def _against(story: Story, direction: Direction, settings: "Alerts") -> str:
+    """Where the peak stands among the levels as they are set today."""
+    from bot.pipeline.levels import threshold
+
+    levels = settings.levels_for(direction)
+    bounds = {level: threshold(level, levels) for level in Level if level}
+    reached = [f"{level.word} ({bound:g})" for level, bound in bounds.items() if story.peak(direction) >= bound]
+    missed = [f"{level.word} ({bound:g})" for level, bound in bounds.items() if story.peak(direction) < bound]
+    parts = (f"reached {reached[-1]}" if reached else "", f"below {', '.join(missed)}" if missed else "")
+    return ", ".join(filter(None, parts))

@@ -43,7 +43,8 @@ class WeekFacts:
     """What a digest is made of; the span is [since, until), aware, in the zone whose days are named.
 
     `alerts` counts those told to the chat it is for (`told_here`), else those raised. `chosen`: the stories are those
-    of the chat's choice, not of all the world.
+    of the chat's choice, not of all the world. `held_back` of stories the chat's own budget kept from it, of which
+    `held_back_most` are the loudest.
     """
 
     since: datetime
@@ -60,6 +61,8 @@ class WeekFacts:
     pairs: tuple[PairLine, ...] = ()
     told_here: bool = False
     chosen: bool = False
+    held_back: int = 0
+    held_back_most: tuple[StoryLine, ...] = ()
 
 
 def digest_message(facts: WeekFacts) -> Message:
@@ -68,6 +71,7 @@ def digest_message(facts: WeekFacts) -> Message:
     blocks = [
         line(f"🗓 Week of {span}", bold=True),
         line(_overview(facts)),
+        *_held_back(facts),  # before the long lists, whose end is cut: it is told nowhere else
         *_pairs(facts.pairs),
         *_stories(facts),
         *_withheld(facts.withheld or {}),
@@ -111,6 +115,13 @@ def _overview(facts: WeekFacts) -> str:
 
 def _told_here(count: int) -> str:
     return f"{count} alerts were told here" if count > 1 else "1 alert was told here"
+
+
+def _held_back(facts: WeekFacts) -> list[Line]:
+    if not facts.held_back:
+        return []
+    some = ", the loudest:" if facts.held_back > len(facts.held_back_most) else ":"
+    return [heading(f"Held back by your daily budget: {facts.held_back}{some}"), *map(_story, facts.held_back_most)]
 
 
 def _pairs(pairs: tuple[PairLine, ...]) -> list[Line]:

@@ -21,8 +21,8 @@ from bot.messages.message import Message
 from bot.messages.names import PANEL_WIDTH, chart_title
 from bot.notices import enqueue_all
 from bot.pipeline.choice import Choice
-from bot.pipeline.look_back import told_here, week_of
-from bot.pipeline.week import WEEK, Counts, Span, daily_tension, facts_for, pairs_for
+from bot.pipeline.look_back import held_back, told_here, week_of
+from bot.pipeline.week import WEEK, Counts, HeldBack, Span, daily_tension, facts_for, pairs_for
 from config import schema as config_schema
 from config.schema import Settings
 from models import Digest, Priority, Subscriber
@@ -99,9 +99,10 @@ class _Issue:
 
 def _write(session: Session, settings: Settings, span: Span, subscribers: Sequence[Subscriber]) -> _Issue:
     """Words and pictures for all who are told of a week; stores nothing."""
-    editor, told = Editor(session, settings, span), told_here(session, [each.id for each in subscribers], *_ends(span))
+    ids, ends = [each.id for each in subscribers], _ends(span)
+    editor, told, over = Editor(session, settings, span), told_here(session, ids, *ends), held_back(session, ids, *ends)
     drafts = [
-        _Draft(each, editor.message(choice, told[each.id]), editor.pairs(choice))
+        _Draft(each, editor.message(choice, told[each.id], over.get(each.id, ())), editor.pairs(choice))
         for each in subscribers
         for choice in (Choice.of(each),)
     ]
@@ -166,14 +167,16 @@ class Editor:
 
     def __init__(self, session: Session, settings: Settings, span: Span) -> None:
         self._week, self._most = week_of(session, settings, span), settings.digest.top_stories
-        self._messages: dict[tuple[Choice, Counts | None], Message] = {}
+        self._messages: dict[tuple[Choice, Counts | None, HeldBack], Message] = {}
         self._panels: dict[str, Panel] = {}
 
-    def message(self, choice: Choice, told: Counts | None = None) -> Message:
-        """For chats of a choice that were told so many alerts; None: for nobody in particular."""
-        if (choice, told) not in self._messages:
-            self._messages[choice, told] = digest_message(facts_for(self._week, choice, self._most, told))
-        return self._messages[choice, told]
+    def message(self, choice: Choice, told: Counts | None = None, over: HeldBack = ()) -> Message:
+        """For chats of a choice that were told so many alerts, with what their budget held back; None: for nobody in
+        particular."""
+        key = choice, told, over
+        if key not in self._messages:
+            self._messages[key] = digest_message(facts_for(self._week, choice, self._most, told, over))
+        return self._messages[key]
 
     def pairs(self, choice: Choice) -> Pairs:
         """The pairs that a chart for a choice is of."""

@@ -5,13 +5,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from sqlmodel import Session, col, func, or_, select
+from sqlmodel import Session, and_, col, func, or_, select
 
 from bot.messages.alert import signal_name
 from bot.messages.digest import PairLine, StoryLine
 from bot.messages.names import Names, pair_name, party_names
 from bot.pipeline.address import CORRECTIONS, Occasion
-from bot.pipeline.week import WEEK, Candidate, Counts, Heard, Span, Week
+from bot.pipeline.week import WEEK, Candidate, Counts, Heard, HeldBack, Span, Week
 from config.schema import Settings
 from models import (
     Alert,
@@ -71,6 +71,49 @@ def told_here(session: Session, subscribers: Sequence[int], since: datetime, unt
         for subscriber, direction, level, count in session.exec(given):
             found[subscriber][_word(direction, level)] += count
     return {subscriber: tuple(counts.items()) for subscriber, counts in found.items()}
+
+
+def held_back(session: Session, subscribers: Sequence[int], since: datetime, until: datetime) -> dict[int, HeldBack]:
+    """Subscriber id -> the stories of which its daily budget held back alerts of [since, until), the loudest first.
+
+    By way of the alerts, few a week: the index of suppressions begins with the story, and there are some for each chat.
+    """
+    of_alert = and_(
+        col(Suppression.story_id) == col(Alert.story_id),
+        col(Suppression.direction) == col(Alert.direction),
+        col(Suppression.level) == col(Alert.level),
+    )
+    scores: dict[int, dict[int, float]] = defaultdict(dict)
+    for part in pieces(subscribers):
+        rows = (
+            select(Suppression.subscriber_id, Suppression.story_id, func.max(Suppression.score))
+            .join(Alert, of_alert)
+            .where(
+                col(Suppression.subscriber_id).in_(part),
+                Suppression.reason == SuppressionReason.BUDGET,
+                col(Alert.created_at) >= since,
+                col(Alert.created_at) < until,
+            )
+            .group_by(col(Suppression.subscriber_id), col(Suppression.story_id))
+        )
+        for subscriber, story, score in session.exec(rows):
+            scores[subscriber][story] = score
+    stories = _stories(session, {story for of_chat in scores.values() for story in of_chat})
+    return {chat: _loudest_first(of_chat, stories) for chat, of_chat in scores.items()}
+
+
+def _stories(session: Session, ids: Iterable[int]) -> dict[int, Story]:
+    found = (session.exec(select(Story).where(col(Story.id).in_(part))) for part in pieces(sorted(ids)))
+    return {story.id: story for stories in found for story in stories}
+
+
+def _loudest_first(scores: Mapping[int, float], stories: Mapping[int, Story]) -> HeldBack:
+    """With the scores that were held back, not those that the stories rose to."""
+    ordered = sorted(scores.items(), key=lambda item: (-item[1], item[0]))
+    return tuple(
+        Candidate(Occasion.of(story), StoryLine(score, story.title, story.url, story.publishers))
+        for story, score in ((stories[number], score) for number, score in ordered)
+    )
 
 
 def _none() -> dict[str, int]:
@@ -184,7 +227,8 @@ def _near_misses(session: Session, since: datetime, until: datetime) -> list[Can
 
 
 def _withheld(session: Session, since: datetime, until: datetime) -> dict[str, int]:
-    """What was decided for everybody; what a chat chose not to hear is its own affair, and in /missed."""
+    """What was decided for everybody; what a chat chose not to hear is its own affair, and in /missed;
+    what its budget held back is in `held_back`."""
     within = (
         (col(Suppression.last_at) >= since) & (col(Suppression.first_at) < until) & (Suppression.subscriber_id == 0)
     )

@@ -17,6 +17,7 @@ from bot.pipeline.choice import Choice
 from bot.pipeline.index import loudness
 
 WEEK = timedelta(days=7)
+MOST_HELD_BACK = 3
 QUIET = (0.0, 0.0)
 Counts = tuple[tuple[str, int], ...]
 """How many alerts of each level of escalation, the highest first, and of easing."""
@@ -53,6 +54,10 @@ class Candidate(NamedTuple):
     line: StoryLine
 
 
+HeldBack = tuple[Candidate, ...]
+"""What the daily budget of a chat kept from it, the loudest first; a value, so that equal ones share a text."""
+
+
 class Heard(NamedTuple):
     """What a reading told of a story; scores 0-100."""
 
@@ -83,9 +88,11 @@ class Week:
     heard: Mapping[str | None, Sequence[Heard]] = field(default_factory=dict)
 
 
-def facts_for(week: Week, choice: Choice, most: int, told: Counts | None = None) -> WeekFacts:
+def facts_for(week: Week, choice: Choice, most: int, told: Counts | None = None, held_back: HeldBack = ()) -> WeekFacts:
     """What the digest says to those of a choice: lists of at most so many lines. `told`: the alerts that a chat was
-    given; None: the digest is nobody's, and counts those that were raised."""
+    given; None: the digest is nobody's, and counts those that were raised. Of what its budget held back, a pair muted
+    since, or what it chose no longer, is left out."""
+    over = [line for occasion, line in held_back if _chosen(occasion, choice)]
 
     def picked(candidates: Iterable[Candidate]) -> tuple[StoryLine, ...]:
         return tuple(islice((line for occasion, line in candidates if _chosen(occasion, choice)), most))
@@ -105,6 +112,8 @@ def facts_for(week: Week, choice: Choice, most: int, told: Counts | None = None)
         near_misses=picked(week.near_misses),
         withheld=dict(week.withheld),
         pairs=pairs_for(week, choice, most),
+        held_back=len(over),
+        held_back_most=tuple(over[:MOST_HELD_BACK]),
     )
 
 
