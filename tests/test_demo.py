@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import feedparser
@@ -15,7 +15,7 @@ from bot.demo.newsroom import SAMPLE, Newsroom, read_sample
 from bot.demo.play import END, START, SimulatedClock, Stage, play_demo
 from bot.feeds.parser import parse_feed
 from config.errors import DatabaseError
-from models import Alert, Article, Delivery, Direction, Story, Suppression
+from models import Alert, Article, Delivery, Direction, Level, Story, Suppression
 from models.database import open_database
 
 RECORDS = [json.loads(line) for path in sorted(SAMPLE.glob("*.jsonl")) for line in path.read_text().splitlines()]
@@ -68,6 +68,26 @@ def test_the_disputed_pull_back_names_who_stands_where(played: tuple[str, Path])
     }
     assert ("Varnia", "affirm") in stances
     assert ("NATO", "deny") in stances
+
+
+def test_the_disputed_pull_back_is_followed_by_a_confirmed_one_and_the_month_ends_easing(
+    played: tuple[str, Path],
+) -> None:
+    """The first pull-back (10 March) never came to be; that of 29 March is another event, hence another story."""
+    monitors = {record["title"] for record in RECORDS if record.get("event") == "varnia-withdrawal-confirmed"}
+    database = open_database(f"sqlite:///{played[1] / 'out' / 'demo.db'}", END)
+    with database.read() as session:
+        alerts = session.exec(select(Alert).order_by(col(Alert.created_at), col(Alert.id))).all()
+    database.close()
+    easing = [alert for alert in alerts if alert.direction is Direction.DEESCALATION]
+    disputed = next(alert for alert in easing if "troop_withdrawal" in alert.facts["contested"])
+    assert (disputed.facts["status"], disputed.created_at.date()) == ("contested", date(2026, 3, 10))
+    later = [alert for alert in easing if alert.facts["title"] in monitors]
+    assert all(alert.story_id != disputed.story_id and not alert.facts["contested"] for alert in later)
+    assert (later[-1].facts["status"], later[-1].level) == ("confirmed", Level.WARNING)
+    assert "troop_withdrawal" in later[-1].facts["signals"] and later[-1].facts["independent"] >= 2
+    assert (alerts[-1].direction, alerts[-1].level) == (Direction.DEESCALATION, Level.CRITICAL)
+    assert alerts[-1].facts["status"] == "confirmed"
 
 
 def test_nothing_but_the_crisis_reaches_warning(played: tuple[str, Path]) -> None:
