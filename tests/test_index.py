@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlmodel import Session
+from sqlmodel import Session, select
 
 from bot.app import utc_now
 from bot.messages.names import chart_title, party_names
@@ -58,7 +58,25 @@ def gathered(session: Session, now: datetime, dyad: str, followed: datetime, sco
     session.add(story)
     session.flush()
     feed = add_feed(session, now, first_read_at=followed)
-    add_reading(session, feed, now, "t", score, story_id=story.id, gathered=True)
+    add_reading(session, feed, now, "t", score, story_id=story.id, gathered=True, dyad=dyad)
+
+
+def test_a_day_shown_stays_when_a_later_article_turns_the_pair_of_its_story(database: Database, now: datetime) -> None:
+    since = now - 9 * DAY
+    with database.write() as session:
+        gathered(session, now - 2 * DAY, "RU-UA", now - 40 * DAY)
+        before = tension(told_by_panel(session, since, "RU-UA"), since, now, DAY)
+        story = session.exec(select(Story)).one()
+        feed = add_feed(session, now, first_read_at=now - 40 * DAY)
+        add_reading(session, feed, now - HOUR, "l", 80.0, story_id=story.id, gathered=True, dyad="BY-UA")
+        add_reading(session, feed, now - HOUR, "of nobody", 99.0, story_id=story.id, gathered=True)
+        story.dyad = "BY-UA"
+        session.flush()
+        after = tension(told_by_panel(session, since, "RU-UA"), since, now, DAY)
+        turned = tension(told_by_panel(session, since, "BY-UA"), since, now, DAY)
+    assert after == before
+    assert [point.escalation for point in after if point.stories] == [60 / LOUDEST]
+    assert [point.escalation for point in turned if point.stories] == [80 / LOUDEST]
 
 
 def test_only_feeds_followed_before_the_span_count(database: Database, now: datetime) -> None:
