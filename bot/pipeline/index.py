@@ -124,15 +124,29 @@ def followed_since(session: Session, now: datetime) -> datetime:
     return max(begin, now - NOW_SPAN)
 
 
+def span_before(session: Session, span: timedelta, until: datetime | None) -> tuple[datetime, datetime] | None:
+    """From when to when the tension of a span can be told, None where nothing was read: to `until`, or else the newest
+    reading; from when the feeds of the first day were followed, if that is later than the span's begin."""
+    newest = session.exec(select(func.max(Reading.news_at))).one()
+    first = session.exec(select(func.min(Feed.first_read_at))).one()
+    if newest is None or first is None:
+        return None
+    end = until or newest + timedelta(microseconds=1)  # so that the newest is before it
+    together = select(func.max(Feed.first_read_at)).where(col(Feed.first_read_at) <= first + DAY)
+    followed = session.exec(together).one()
+    return max(end - span, followed or first), end
+
+
 def tension_today(session: Session, dyad: str, now: datetime) -> Point:
     """The tension of a pair in the UTC day that `now` is in, with its usual one, as /status tells it."""
     since = followed_since(session, now)
     return tension(told_by_panel(session, since, dyad), since, now, DAY)[-1]
 
 
-def busiest_pairs(session: Session, since: datetime, limit: int = 10) -> Sequence[str]:
-    """The pairs whose stories had the highest peaks since a moment."""
+def busiest_pairs(session: Session, since: datetime, until: datetime, limit: int = 10) -> Sequence[str]:
+    """The pairs of the stories with the highest peaks among those with news from `since` until before `until`."""
     pairs: dict[str, float] = {}
-    for story in session.exec(select(Story).where(col(Story.last_seen_at) >= since, col(Story.dyad).is_not(None))):
+    within = select(Story).where(col(Story.last_seen_at) >= since, col(Story.first_seen_at) < until)
+    for story in session.exec(within.where(col(Story.dyad).is_not(None))):
         pairs[story.dyad or ""] = max(pairs.get(story.dyad or "", 0.0), story.peak_escalation, story.peak_deescalation)
     return sorted(pairs, key=lambda pair: (-pairs[pair], pair))[:limit]

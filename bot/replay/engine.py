@@ -36,7 +36,6 @@ STEP = timedelta(minutes=30)
 BATCH, GATHERED = 200, 500  # fewer than asked for means that none is left: the question need not be put again
 TOGETHER = 200  # articles lived through in one transaction, since nobody else reads or writes meanwhile
 TEMPO_HOURS = 6
-FOLLOWED = timedelta(days=60)  # long enough for a feed to be of the panel from the first day on
 Tell = Callable[[str, int, int], None]
 Entries = Mapping[str, tuple[ArchiveArticle, ParsedEntry]]
 Step = tuple[datetime, list[tuple[ArchiveArticle, ParsedEntry]]]
@@ -256,10 +255,11 @@ def _fade(session: Session, settings: Settings, until: datetime) -> None:
 
 
 def _add_feeds(session: Session, sources: Iterable[str], first: datetime) -> dict[str, Feed]:
-    """One feed a source, which was followed before, so that nothing is backlog."""
-    found = {}
+    """One feed a source, each followed from the first article of all: none is backlog, every source is of the panel,
+    and the time before, of which nothing is known, does not count as calm."""
+    found, begin = {}, first.replace(microsecond=0)  # as dates of feeds are
     for name in sorted(sources):
-        feed = Feed(url=f"archive:{name}", publisher=name, next_fetch_at=first, first_read_at=first - FOLLOWED)
+        feed = Feed(url=f"archive:{name}", publisher=name, next_fetch_at=first, first_read_at=begin)
         feed.last_read_at = first
         found[name] = feed
     session.add_all(found.values())
