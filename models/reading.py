@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, UniqueConstraint
+from sqlalchemy import JSON, Index, UniqueConstraint
 from sqlmodel import Field, Session, SQLModel, col, func, select
 from sqlmodel.sql.expression import Select
 
@@ -21,7 +21,7 @@ class Reading(SQLModel, table=True):
     `story_id` is None until the reading is clustered; `latest` is False once a newer version of the article was read.
     """
 
-    __table_args__ = (UniqueConstraint("article_id", "revision", "model"),)
+    __table_args__ = (UniqueConstraint("article_id", "revision", "model"), Index("ix_reading_pair", "dyad", "news_at"))
 
     id: int = Field(default=None, primary_key=True)
     article_id: int = Field(foreign_key="article.id", index=True, ondelete="CASCADE")

@@ -477,7 +477,8 @@ async def test_status_shows_choices_and_tension_with_a_chart(bench: Bench) -> No
         session.add(story)
         session.flush()
         feed = add_feed(session, NOW, first_read_at=NOW - timedelta(days=90))
-        add_reading(session, feed, NOW - timedelta(hours=1), "t", 90.0, story_id=story.id, gathered=True)
+        at = NOW - timedelta(hours=1)
+        add_reading(session, feed, at, "t", 90.0, story_id=story.id, gathered=True, dyad="RU-UA")
     shown = await bench.say(updates.private("/status", ANNA))
     assert shown.method == "sendPhoto"
     assert "Russia – Ukraine: escalation 18 (usually 0)" in shown.text
@@ -494,7 +495,8 @@ async def test_status_shows_tension_before_the_bot_is_six_weeks_old(bench: Bench
         session.add(story)
         session.flush()
         feed = add_feed(session, NOW, first_read_at=NOW - age)
-        add_reading(session, feed, NOW - timedelta(hours=1), "t", 90.0, story_id=story.id, gathered=True)
+        at = NOW - timedelta(hours=1)
+        add_reading(session, feed, at, "t", 90.0, story_id=story.id, gathered=True, dyad="RU-UA")
     assert said in await bench.ask("/status")
 
 
@@ -505,7 +507,7 @@ def in_the_news(bench: Bench, dyad: str, escalation: float, regions: tuple[str, 
         session.flush()
         feed = add_feed(session, NOW, first_read_at=NOW - timedelta(days=90))
         at = NOW - timedelta(hours=1)
-        add_reading(session, feed, at, "t", escalation, story_id=story.id, gathered=True)
+        add_reading(session, feed, at, "t", escalation, story_id=story.id, gathered=True, dyad=dyad)
 
 
 async def test_status_lists_every_pair_watched_the_calm_ones_too_and_says_how_many_more_there_are(

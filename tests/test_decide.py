@@ -168,7 +168,7 @@ def test_an_alert_says_what_is_usual_for_its_pair_where_that_is_known(
             old = Story(title="before", first_seen_at=at, last_seen_at=at, dyad="KE-VA", changed=False)
             session.add(old)
             session.flush()
-            add_reading(session, feed, at, "Shots", 40.0, story_id=old.id, gathered=True)
+            add_reading(session, feed, at, "Shots", 40.0, story_id=old.id, gathered=True, dyad="KE-VA")
         story = Story(title="now", first_seen_at=now, last_seen_at=now)
         session.add(story)
         session.flush()

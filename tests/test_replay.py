@@ -19,12 +19,21 @@ from bot.messages.backtest_page import html_report
 from bot.replay import engine
 from bot.replay.archive import Archive, ArchiveArticle, archive_of, read_archive
 from bot.replay.engine import Prepared, Replayed, prepare, replay
-from bot.replay.summary import alerts_by_day, figures_of, gained_and_lost, told_late, warnings_of
+from bot.replay.summary import (
+    THRESHOLDS,
+    alerts_by_day,
+    by_threshold,
+    figures_of,
+    gained_and_lost,
+    told_late,
+    warnings_of,
+)
 from bot.replay.tune import levels_around, propose
 from classifiers.judgement import Document, Judgement
 from classifiers.labels import DIRECTIONS, SIGNALS
 from config.errors import ConfigError
 from config.schema import Alerts, Levels, Settings
+from models import Alert, AlertKind, Direction, Story, Verdict, VerdictKind
 from models.database import Database
 from tests.command_line import Bot, command_line
 from tests.rows import add_article, add_feed
@@ -110,6 +119,35 @@ def test_labels_say_which_alerts_were_worth_it() -> None:
     wrong = figures_of(lived(prepared((0, "A", "Tanks cross 95"), severity=3, direction="deescalation")))
     assert (right.precision, wrong.precision) == (1.0, 0.0)
     assert figures_of(lived(prepared((0, "A", "Tanks cross 95")))).precision is None
+
+
+def test_precision_and_recall_at_each_threshold_are_of_the_stories_that_somebody_judged() -> None:
+    places = ("Alda burns", "Bofe floods", "Cagi shakes", "Dufe sinks", "Elho falls")
+    scores, severities = (95, 70, 58, 5, 66), (3, 0, 2, 2, None)  # the fourth is of no story, and missed
+    articles = [
+        ArchiveArticle(str(n), f"{place} {scores[n]}", START + 24 * n * HOUR, f"S{n}", severity=severities[n])
+        for n, place in enumerate(places)
+    ]
+    held = prepare(Archive([replace(one, direction="escalation") for one in articles]), ByNumber(), nothing)
+    rows = by_threshold(lived(held, warning=61.0), lived(held, warning=75.0))
+    found = {(row.threshold, row.own): (row.a_day, row.right, row.rang, row.worth) for row in rows}
+    assert len(rows) == len(THRESHOLDS) + 2 and rows == sorted(rows, key=lambda row: float(row.threshold))
+    assert found["50", ""] == (4 / 5, 2, 3, 3)  # one source counts for nine tenths
+    assert found["61", "live"] == (2 / 5, 1, 2, 3)
+    assert found["75", "proposed"] == found["80", ""] == (1 / 5, 1, 1, 3)
+    page = html_report(lived(held), lived(held, warning=75.0), [])
+    assert "1 of 3 (33%)" in page and "75 proposed" in page and "4 judged" in page
+
+
+def test_a_verdict_speaks_of_the_direction_that_rang_and_only_where_there_is_no_label() -> None:
+    def rights(*said: dict[str, Any]) -> set[bool | None]:
+        made = [ArchiveArticle(str(n), "Tanks cross 95", START, f"S{n}", **about) for n, about in enumerate(said)]
+        return {alert.right for alert in lived(prepare(Archive(made), ByNumber(), nothing)).alerts}
+
+    wrong = {"severity": 0, "direction": "escalation", "by_verdict": True}
+    assert rights(wrong) == {False}
+    assert rights(wrong, {"severity": 2, "direction": "escalation"}) == {True}
+    assert rights(wrong | {"direction": "deescalation"}) == {None}
 
 
 def test_too_many_and_none_at_all_are_warned_of() -> None:
@@ -236,6 +274,35 @@ def test_the_stored_articles_are_an_archive_too(database: Database, now: datetim
         assert [article.title for article in archive_of(session, now - 24 * HOUR).articles] == ["new"]
 
 
+def test_stored_articles_carry_labels_or_else_what_most_verdicts_say(database: Database, now: datetime) -> None:
+    with database.write() as session:
+        feed = add_feed(session, now)
+        made = {
+            name: add_article(session, feed, now - HOUR, name) for name in ("both", "good", "split", "words", "none")
+        }
+        story = Story(title="s", first_seen_at=now, last_seen_at=now)
+        session.add(story)
+        session.flush()
+        about = {"story_id": story.id, "level": 2, "score": 70.0, "rule": "", "created_at": now}
+        alert = Alert(kind=AlertKind.NEW, direction=Direction.ESCALATION, facts={}, **about)
+        session.add(alert)
+        session.flush()
+        useful, wrong, label = VerdictKind.USEFUL, VerdictKind.WRONG, VerdictKind.LABEL
+        for name, kind in (("both", wrong), ("good", useful), ("split", useful), ("split", wrong)):
+            of = made[name].id
+            session.add(Verdict(kind=kind, text=name, article_id=of, alert_id=alert.id, created_at=now))
+        for name, of_article in (("both", made["both"].id), ("words", None)):
+            kept = {"text": name, "article_id": of_article, "direction": "deescalation", "severity": 3}
+            session.add(Verdict(kind=label, created_at=now, **kept))
+    with database.read() as session:
+        found = archive_of(session, now - 24 * HOUR).articles
+    assert {one.title: (one.severity, one.direction, one.by_verdict) for one in found if one.severity is not None} == {
+        "both": (3, "deescalation", False),
+        "good": (2, "escalation", True),
+        "words": (3, "deescalation", False),
+    }
+
+
 # The commands ---------------------------------------------------------------------------------------------------------
 
 
@@ -262,6 +329,8 @@ def test_backtest_shows_live_beside_proposed_and_writes_the_page(bot: Bot, tmp_p
         "r.html",
     )
     assert done.code == 0, done.err
+    assert "By threshold" in done.words and "99 proposed" in done.words and "0 told later" in done.words
+    assert "nobody labelled or judged" in done.words
     assert "1 lost" in done.words and "Warning: Nothing would have been told" in done.words
     assert (tmp_path / "r.html").read_text().startswith("<!doctype html>")
     assert "Russian army" in bot("replay", "a.jsonl").out

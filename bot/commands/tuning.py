@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from bot.replay.engine import Prepared, Rang, Replayed
     from config.schema import Settings
 
-SHOWN = 30
+SHOWN, LATE_SHOWN = 30, 3
 LEVEL_NAMES = ("watch", "warning", "critical")
 Changes = Annotated[
     list[str] | None, typer.Option("--set", help="A key of alerts.toml and its value; may be repeated.")
@@ -64,9 +64,8 @@ def backtest(
 
     Nothing is changed. Example: python -m bot backtest --since 14d --set levels.warning=55 --html report.html
     """
-    from bot.messages.backtest_page import html_report, rows_of
+    from bot.messages.backtest_page import html_report
     from bot.replay.engine import replay as live
-    from bot.replay.summary import figures_of, gained_and_lost, warnings_of
 
     folder = config_folder(config)
     settings, proposed = settings_with(folder, []), settings_with(folder, changes or [])
@@ -77,18 +76,34 @@ def backtest(
         prepared = _prepared(held, settings, tell)
         before = live(prepared, settings, tell)
         after = live(prepared, proposed, tell)
+    _compare(before, after, out)
+    if html is not None:
+        _write(html, html_report(before, after, changes or []))
+        out.print(Text(f"report: {html}"))
+
+
+def _compare(before: "Replayed", after: "Replayed", out: Console) -> None:
+    from bot.messages.backtest_page import THRESHOLD_HEADINGS, rows_of, threshold_note, threshold_rows
+    from bot.replay.summary import figures_of, gained_and_lost, told_late, warnings_of
+
     table = Table("", "live", "proposed", title=f"{before.articles:,} articles, {before.days:.1f} days")
     for row in rows_of(figures_of(before), figures_of(after)):
         table.add_row(*row)
     out.print(table)
+    thresholds = Table(*THRESHOLD_HEADINGS, title="By threshold", title_justify="left")
+    for cells in threshold_rows(before, after):
+        thresholds.add_row(*cells)
+    out.print(thresholds)
+    out.print(threshold_note(after))
     gained, lost = gained_and_lost(before, after)
     for name, alerts in (("gained", gained), ("lost", lost)):
         _show_alerts(f"{len(alerts)} {name}", alerts, out)
+    late = told_late(before, after)
+    out.print(f"{len(late)} told later")
+    for alert, by in late[:LATE_SHOWN]:
+        out.print(Text(f"  by {by.total_seconds() / 3600:.1f} h: {alert.title}"))
     for warning in warnings_of(figures_of(after)):
         out.print(Text(f"Warning: {warning}", style="bold red"))
-    if html is not None:
-        _write(html, html_report(before, after, changes or []))
-        out.print(Text(f"report: {html}"))
 
 
 def tune(

@@ -11,9 +11,10 @@ from typing import Any
 
 from bot.messages.chart import png_of
 from bot.replay.engine import Rang, Replayed
-from bot.replay.summary import Figures, alerts_by_day, figures_of, gained_and_lost, told_late, warnings_of
+from bot.replay.summary import Figures, alerts_by_day, by_threshold, figures_of, gained_and_lost, told_late, warnings_of
 from models import AlertKind, Level
 
+THRESHOLD_HEADINGS = ("from score", "alerts a day", "precision", "recall")
 _SHOWN = 40
 _STYLE = """
 body{font:16px/1.45 system-ui,sans-serif;margin:0 auto;max-width:44rem;padding:1rem;color:#1c1f24;background:#fff}
@@ -37,6 +38,7 @@ def html_report(live: Replayed, proposed: Replayed, changes: Sequence[str]) -> s
         f"{live.last:%d %b %Y}. Counted are alerts that a chat with default level and budget is told.</small></p>",
         *(f'<p class="warn">{escape(warning)}</p>' for warning in warnings_of(after)),
         _figures_table(before, after),
+        "<h2>By threshold</h2>" + _threshold_table(live, proposed),
         "<h2>Alerts a day</h2>" + _image(_days_plot(live, proposed)),
         f"<h2>Gained ({len(gained)})</h2>" + _alerts_table(gained),
         f"<h2>Lost ({len(lost)})</h2>" + _alerts_table(lost),
@@ -65,12 +67,35 @@ def rows_of(before: Figures, after: Figures) -> list[tuple[str, str, str]]:
     ):
         rows += [(f"{what} {name}", str(one.get(name, 0)), str(other.get(name, 0))) for name in sorted({*one, *other})]
     if before.labelled or after.labelled:
-        rows.append(("worth it, by label", _precision(before), _precision(after)))
+        shares = [_share(figures.notable, figures.labelled) for figures in (before, after)]
+        rows.append(("worth it, as judged", shares[0], shares[1]))
     return rows
 
 
-def _precision(figures: Figures) -> str:
-    return "-" if figures.precision is None else f"{figures.notable} of {figures.labelled} ({figures.precision:.0%})"
+def threshold_rows(live: Replayed, proposed: Replayed) -> list[tuple[str, str, str, str]]:
+    """What THRESHOLD_HEADINGS name, by threshold."""
+    return [
+        (f"{at.threshold} {at.own}".strip(), f"{at.a_day:.2f}", _share(at.right, at.rang), _share(at.right, at.worth))
+        for at in by_threshold(live, proposed)
+    ]
+
+
+def threshold_note(proposed: Replayed) -> str:
+    """What to know of the table by threshold: of how many judged stories it speaks."""
+    judged = sum(story.right or (story.right is False and story.peak > 0) for story in proposed.reached)
+    of = f"{judged} judged (a story in one direction)" if judged else "none: nobody labelled or judged these articles"
+    return f"Without quiet periods, cool-downs and budgets. Precision and recall are of {of}."
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part} of {whole} ({part / whole:.0%})" if whole else "-"
+
+
+def _threshold_table(live: Replayed, proposed: Replayed) -> str:
+    head = "".join(f"<th>{heading}</th>" for heading in THRESHOLD_HEADINGS)
+    rows = (f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in threshold_rows(live, proposed))
+    note = escape(threshold_note(proposed))
+    return f"<table><tr>{head}</tr>{''.join(rows)}</table><p><small>{note}</small></p>"
 
 
 def _figures_table(before: Figures, after: Figures) -> str:

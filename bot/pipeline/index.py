@@ -2,8 +2,10 @@
 
 A story counts once a step, with its highest reading in each direction, however many articles repeat it; a step's
 tension is the mean of its five loudest stories (quiet ones fill up), so that neither one article nor the number of
-feeds makes it. Only feeds that were followed before the span began count, so that adding feeds raises nothing. It is
-built from readings whenever it is asked for; nothing is kept.
+feeds makes it. Only feeds that were followed before the span began count, so that adding feeds raises nothing. A pair's
+tension is of the articles that are about it by their own reading, not of stories that were in the end: what is shown
+for a day stays when later articles turn a story's pair. It is built from readings whenever it is asked for; nothing is
+kept.
 """
 
 from collections import defaultdict
@@ -11,8 +13,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from statistics import median
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
+from sqlalchemy import Select
 from sqlmodel import Session, col, func, select
 
 from classifiers.regions import WORLD
@@ -74,38 +77,43 @@ def _floor(moment: datetime, step: timedelta) -> datetime:
 
 
 class PanelReading(NamedTuple):
-    """A gathered article's latest reading by a feed of the panel, with pair and regions of its story."""
+    """A gathered article's latest reading by a feed of the panel, with the pair that its story has by now."""
 
     story_id: int
     dyad: str | None
-    regions: list[str]
     news_at: datetime
     escalation: float
-    deescalation: float
 
 
-def panel_readings(session: Session, since: datetime, dyad: str | None = None) -> Iterator[PanelReading]:
-    """Readings of gathered articles since a moment, by feeds followed before it, about a pair or all; in any order."""
-    panel = (
-        select(Story.id, Story.dyad, Story.regions, Reading.news_at)
-        .add_columns(col(Reading.escalation), col(Reading.deescalation))  # select() has types for four only
-        .join(Reading, col(Story.id) == col(Reading.story_id))
-        .join(Article, col(Article.id) == col(Reading.article_id))
-        .join(Feed, col(Feed.id) == col(Article.feed_id))
-        .where(col(Reading.latest), col(Reading.news_at) >= since, col(Feed.first_read_at) <= since)
-    )
-    if dyad is not None:
-        panel = panel.where(col(Story.dyad) == dyad)
-    return (PanelReading(*row) for row in session.execute(panel))
+def panel_readings(session: Session, since: datetime) -> Iterator[PanelReading]:
+    """Readings of gathered articles since a moment, by feeds followed before it; in any order."""
+    columns = select(Story.id, Story.dyad, Reading.news_at, Reading.escalation)
+    return (PanelReading(*row) for row in session.execute(_of_panel(columns, since)))
 
 
 def told_by_panel(session: Session, since: datetime, dyad: str | None = None, region: str | None = None) -> list[Told]:
-    """What `tension` wants to know of the panel's readings since a moment, about a pair or from a region."""
+    """What `tension` wants to know of the panel's readings since a moment: of those that are about a pair by their own
+    words, or whose story is of a region."""
+    columns = select(Story.id, Reading.news_at, Reading.escalation, Reading.deescalation)
+    panel = _of_panel(columns.add_columns(col(Story.regions)), since)
+    if dyad is not None:
+        panel = panel.where(col(Reading.dyad) == dyad)
     return [
-        (reading.story_id, reading.news_at, reading.escalation, reading.deescalation)
-        for reading in panel_readings(session, since, dyad)
-        if region in (None, WORLD) or region in reading.regions
+        (story, at, up, down)
+        for story, at, up, down, regions in session.execute(panel)
+        if region in (None, WORLD) or region in regions
     ]
+
+
+def _of_panel(columns: Any, since: datetime) -> Select[Any]:
+    """`columns` is a select() of any columns, for which SQLModel and SQLAlchemy share no type."""
+    return cast(
+        Select[Any],
+        columns.join(Reading, col(Story.id) == col(Reading.story_id))
+        .join(Article, col(Article.id) == col(Reading.article_id))
+        .join(Feed, col(Feed.id) == col(Article.feed_id))
+        .where(col(Reading.latest), col(Reading.news_at) >= since, col(Feed.first_read_at) <= since),
+    )
 
 
 def followed_since(session: Session, now: datetime) -> datetime:
@@ -116,15 +124,29 @@ def followed_since(session: Session, now: datetime) -> datetime:
     return max(begin, now - NOW_SPAN)
 
 
+def span_before(session: Session, span: timedelta, until: datetime | None) -> tuple[datetime, datetime] | None:
+    """From when to when the tension of a span can be told, None where nothing was read: to `until`, or else the newest
+    reading; from when the feeds of the first day were followed, if that is later than the span's begin."""
+    newest = session.exec(select(func.max(Reading.news_at))).one()
+    first = session.exec(select(func.min(Feed.first_read_at))).one()
+    if newest is None or first is None:
+        return None
+    end = until or newest + timedelta(microseconds=1)  # so that the newest is before it
+    together = select(func.max(Feed.first_read_at)).where(col(Feed.first_read_at) <= first + DAY)
+    followed = session.exec(together).one()
+    return max(end - span, followed or first), end
+
+
 def tension_today(session: Session, dyad: str, now: datetime) -> Point:
     """The tension of a pair in the UTC day that `now` is in, with its usual one, as /status tells it."""
     since = followed_since(session, now)
     return tension(told_by_panel(session, since, dyad), since, now, DAY)[-1]
 
 
-def busiest_pairs(session: Session, since: datetime, limit: int = 10) -> Sequence[str]:
-    """The pairs whose stories had the highest peaks since a moment."""
+def busiest_pairs(session: Session, since: datetime, until: datetime, limit: int = 10) -> Sequence[str]:
+    """The pairs of the stories with the highest peaks among those with news from `since` until before `until`."""
     pairs: dict[str, float] = {}
-    for story in session.exec(select(Story).where(col(Story.last_seen_at) >= since, col(Story.dyad).is_not(None))):
+    within = select(Story).where(col(Story.last_seen_at) >= since, col(Story.first_seen_at) < until)
+    for story in session.exec(within.where(col(Story.dyad).is_not(None))):
         pairs[story.dyad or ""] = max(pairs.get(story.dyad or "", 0.0), story.peak_escalation, story.peak_deescalation)
     return sorted(pairs, key=lambda pair: (-pairs[pair], pair))[:limit]

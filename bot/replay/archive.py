@@ -9,19 +9,34 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlmodel import Session, col, select
 
 from config.errors import ConfigError
-from models import Article, Feed
+from models import Alert, Article, Feed, Verdict, VerdictKind
+from models.verdict import labels
 
+#: From this severity on an article is worth an alert.
+NOTABLE = 2
 _OLDEST = datetime(1970, 1, 2, tzinfo=UTC)
+
+
+class _Said(NamedTuple):
+    by_verdict: bool
+    severity: int | None
+    direction: str | None
+
+
+_NOTHING = _Said(by_verdict=True, severity=None, direction=None)
 
 
 @dataclass(frozen=True, slots=True)
 class ArchiveArticle:
-    """One article as it was published; `severity` and `direction` are labels, None where nobody judged it."""
+    """One article as it was published; `severity` and `direction` are labels, None where nobody judged it.
+
+    `by_verdict`: they say no more than that an alert in this direction was called useful (NOTABLE) or wrong (0).
+    """
 
     id: str
     title: str
@@ -32,6 +47,7 @@ class ArchiveArticle:
     text: str = ""
     severity: int | None = None
     direction: str | None = None
+    by_verdict: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +79,10 @@ def read_archive(path: Path) -> Archive:
 
 
 def archive_of(session: Session, since: datetime) -> Archive:
-    """The stored articles that count as news since a moment, as they were first seen."""
+    """The stored articles that count as news since a moment, as they were first seen, with what people said of them."""
     stored = select(Article, Feed).join(Feed).where(col(Article.news_at) >= since, col(Article.backlog).is_(False))
     rows = session.exec(stored.order_by(col(Article.news_at), col(Article.id)))
+    said = _said(session)
     return Archive(
         [
             ArchiveArticle(
@@ -76,10 +93,43 @@ def archive_of(session: Session, since: datetime) -> Archive:
                 url=article.url,
                 summary=article.summary,
                 text=article.text,
+                # A label before a verdict, and that of the article before one of the same words elsewhere.
+                **min(said.get(article.id, _NOTHING), said.get(article.title, _NOTHING), key=_rank)._asdict(),
             )
             for article, feed in rows
         ]
     )
+
+
+def _rank(said: _Said) -> tuple[bool, bool]:
+    return said.by_verdict, said.severity is None
+
+
+def _said(session: Session) -> dict[int | str, _Said]:
+    """What people said of articles, by their id and by their headline: the newest label, or else what most verdicts on
+    the alert came to, where they are not as many for it as against."""
+    found: dict[int | str, _Said] = {}
+    for key, (opinion, direction) in _opinions(session).items():
+        if opinion:
+            found[key] = _Said(by_verdict=True, severity=NOTABLE if opinion > 0 else 0, direction=direction)
+    for row in labels(session):
+        for key in _keys(row):
+            found[key] = _Said(by_verdict=False, severity=row.severity, direction=row.direction)
+    return found
+
+
+def _opinions(session: Session) -> dict[int | str, tuple[int, str]]:
+    """How many more called it useful than wrong, and the direction of the alert that the last one was about."""
+    found: dict[int | str, tuple[int, str]] = {}
+    verdicts = select(Verdict, Alert.direction).join(Alert).where(Verdict.kind != VerdictKind.LABEL)
+    for row, direction in session.exec(verdicts.order_by(col(Verdict.created_at), col(Verdict.id))):
+        for key in _keys(row):
+            found[key] = found.get(key, (0, ""))[0] + (1 if row.kind is VerdictKind.USEFUL else -1), str(direction)
+    return found
+
+
+def _keys(row: Verdict) -> list[int | str]:
+    return [row.text] if row.article_id is None else [row.article_id, row.text]
 
 
 def _article(row: Any, number: int) -> ArchiveArticle:
@@ -88,7 +138,7 @@ def _article(row: Any, number: int) -> ArchiveArticle:
     title = row.get("title")
     if not isinstance(title, str) or not title.strip():
         raise ValueError("no title")
-    words = {name: str(row.get(name) or "") for name in ("summary", "text", "url")}
+    url, summary, text = (str(row.get(name) or "") for name in ("url", "summary", "text"))
     severity, direction = row.get("severity"), row.get("direction")
     return ArchiveArticle(
         id=str(row.get("id") or f"line {number}"),
@@ -97,7 +147,9 @@ def _article(row: Any, number: int) -> ArchiveArticle:
         source=str(row.get("source") or "archive"),
         severity=severity if isinstance(severity, int) else None,
         direction=str(direction) if direction else None,
-        **words,
+        url=url,
+        summary=summary,
+        text=text,
     )
 
 

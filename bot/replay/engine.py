@@ -21,14 +21,15 @@ from bot.feeds.types import ParsedEntry
 from bot.pipeline.classify import Judge, document_of, store_readings
 from bot.pipeline.cluster import gather_stories
 from bot.pipeline.decide import raise_alerts
+from bot.pipeline.levels import threshold
 from bot.pipeline.store import store_found
 from bot.pipeline.story_index import StoryIndex
 from bot.pipeline.tempo import raise_tempo
-from bot.replay.archive import Archive, ArchiveArticle
+from bot.replay.archive import NOTABLE, Archive, ArchiveArticle
 from bot.subscribers import level_named
 from classifiers.judgement import Document, Judgement
 from config.schema import Settings
-from models import Alert, Delivery, Feed, Reading, Story, Subscriber, SubscriberState
+from models import Alert, Article, Delivery, Direction, Feed, Reading, Story, Subscriber, SubscriberState
 from models.article import unread_articles
 from models.database import Database, open_database
 from models.story import whole_id
@@ -37,7 +38,6 @@ STEP = timedelta(minutes=30)
 BATCH, GATHERED = 200, 500  # fewer than asked for means that none is left: the question need not be put again
 TOGETHER = 200  # articles lived through in one transaction, since nobody else reads or writes meanwhile
 TEMPO_HOURS = 6
-FOLLOWED = timedelta(days=60)  # long enough for a feed to be of the panel from the first day on
 Tell = Callable[[str, int, int], None]
 Entries = Mapping[str, tuple[ArchiveArticle, ParsedEntry]]
 Step = tuple[datetime, list[tuple[ArchiveArticle, ParsedEntry]]]
@@ -46,7 +46,7 @@ Step = tuple[datetime, list[tuple[ArchiveArticle, ParsedEntry]]]
 @dataclass(frozen=True, slots=True)
 class Rang:
     """One alert of a replay. `told`: a chat with the default level and budget got it; `pair` names the parties, or is
-    empty; `labels` are its story's."""
+    empty; `right` is whether it was worth it, None where nobody judged that."""
 
     at: datetime
     kind: str
@@ -57,12 +57,25 @@ class Rang:
     pair: str
     rule: str
     told: bool
-    labels: tuple[tuple[str | None, int | None], ...] = ()
+    right: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """How high, 0-100, a story rose in one direction, and whether it was worth an alert in it, None where nobody judged
+    that. An article that was worth one and came into no story counts as a story that rose to 0."""
+
+    direction: str
+    peak: float
+    right: bool | None
 
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """What came of it: the alerts in order, the days it lasted, articles read, stories opened."""
+    """What came of it: the alerts in order, the days it lasted, articles read, stories opened, how high they rose.
+
+    `told_from` is the score, by direction, from which a chat with the default level is told.
+    """
 
     alerts: Sequence[Rang]
     days: float
@@ -70,6 +83,8 @@ class Replayed:
     stories: int
     first: datetime
     last: datetime
+    reached: Sequence[Reached]
+    told_from: Mapping[str, float]
 
 
 class ReadAhead:
@@ -180,7 +195,7 @@ def _replay(prepared: Prepared, settings: Settings, tell: Tell, database_url: st
             tell("living through", done, len(steps))
         with database.write() as session:
             _fade(session, settings, last + STEP)
-        return _look_back(database, prepared, first, last)
+        return _look_back(database, prepared, settings, first, last)
     finally:
         database.close()
 
@@ -257,10 +272,11 @@ def _fade(session: Session, settings: Settings, until: datetime) -> None:
 
 
 def _add_feeds(session: Session, sources: Iterable[str], first: datetime) -> dict[str, Feed]:
-    """One feed a source, which was followed before, so that nothing is backlog."""
-    found = {}
+    """One feed a source, each followed from the first article of all: none is backlog, every source is of the panel,
+    and the time before, of which nothing is known, does not count as calm."""
+    found, begin = {}, first.replace(microsecond=0)  # as dates of feeds are
     for name in sorted(sources):
-        feed = Feed(url=f"archive:{name}", publisher=name, next_fetch_at=first, first_read_at=first - FOLLOWED)
+        feed = Feed(url=f"archive:{name}", publisher=name, next_fetch_at=first, first_read_at=begin)
         feed.last_read_at = first
         found[name] = feed
     session.add_all(found.values())
@@ -274,11 +290,12 @@ def _add_chat(session: Session, settings: Settings, now: datetime) -> None:
     session.add(chat)
 
 
-def _look_back(database: Database, prepared: Prepared, first: datetime, last: datetime) -> Replayed:
+def _look_back(database: Database, prepared: Prepared, settings: Settings, first: datetime, last: datetime) -> Replayed:
     with database.read() as session:
         told = set(session.exec(select(Delivery.alert_id)))
         whole = dict(session.exec(select(Story.id, whole_id())).all())  # of a merged story the one it is part of
-        labels = _labels(session, prepared)
+        stories = session.exec(select(Story).where(col(Story.merged_into).is_(None)).order_by(col(Story.id))).all()
+        labelled, missed = _labelled(session, prepared)
         alerts = [
             Rang(
                 at=alert.created_at,
@@ -290,22 +307,43 @@ def _look_back(database: Database, prepared: Prepared, first: datetime, last: da
                 pair=" – ".join(alert.facts["dyad"]),
                 rule=alert.rule,
                 told=alert.id in told,
-                labels=tuple(labels.get(whole[alert.story_id], ())),
+                right=_is_right(labelled.get(whole[alert.story_id], ()), alert.direction),
             )
             for alert in session.exec(select(Alert).order_by(col(Alert.created_at), col(Alert.id)))
         ]
+        reached = [
+            Reached(direction.value, story.peak(direction), _is_right(labelled.get(story.id, ()), direction))
+            for story in stories
+            for direction in Direction
+        ]
+    reached += (Reached(direction, 0.0, True) for direction in missed)
     days = max((last - first) / timedelta(days=1), 1.0)
-    return Replayed(alerts, days, len(prepared.entries), len(set(whole.values())), first, last)
+    level = level_named(settings.alerts.telling.default_level)
+    told_from = {way.value: threshold(level, settings.alerts.levels_for(way)) for way in Direction}
+    return Replayed(alerts, days, len(prepared.entries), len(stories), first, last, reached, told_from)
 
 
-def _labels(session: Session, prepared: Prepared) -> dict[int, list[tuple[str | None, int | None]]]:
-    """Story id -> the labels of its articles, where there are any."""
-    from models import Article
-
-    found: dict[int, list[tuple[str | None, int | None]]] = {}
-    rows = select(Reading.story_id, Article.entry_key).join(Article, col(Article.id) == col(Reading.article_id))
-    for story_id, key in session.exec(rows.where(col(Reading.story_id).is_not(None))):
+def _labelled(session: Session, prepared: Prepared) -> tuple[dict[int, list[ArchiveArticle]], list[str]]:
+    """Story id -> its articles that somebody judged; and the direction of each worth an alert that is in no story."""
+    found: dict[int, list[ArchiveArticle]] = {}
+    missed: list[str] = []
+    rows = select(Article.entry_key, Reading.story_id).join(Reading, col(Article.id) == col(Reading.article_id))
+    for key, story_id in session.exec(rows.where(col(Reading.latest)).order_by(col(Article.id))):
         article = prepared.entries[key][0]
-        if article.severity is not None and story_id is not None:
-            found.setdefault(story_id, []).append((article.direction, article.severity))
-    return found
+        if article.severity is None:
+            continue
+        if story_id is not None:
+            found.setdefault(story_id, []).append(article)
+        elif article.severity >= NOTABLE and article.direction in set(Direction):
+            missed.append(str(article.direction))
+    return found, missed
+
+
+def _is_right(articles: Sequence[ArchiveArticle], direction: Direction) -> bool | None:
+    """Whether a story was worth an alert in a direction: by its labels, which speak of both; by verdicts, which speak
+    of the direction that rang, only where it has none."""
+    labels = [article for article in articles if not article.by_verdict]
+    said = labels or [article for article in articles if article.direction == direction]
+    if not said:
+        return None
+    return any((article.severity or 0) >= NOTABLE and article.direction == direction for article in said)

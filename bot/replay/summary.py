@@ -1,23 +1,23 @@
 """What a replay came to in, its figures out: alerts a day, by level, kind and pair; two replays side by side. Pure."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from statistics import median
 
 from bot.forecast import TOO_MANY_A_DAY
 from bot.replay.engine import Rang, Replayed
-from models import AlertKind, Level
+from models import AlertKind, Direction, Level
 
-NOTABLE = 2
+THRESHOLDS = (40.0, 50.0, 55.0, 60.0, 65.0, 70.0, 80.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
     """Of the alerts a default chat was told: a day (mean, median, worst), by level, kind and pair.
 
-    `notable` of `labelled` were worth it by a label of severity 2 or more; None where nothing was labelled.
+    `notable` of `labelled` were worth it: by a label of severity 2 or more, or, without one, a verdict.
     """
 
     raised: int
@@ -41,7 +41,7 @@ def figures_of(replayed: Replayed) -> Figures:
     """The figures of one replay; corrections of what was told are not counted as alerts."""
     told = [alert for alert in replayed.alerts if alert.told and alert.kind not in ("confirmed", "retracted")]
     days = alerts_by_day(replayed, told)
-    labelled = [alert for alert in told if alert.labels]
+    labelled = [alert for alert in told if alert.right is not None]
     return Figures(
         raised=len(replayed.alerts),
         told=len(told),
@@ -52,13 +52,48 @@ def figures_of(replayed: Replayed) -> Figures:
         by_kind=dict(Counter(AlertKind(alert.kind).word for alert in told)),
         by_pair=dict(Counter(alert.pair or "unknown" for alert in told).most_common(8)),
         labelled=len(labelled),
-        notable=sum(is_notable(alert) for alert in labelled),
+        notable=sum(alert.right is True for alert in labelled),
     )
 
 
-def is_notable(alert: Rang) -> bool:
-    """Whether somebody labelled an article of its story as worth passing on, in the direction that rang."""
-    return any((severity or 0) >= NOTABLE and direction == alert.direction for direction, severity in alert.labels)
+@dataclass(frozen=True, slots=True)
+class AtThreshold:
+    """What ringing from a score on comes to: stories a day that reach it, and how well it tells what is worth it.
+
+    Of the stories that somebody judged, `rang` reach it, `right` of these were worth it, as were `worth` of all. `own`
+    names the settings whose own threshold it is. Quiet periods, cool-downs and budgets are left out: they would hide
+    what the threshold does.
+    """
+
+    threshold: str
+    own: str
+    a_day: float
+    right: int
+    rang: int
+    worth: int
+
+
+def by_threshold(live: Replayed, proposed: Replayed) -> list[AtThreshold]:
+    """THRESHOLDS with what else was proposed, and those of the two settings themselves, the lowest first."""
+    tried: list[tuple[float, str, Replayed, dict[str, float]]] = [
+        (score, "", proposed, dict.fromkeys(Direction, score)) for score in THRESHOLDS
+    ]
+    for own, replayed in (("live", live), ("proposed", proposed)):
+        tried.append((replayed.told_from[Direction.ESCALATION], own, replayed, dict(replayed.told_from)))
+    tried.sort(key=lambda each: each[:2])
+    return [_at(replayed, least, own) for _, own, replayed, least in tried]
+
+
+def _at(replayed: Replayed, least: Mapping[str, float], own: str) -> AtThreshold:
+    rings = [story for story in replayed.reached if story.peak >= least[story.direction]]
+    return AtThreshold(
+        threshold=" / ".join(dict.fromkeys(f"{least[way]:g}" for way in Direction)),
+        own=own,
+        a_day=len(rings) / len(alerts_by_day(replayed, ())),
+        right=sum(story.right is True for story in rings),
+        rang=sum(story.right is not None for story in rings),
+        worth=sum(story.right is True for story in replayed.reached),
+    )
 
 
 def alerts_by_day(replayed: Replayed, alerts: Sequence[Rang]) -> dict[date, int]:
@@ -84,14 +119,14 @@ def gained_and_lost(live: Replayed, proposed: Replayed) -> tuple[list[Rang], lis
 
 
 def told_late(live: Replayed, proposed: Replayed) -> list[tuple[Rang, timedelta]]:
-    """Alerts of the live settings that the proposed ones tell later, and by how much."""
+    """Alerts of the live settings that the proposed ones tell later, and by how much; the latest first."""
     after = {(alert.title, alert.direction): alert for alert in reversed(proposed.alerts) if alert.told}
     late = []
     for alert in live.alerts:
         twin = after.get((alert.title, alert.direction))
         if alert.told and twin is not None and twin.at > alert.at:
             late.append((alert, twin.at - alert.at))
-    return late
+    return sorted(late, key=lambda each: (-each[1], _when(each[0])))
 
 
 def warnings_of(figures: Figures) -> list[str]:
