@@ -138,7 +138,8 @@ async def test_the_admins_order_decides_who_goes_first() -> None:
         clock.now += 1
     await settled(limiter)
     await asyncio.gather(*tasks)
-    assert turns == [Priority.DIGEST, Priority.ALERT, Priority.NOTICE, Priority.BROADCAST, Priority.REPLY]
+    first = [Priority.DIGEST, Priority.ALERT, Priority.NOTICE, Priority.BROADCAST, Priority.REPLY]
+    assert turns == [*first, Priority.UPDATE]
 
 
 def test_only_what_is_paid_for_exceeds_what_is_free() -> None:

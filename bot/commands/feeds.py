@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
+from pydantic import ValidationError
 from rich.table import Table
 from rich.text import Text
 from sqlmodel import Session
@@ -291,7 +292,9 @@ def _known(folder: Path) -> Sequence[FeedEntry]:
 
 def _entry(url: str, title: str, publisher: str, family: str, known: Sequence[FeedEntry]) -> FeedEntry:
     """Whose it is, as the admin says, else as feeds of the same site have it."""
-    entry = newcomer(url, title, known)
-    if not publisher and not family:
-        return entry
-    return entry.model_copy(update={"publisher": publisher[:LONGEST_NAME], "family": family})
+    try:
+        entry = FeedEntry(url=url, title=title[:LONGEST_NAME], publisher=publisher[:LONGEST_NAME], family=family)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise ConfigError(f"feeds: {first['loc'][0]}: {first['msg']}, got {str(first['input'])[:100]!r}") from error
+    return entry if publisher or family else newcomer(url, title, known)
