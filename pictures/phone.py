@@ -13,6 +13,7 @@ from aiohttp import web
 
 TOKEN = "123456789:" + "x" * 35
 BOT: dict[str, Any] = {"id": 123456789, "is_bot": True, "first_name": "Tocsin", "username": "tocsin_bot"}
+DATE = 1772344800  # of every message; 0 would say that it is too old to be edited
 OWNER: dict[str, Any] = {"status": "creator", "user": BOT, "is_anonymous": False}
 Json = dict[str, Any]
 
@@ -74,7 +75,7 @@ class Phone:
             if self.shown[-1].file:
                 self.file_came.set()
             chat = {"id": params["chat_id"], "type": "private" if params["chat_id"] > 0 else "supergroup"}
-            result = {"message_id": self.shown[-1].id, "date": 0, "chat": chat, "text": self.shown[-1].html}
+            result = {"message_id": self.shown[-1].id, "date": DATE, "chat": chat, "text": self.shown[-1].html}
         return web.json_response({"ok": True, "result": result})
 
 
@@ -137,7 +138,7 @@ def _message(place: Place, message_id: int, sender: Json, text: str) -> Json:
     if place.group:
         chat = {"id": place.group, "type": "supergroup", "title": place.title, "is_forum": True}
         topic = {"message_thread_id": place.topic, "is_topic_message": True}
-    return {"message_id": message_id, "date": 0, "chat": chat, "from": sender, "text": text} | topic
+    return {"message_id": message_id, "date": DATE, "chat": chat, "from": sender, "text": text} | topic
 
 
 def typed(text: str, place: Place) -> Json:
