@@ -36,7 +36,7 @@ def rang(number: int, score: float, story: int | None = None, kind: AlertKind = 
         score=score, rule="r", facts=facts, created_at=at,
     )  # fmt: skip
     headline = Headline(str(number), facts["title"], "Outlet", at, direction, severity)
-    return Rang(alert, headline, verdict(alert.direction, headline), frozenset({Outlet.TELEGRAM}))
+    return Rang(alert, alert.story_id, headline, verdict(alert.direction, headline), frozenset({Outlet.TELEGRAM}))
 
 
 def lived(*alerts: Rang, days: int = 2) -> Lived:
