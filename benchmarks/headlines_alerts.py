@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from benchmarks.headlines_report import Report, Section, day_of, share
 from benchmarks.headlines_seen import Lived, Rang, Verdict
-from bot.pipeline.address import CORRECTIONS
 from models import Level, Outlet
+from models.alert import CORRECTIONS
 
 #: A reader's patience, and the shipped daily budget.
 A_DAY = 3.0

@@ -7,8 +7,8 @@ from typing import Any
 from sqlmodel import Session, col, func, select
 
 from bot.messages.stats import DayCount, Numbers
-from bot.pipeline.address import CORRECTIONS
 from models import Alert, Article, Delivery, Feed, Outlet, Reading, Story, Subscriber, Verdict
+from models.alert import CORRECTIONS
 from models.story import is_whole
 
 DAYS = 14

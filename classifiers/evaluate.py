@@ -159,6 +159,7 @@ def days_of(records: Sequence[dict[str, Any]]) -> float:
 
 
 def text_of(record: dict[str, Any]) -> str:
+    """The text of a labelled record, or its headline."""
     return str(record.get("text") or record["title"])
 
 

@@ -30,8 +30,10 @@ class AlertKind(StrEnum):
         return "disputed" if self is AlertKind.CONTESTED else self.value
 
 
+#: Kinds that set right what was told: counted as no alerts.
+CORRECTIONS = (AlertKind.CONFIRMED, AlertKind.RETRACTED)
 #: Kinds that are about what was told: for those who were told, and outside of every budget.
-FOLLOW_UPS = (AlertKind.CONTESTED, AlertKind.CONFIRMED, AlertKind.RETRACTED)
+FOLLOW_UPS = (AlertKind.CONTESTED, *CORRECTIONS)
 
 
 class Alert(SQLModel, table=True):

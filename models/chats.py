@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select, update
 
-from models.alert import Alert, AlertKind, Suppression, suppress
+from models.alert import CORRECTIONS, Alert, Suppression, suppress
 from models.delivery import Delivery, DeliveryState, give_up_waiting
 from models.story import Story
 from models.subscriber import Outlet, Subscriber, SubscriberState, find_subscriber
@@ -53,8 +53,7 @@ def withdraw_deliveries(session: Session, subscriber: Subscriber, reason: str, n
 
 def withdraw_pair(session: Session, subscriber: Subscriber, dyad: str, reason: str) -> None:
     """Give up the alerts about a pair that wait for a subscriber, but for those that set right what was told."""
-    corrections = (AlertKind.CONFIRMED, AlertKind.RETRACTED)
-    of_pair = select(Alert.id).join(Story).where(Story.dyad == dyad, col(Alert.kind).not_in(corrections))
+    of_pair = select(Alert.id).join(Story).where(Story.dyad == dyad, col(Alert.kind).not_in(CORRECTIONS))
     mine = col(Delivery.subscriber_id) == subscriber.id
     give_up_waiting(session, mine & col(Delivery.alert_id).in_(of_pair), reason)
 

@@ -14,10 +14,10 @@ from bot.messages import replies
 from bot.messages.language import in_language
 from bot.messages.message import Message
 from bot.messages.why import why_message
-from bot.pipeline.address import CORRECTIONS, Occasion, withheld
+from bot.pipeline.address import Occasion, withheld
 from config.schema import Alerts
 from models import Alert, Delivery, Direction, Level, Story, Subscriber, SubscriberState, Suppression
-from models.alert import loudest_silences
+from models.alert import CORRECTIONS, loudest_silences
 from models.delivery import OPEN_STATES, give_up_waiting
 from models.subscriber import find_subscriber
 

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
-from bot.calendar import end_of_quiet_hours
+from bot.calendar import when_to_tell
 from bot.chat.access import Visitor, subscriber_or_reply
 from bot.chat.pairs import no_pair, pair_or_reply, parties_of
 from bot.messages import replies
@@ -127,8 +127,4 @@ def _let_through(session: Session, settings: Settings, known: Subscriber, now: d
     until, known.muted_until = known.muted_until, None
     if until is None or until <= now:
         return
-    at = now
-    if known.quiet_from is not None and known.quiet_until is not None:
-        zone = known.timezone or settings.digest.timezone
-        at = end_of_quiet_hours(known.quiet_from, known.quiet_until, zone, now)
-    bring_forward(session, known.id, until, at)
+    bring_forward(session, known.id, until, when_to_tell(Level.NONE, known, settings.digest.timezone, now))

@@ -29,14 +29,21 @@ class Pace:
 DEFAULT_PACE = Pace()
 
 
+@dataclass(frozen=True, slots=True)
+class _Handling:
+    """What handles an update, and since when by the loop's clock, in seconds."""
+
+    task: asyncio.Task[None]
+    begun: float
+
+
 class Serving:
     """Runs handlers; remembers the last update_ids, so that one sent again is not answered again."""
 
     def __init__(self, application: AnyApplication, longest_s: float) -> None:
         self._application = application
         self._longest_s = longest_s
-        self._under_way: dict[int, asyncio.Task[None]] = {}
-        self._begun: dict[int, float] = {}
+        self._under_way: dict[int, _Handling] = {}
         self._handled: OrderedDict[int, None] = OrderedDict()
 
     @property
@@ -49,7 +56,9 @@ class Serving:
         """The first update under way of which Telegram should not hear yet that it arrived; not one that takes very
         long (its chat has had its share of answers)."""
         now = asyncio.get_running_loop().time()
-        return min((number for number, at in self._begun.items() if now - at < self._longest_s), default=None)
+        return min(
+            (number for number, one in self._under_way.items() if now - one.begun < self._longest_s), default=None
+        )
 
     async def serve(self, updates: Sequence[Update], patience_s: float | None = None) -> bool:
         """Handle updates before Telegram hears that they arrived: what a killed process left, it sends again.
@@ -64,11 +73,11 @@ class Serving:
     async def finish(self) -> None:
         """Wait for everything under way."""
         if self._under_way:
-            await asyncio.wait(list(self._under_way.values()))
+            await asyncio.wait([one.task for one in self._under_way.values()])
 
     async def cut_off(self) -> None:
         """End everything under way, as if it had never come."""
-        for task in (under_way := list(self._under_way.values())):
+        for task in (under_way := [one.task for one in self._under_way.values()]):
             task.cancel()
         await asyncio.gather(*under_way, return_exceptions=True)
 
@@ -76,15 +85,15 @@ class Serving:
         """The task that handles `update`, be it one that began when the update was sent before."""
         application, number = self._application, update.update_id
         if number in self._under_way:
-            return self._under_way[number]
+            return self._under_way[number].task
         handling = application.update_processor.process_update(update, application.process_update(update))
-        task = self._under_way[number] = asyncio.create_task(handling)
-        self._begun[number] = asyncio.get_running_loop().time()
+        task = asyncio.create_task(handling)
+        self._under_way[number] = _Handling(task, asyncio.get_running_loop().time())
         task.add_done_callback(lambda done: self._end(number, done))
         return task
 
     def _end(self, number: int, task: asyncio.Task[None]) -> None:
-        del self._under_way[number], self._begun[number]
+        del self._under_way[number]
         if not task.cancelled():  # else it was not handled, and must be when it comes again
             self._handled[number] = None
             if len(self._handled) > REMEMBERED:

@@ -22,8 +22,6 @@ from models.alert import FOLLOW_UPS, not_told, suppress
 from models.delivery import alerts_sent_since
 
 BUDGET_WINDOW = timedelta(hours=24)
-#: Kinds that set right what was told: digests count them as no alerts.
-CORRECTIONS = (AlertKind.CONFIRMED, AlertKind.RETRACTED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import update
+from sqlalchemy import or_, update
 from sqlmodel import Session, col, select
 
 from bot.calendar import when_to_tell
@@ -55,13 +55,14 @@ def fold_old_news(database: Database, now: datetime, max_age: timedelta, timezon
 def end_stale(database: Database, now: datetime) -> None:
     """End what waits and is no longer worth telling, by its class. A summary never is: it goes on growing."""
     kinds = [(col(Delivery.priority) == int(priority), age) for priority, age in STALE_AFTER.items()]
-    for kind, age in [*kinds, (col(Delivery.edits_id).is_not(None), WEEK)]:
-        stale = kind & older_than(age, now)
-        with database.read() as session:
-            if session.exec(select(Delivery.id).where(stale).limit(1)).first() is None:
-                continue
-        with database.write() as session:
-            give_up_waiting(session, stale, f"no longer news: could not be delivered within {age.days} days")
+    kinds.append((col(Delivery.edits_id).is_not(None), WEEK))
+    stale = [(kind & older_than(age, now), age) for kind, age in kinds]
+    with database.read() as session:  # nearly always there is none, and finding that out should make no writer wait
+        if session.exec(select(Delivery.id).where(or_(*(rows for rows, _ in stale))).limit(1)).first() is None:
+            return
+    with database.write() as session:
+        for rows, age in stale:
+            give_up_waiting(session, rows, f"no longer news: could not be delivered within {age.days} days")
 
 
 def _summary(session: Session, subscriber_id: int, first: int, now: datetime) -> Delivery:

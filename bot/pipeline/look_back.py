@@ -10,7 +10,7 @@ from sqlmodel import Session, and_, col, func, or_, select
 from bot.messages.alert import signal_name
 from bot.messages.digest import PairLine, StoryLine
 from bot.messages.names import Names, pair_name, party_names
-from bot.pipeline.address import CORRECTIONS, Occasion
+from bot.pipeline.address import Occasion
 from bot.pipeline.week import WEEK, Candidate, Counts, Heard, HeldBack, Span, Week
 from config.schema import Settings
 from models import (
@@ -26,7 +26,7 @@ from models import (
     Suppression,
     SuppressionReason,
 )
-from models.alert import alerts_between
+from models.alert import CORRECTIONS, alerts_between
 from models.pieces import pieces
 from models.story import StoryStatus, is_whole, loud_stories
 

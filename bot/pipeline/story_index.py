@@ -174,13 +174,9 @@ class StoryIndex:
             if entry and entry.news_at == news_at:  # an edited one comes up again when its later news is old
                 self.remove(article_id)
 
-    def best_match(self, new: Entry, window: timedelta) -> Match | None:
-        """The story most similar to `new` among those with news within `window`, None when nothing shares a telling
-        word. `new.story_id` is not looked at."""
-        return next(iter(self.matches(new, window)), None)
-
     def matches(self, new: Entry, window: timedelta) -> list[Match]:
-        """The same for all stories that were compared, the surest first."""
+        """The stories that share a telling word with `new` and have news within `window`, the surest first.
+        `new.story_id` is not looked at."""
         self.work.lookups += 1
         rarity = {word: self._rarity(word) for word in new.words}
         norm = self._norm(new)
