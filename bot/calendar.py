@@ -15,9 +15,18 @@ def when_to_tell(level: int, subscriber: Subscriber, timezone: str, now: datetim
     if level >= subscriber.break_through:
         return now
     free = now if subscriber.muted_until is None else max(now, subscriber.muted_until)
+    return _after_quiet_hours(subscriber, timezone, free)
+
+
+def when_due(level: int, subscriber: Subscriber, timezone: str, now: datetime) -> datetime:
+    """From when on a message grows old: quiet hours come every night and do not count, a mute is chosen and counts."""
+    return now if level >= subscriber.break_through else _after_quiet_hours(subscriber, timezone, now)
+
+
+def _after_quiet_hours(subscriber: Subscriber, timezone: str, now: datetime) -> datetime:
     if subscriber.quiet_from is None or subscriber.quiet_until is None:
-        return free
-    return end_of_quiet_hours(subscriber.quiet_from, subscriber.quiet_until, subscriber.timezone or timezone, free)
+        return now
+    return end_of_quiet_hours(subscriber.quiet_from, subscriber.quiet_until, subscriber.timezone or timezone, now)
 
 
 def end_of_quiet_hours(begins: str, ends: str, timezone: str, now: datetime) -> datetime:

@@ -69,8 +69,8 @@ class Delivery(SQLModel, table=True):
     Of two rows of one priority the one with the lower `rank` (an alert's is minus its level) goes first. `edits_id` is
     the delivery whose message this one replaces, `replies_to_id` the one it answers, if these arrived; until that is
     known, this one waits. A row of priority UPDATE only ever edits: where that message is gone, nothing is sent.
-    `due_at` is when it was first to be told, where quiet hours or a mute put that off: from then on it grows old (None:
-    from `created_at` on). An alert that grew too old is told in the summary `folded_into_id`.
+    `due_at` is when it was first to be told, where quiet hours put that off: from then on it grows old (None: from
+    `created_at` on). An alert that grew too old is told in the summary `folded_into_id`.
     """
 
     __table_args__ = (
@@ -125,7 +125,7 @@ def _due(now: datetime) -> ColumnElement[bool]:
 
 
 def older_than(age: timedelta, now: datetime) -> ColumnElement[bool]:
-    """What was to be told so long ago and still waits; the time that a chat itself put it off does not count."""
+    """What was to be told so long ago and still waits; the quiet hours that put it off do not count."""
     waiting = (col(Delivery.state) == DeliveryState.WAITING) & (col(Delivery.created_at) < now - age)
     return waiting & (func.coalesce(Delivery.due_at, Delivery.created_at) < now - age)
 
@@ -296,15 +296,15 @@ def _answers(delivery: Delivery) -> ColumnElement[bool]:
     return (col(Delivery.replies_to_id) == delivery.id) & (col(Delivery.state) == DeliveryState.WAITING)
 
 
-def bring_forward(session: Session, subscriber_id: int, since: datetime, at: datetime) -> None:
-    """What waits for a moment from `since` on, alerts and the summary of old ones, is due at `at`."""
+def waiting_of(session: Session, subscriber_id: int) -> Sequence[Delivery]:
+    """What waits and will ring in a chat: alerts, the summary of old ones, broadcasts. The newest first."""
     waiting = (
         (col(Delivery.subscriber_id) == subscriber_id)
         & (col(Delivery.state) == DeliveryState.WAITING)
-        & (col(Delivery.priority) == int(Priority.ALERT))
-        & (col(Delivery.send_after) >= since)
+        & col(Delivery.priority).in_((int(Priority.ALERT), int(Priority.BROADCAST)))
+        & col(Delivery.edits_id).is_(None)
     )
-    session.execute(update(Delivery).where(waiting).values(send_after=at))
+    return session.exec(select(Delivery).where(waiting).order_by(col(Delivery.id).desc())).all()
 
 
 def alerts_sent_since(session: Session, since: datetime, level: int) -> dict[int, int]:

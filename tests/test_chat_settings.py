@@ -1,5 +1,6 @@
 """What a chat chooses: pages and buttons of /settings, typed choices, pairs, verdicts, /forget; over HTTP."""
 
+import json
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
@@ -23,6 +24,7 @@ from models import (
     DeliveryState,
     Direction,
     Feed,
+    Level,
     Reading,
     Story,
     Subscriber,
@@ -693,6 +695,7 @@ def waiting(bench: Bench, alert: int, number: int, at: timedelta = timedelta()) 
     """The alert waits to be told to a subscriber, until so long from now."""
     with bench.database.write() as session:
         row = Delivery(subscriber_id=number, key="waits", alert_id=alert, send_after=NOW + at, created_at=NOW)
+        row.rank = -session.get_one(Alert, alert).level
         row.message = Message("Armour", "Armour").to_json()
         session.add(row)
 
@@ -719,6 +722,70 @@ async def test_unmute_lets_through_what_waited_for_the_hours_to_end(
     waiting(bench, alert_told(bench, number), number, timedelta(hours=3))
     assert "those that waited too" in await bench.ask("/unmute")
     assert [row.send_after for row in bench.outbox(ANNA) if row.key == "waits"] == [due]
+
+
+@pytest.mark.parametrize(
+    ("wish", "due"),
+    [
+        ("/mute 3h", timedelta(hours=3)),
+        ("/settings quiet 11:00 14:00", timedelta(hours=2)),
+        ("/settings quiet 13:00 14:00", timedelta()),
+        ("/settings through warning", timedelta()),
+    ],
+)
+async def test_silence_asked_for_holds_what_waits_already(bench: Bench, wish: str, due: timedelta) -> None:
+    number = bench.add(ACTIVE)
+    waiting(bench, alert_told(bench, number), number, timedelta())
+    await bench.ask(wish)
+    assert [row.send_after for row in bench.outbox(ANNA) if row.key == "waits"] == [NOW + due]
+
+
+@pytest.mark.parametrize(
+    ("wish", "due"),
+    [
+        ("/settings quiet off", timedelta()),
+        ("/settings quiet 11:00 13:00", timedelta(hours=1)),
+        ("/settings timezone Asia/Tokyo", timedelta()),
+        ("/settings through watch", timedelta()),
+        ("/settings budget 3", timedelta(hours=2)),
+    ],
+)
+async def test_quiet_hours_that_end_earlier_let_go_what_they_held(bench: Bench, wish: str, due: timedelta) -> None:
+    number = bench.add(ACTIVE, quiet_from="11:00", quiet_until="14:00")
+    waiting(bench, alert_told(bench, number), number, timedelta(hours=2))
+    await bench.ask(wish)
+    assert [row.send_after for row in bench.outbox(ANNA) if row.key == "waits"] == [NOW + due]
+
+
+async def test_a_mute_holds_no_message_that_one_breaking_through_answers(bench: Bench) -> None:
+    number = bench.add(ACTIVE, break_through=int(Level.CRITICAL))
+    alert = alert_told(bench, number)
+    waiting(bench, alert, number, timedelta(seconds=30))
+    with bench.database.write() as session:
+        first = session.exec(select(Delivery).where(Delivery.key == "waits")).one()
+        answer = Delivery(subscriber_id=number, key="rose", alert_id=alert, rank=-3, replies_to_id=first.id)
+        answer.send_after = answer.created_at = NOW
+        session.add(answer)
+    await bench.ask("/mute 3h")
+    at = {row.key: row.send_after for row in bench.outbox(ANNA) if row.key in ("waits", "rose")}
+    assert at["waits"] <= at["rose"] == NOW
+
+
+@pytest.mark.parametrize(
+    ("wish", "page", "shown"),
+    [
+        ("quiet 22:30 06:30", "quiet", "● 22:30–06:30"),
+        ("time 18:45", "digest", "● 18:45"),
+        ("timezone Asia/Seoul", "zone", "● Seoul"),
+        ("budget 7", "budget", "● 7"),
+    ],
+)
+async def test_a_page_of_settings_shows_a_typed_value_as_chosen(bench: Bench, wish: str, page: str, shown: str) -> None:
+    bench.add(ACTIVE)
+    await bench.ask(f"/settings {wish}")
+    await press(bench, f"set:{page}")
+    (edited,) = await bench.fake.called("editMessageText")
+    assert f'"{shown}"' in json.dumps(edited.params["reply_markup"], ensure_ascii=False).replace("\\", "")
 
 
 @pytest.mark.parametrize("way", ["typed", "in settings", "pressed"])

@@ -18,6 +18,7 @@ from bot.messages.message import Message
 from bot.messages.names import chart_title, pair_name, party_names
 from bot.messages.settings import MAIN, Offer, settings_page, summary
 from bot.pipeline.index import DAY, Point, followed_since, tension, told_by_panel
+from bot.pipeline.reschedule import Hours, reschedule
 from config.schema import Settings, SignalName
 from models import Feed, Story, Subscriber
 from models.digest import last_digest
@@ -158,12 +159,14 @@ def _change(
     session: Session, settings: Settings, subscriber: Subscriber, key: str, values: Sequence[str], now: datetime
 ) -> str:
     muted, say = set(subscriber.muted_dyads), in_language(subscriber.language)
+    hours = Hours.of(subscriber, settings.digest.timezone, now)
     try:
         choose(subscriber, known_choices(session, now), key, values)
     except BadChoice as error:
         return str(error)
     for pair in set(subscriber.muted_dyads) - muted:
         mute_pair(session, subscriber, pair)
+    reschedule(session, subscriber, hours, settings.digest.timezone, now)
     subscriber.changed_at = now
     if key in ("digest", "day", "time", "timezone"):
         due = subscriber.digest_due_at

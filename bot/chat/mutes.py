@@ -10,17 +10,16 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
-from bot.calendar import when_to_tell
 from bot.chat.access import Visitor, subscriber_or_reply
 from bot.chat.pairs import no_pair, pair_or_reply, parties_of
 from bot.messages import replies
 from bot.messages.language import in_language
 from bot.messages.message import Message
 from bot.messages.names import local_moment, pair_name, party_names
+from bot.pipeline.reschedule import Hours, reschedule
 from config.schema import Settings
 from models import Level, Subscriber
 from models.chats import withdraw_pair
-from models.delivery import bring_forward
 
 #: So long that what waits is summed up; whoever wants more wants /stop.
 LONGEST = timedelta(days=7)
@@ -62,7 +61,7 @@ def mute(session: Session, settings: Settings, visitor: Visitor, words: Sequence
         return known
     say, wish = in_language(known.language), read_wish(words)
     if wish.span is not None and not wish.rest:
-        return _hold_back(known, settings, wish.span, now)
+        return _hold_back(session, known, settings, wish.span, now)
     found, names = parties_of(settings.actors).pair(wish.rest), party_names(settings.actors)
     if found.dyad is None and (wish.timed or (not found.codes and not found.meant)):
         return replies.how_to_mute(LONGEST.days, say)
@@ -111,11 +110,13 @@ def unmute_in_time(subscriber: Subscriber, now: datetime) -> None:
         subscriber.muted_until = None
 
 
-def _hold_back(known: Subscriber, settings: Settings, span: timedelta, now: datetime) -> Message:
+def _hold_back(session: Session, known: Subscriber, settings: Settings, span: timedelta, now: datetime) -> Message:
     say = in_language(known.language)
     if not timedelta(hours=1) <= span <= LONGEST:
         return replies.time_out_of_range(LONGEST.days, say)
+    before = Hours.of(known, settings.digest.timezone, now)
     known.muted_until = now + span
+    reschedule(session, known, before, settings.digest.timezone, now)
     through = Level(known.break_through).word if known.break_through <= Level.CRITICAL else ""
     until = local_moment(known.muted_until, known.timezone or settings.digest.timezone)
     old = settings.alerts.telling.max_age_hours
@@ -124,7 +125,6 @@ def _hold_back(known: Subscriber, settings: Settings, span: timedelta, now: date
 
 def _let_through(session: Session, settings: Settings, known: Subscriber, now: datetime) -> None:
     """End the hours: what waited for their end comes now, or when quiet hours are over."""
-    until, known.muted_until = known.muted_until, None
-    if until is None or until <= now:
-        return
-    bring_forward(session, known.id, until, when_to_tell(Level.NONE, known, settings.digest.timezone, now))
+    before = Hours.of(known, settings.digest.timezone, now)
+    known.muted_until = None
+    reschedule(session, known, before, settings.digest.timezone, now)

@@ -184,7 +184,7 @@ def _signals(offer: Offer) -> tuple[str, Rows]:
 def _quiet(offer: Offer) -> tuple[str, Rows]:
     subscriber = offer.subscriber
     held = f"{subscriber.quiet_from} {subscriber.quiet_until}" if subscriber.quiet_from else "off"
-    spans = ("off", "22:00 07:00", "23:00 07:00", "00:00 08:00")
+    spans = dict.fromkeys(("off", "22:00 07:00", "23:00 07:00", "00:00 08:00", held))
     through = Level(subscriber.break_through).word if subscriber.break_through <= Level.CRITICAL else "never"
     words = {span: span.replace(" ", "–") for span in spans} | {"off": offer.say("off"), "never": offer.say("never")}
     zone = subscriber.timezone or offer.settings.digest.timezone
@@ -211,7 +211,8 @@ def _quiet(offer: Offer) -> tuple[str, Rows]:
 
 def _zone(offer: Offer) -> tuple[str, Rows]:
     subscriber, settings = offer.subscriber, offer.settings
-    buttons = [_choice("zone", "timezone", zone, zone == subscriber.timezone, zone.rsplit("/")[-1]) for zone in _ZONES]
+    zones = dict.fromkeys((*_ZONES, subscriber.timezone or _ZONES[0]))
+    buttons = [_choice("zone", "timezone", zone, zone == subscriber.timezone, zone.rsplit("/")[-1]) for zone in zones]
     default = _choice(
         "zone", "timezone", "default", not subscriber.timezone, f"{offer.say('default')} ({settings.digest.timezone})"
     )
@@ -225,9 +226,8 @@ def _budget(offer: Offer) -> tuple[str, Rows]:
     subscriber, settings = offer.subscriber, offer.settings
     held = str(subscriber.daily_budget) if subscriber.daily_budget else "default"
     default = settings.alerts.telling.daily_budget
-    words = {str(number): str(number) for number in (1, 3, 5, 10, 20)} | {
-        "default": f"{offer.say('default')} ({default})"
-    }
+    numbers = sorted({1, 3, 5, 10, 20, subscriber.daily_budget or 1})
+    words = {str(number): str(number) for number in numbers} | {"default": f"{offer.say('default')} ({default})"}
     return (
         offer.say(
             "At most how many alerts in 24 hours? Greater ones go first; a story that becomes critical is told even so."
@@ -239,12 +239,13 @@ def _budget(offer: Offer) -> tuple[str, Rows]:
 def _digest(offer: Offer) -> tuple[str, Rows]:
     subscriber, settings = offer.subscriber, offer.settings
     at = subscriber.digest_at or f"{settings.digest.at:%H:%M}"
+    clocks = sorted({"07:00", "08:00", "18:00", "20:00", at})
     day = WEEKDAYS[subscriber.digest_weekday] if subscriber.digest_weekday is not None else settings.digest.weekday
     when = _digest_words(subscriber, settings, offer.say)
     return offer.say("The weekly digest: {when}. Any time: /settings time 18:45").format(when=when), (
         tuple(_choice("digest", "digest", key, held == subscriber.digest, word) for key, held, word in _switch(offer)),
         *in_rows([_choice("digest", "day", name, name == day, _day(name, offer.say)[:3]) for name in WEEKDAYS], 4),
-        tuple(_choice("digest", "time", clock, clock == at, clock) for clock in ("07:00", "08:00", "18:00", "20:00")),
+        tuple(_choice("digest", "time", clock, clock == at, clock) for clock in clocks),
     )
 
 

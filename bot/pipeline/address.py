@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
-from bot.calendar import when_to_tell
+from bot.calendar import when_due, when_to_tell
 from bot.messages.message import Message
 from bot.pipeline.choice import Choice
 from bot.pipeline.correct import correct
@@ -80,7 +80,8 @@ def address_alert(
     """Queue the alert for everybody who is to hear it, and keep the reason for everybody who is not."""
 
     def tell(subscriber: Subscriber) -> Telling:
-        return Telling(subscriber, when_to_tell(alert.level, subscriber, timezone, now))
+        hours = (alert.level, subscriber, timezone, now)
+        return Telling(subscriber, when_to_tell(*hours), when_due(*hours))
 
     heard = heard_of(session, alert.story_id)
     if alert.kind in FOLLOW_UPS:

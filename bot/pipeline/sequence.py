@@ -62,10 +62,11 @@ HeardBy = Mapping[int, Sequence[Heard]]
 
 @dataclass(frozen=True, slots=True)
 class Telling:
-    """Who is told of an alert, and when; `silent`: without a sound."""
+    """Who is told of an alert, and when; from `due` on it grows old. `silent`: without a sound."""
 
     subscriber: Subscriber
     at: datetime
+    due: datetime
     silent: bool = False
 
 
@@ -140,7 +141,7 @@ def queue(
         rows.append(
             shared
             | {"subscriber_id": telling.subscriber.id, "message": texts[telling.silent]}
-            | {"send_after": telling.at, "due_at": telling.at, "replies_to_id": before.message_of if before else None}
+            | {"send_after": telling.at, "due_at": telling.due, "replies_to_id": before.message_of if before else None}
         )
     _hurry(session, first, -alert.level)
     write(session, rows)
