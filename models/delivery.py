@@ -162,7 +162,7 @@ def claim_due(
         )
     )
     session.execute(taken, execution_options={"synchronize_session": False})
-    claimed = session.exec(select(Delivery).where(Delivery.claim == claim)).all()
+    claimed = session.exec(select(Delivery).where(col(Delivery.id).in_(ids), Delivery.claim == claim)).all()
     return sorted(claimed, key=lambda row: ids.index(row.id))
 
 

@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection
+from sqlalchemy.event import listen
 from sqlmodel import Session, select
 
 from models import Alert, Delivery, DeliveryState, Lease, Outlet, Priority, Subscriber
@@ -134,6 +136,24 @@ def test_one_message_of_a_chat_is_claimed_at_a_time_and_none_of_a_busy_one(datab
         assert keys(claim_due(session, ["telegram"], now, LEASE, 4)) == ["slow:0", "other"]
     with database.write() as session:
         assert claim_due(session, ["telegram"], now, LEASE, 4, busy={slow.chat_id}) == []
+
+
+def test_a_claim_looks_at_no_more_rows_the_longer_the_outbox_is(sqlite_database: Database, now: datetime) -> None:
+    """What it costs to send one message would else grow with all that was ever sent."""
+    with sqlite_database.write() as session:
+        queue(session, add_subscriber(session, now), "alert", now)
+    looked: list[str] = []
+
+    def plan(connection: Connection, _cursor: object, text: str, values: Any, *_rest: object) -> None:
+        if text.startswith(("SELECT", "UPDATE")):
+            looked.extend(row[3] for row in connection.connection.execute(f"EXPLAIN QUERY PLAN {text}", values))
+
+    with sqlite_database.write() as session:
+        listen(session.connection(), "before_cursor_execute", plan)
+        (row,) = claim_due(session, EVERYWHERE, now, LEASE, 4)
+        begin(session, row)
+        settle(session, row, row.claim, state=DeliveryState.SENT)
+    assert looked and [step for step in looked if step.startswith("SCAN")] == []
 
 
 def test_a_claim_that_was_lost_cannot_be_begun(database: Database, now: datetime) -> None:
