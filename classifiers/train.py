@@ -81,12 +81,12 @@ def train(
     """
     tell = progress or (lambda stage, done, total: None)
     data = read_corpus(corpus)
-    split = _splits(data)
+    split = splits_of(data)
     labels = _apart(extra, data, [*split["test"], *split["validation"]])
     split["train"] += labels
     tell("corpus", 1, 1)
     known = _Known.of([*split["train"], *split["validation"]], data, seed)
-    articles = _articles(data, "test")
+    articles = articles_of(data, "test")
     with tempfile.TemporaryDirectory() as scratch:
         if encoder is None or isinstance(encoder, Path):
             kept = _kept(encoder, [*(text.text for text in split["test"]), *(article.title for article in articles)])
@@ -113,7 +113,7 @@ class _Known:
 
     @classmethod
     def of(cls, texts: Sequence[Labelled], data: Corpus, seed: int) -> "_Known":
-        articles = [*_articles(data, "train"), *_articles(data, "validation")]
+        articles = [*articles_of(data, "train"), *articles_of(data, "validation")]
         families = [text.family for text in texts] + [article.family for article in articles]
         return cls(texts, articles, folds_of(families, seed))
 
@@ -140,7 +140,7 @@ def _origin(data: Corpus, kept: Kept) -> dict[str, str]:
     return {"corpus_sha256": data.sha256, "hard_cases_sha256": suite_sha256()} | made
 
 
-def _splits(data: Corpus) -> dict[str, list[Labelled]]:
+def splits_of(data: Corpus) -> dict[str, list[Labelled]]:
     """By split, but for near-copies of the hard pairs: nothing is trained on these."""
     texts = _unlike(data.texts, [text["text"] for pair in read_pairs() for text in pair.texts])
     return {name: [text for text in texts if split_of(text.family) == name] for name in SPLITS}
@@ -159,7 +159,8 @@ def _unlike(texts: Sequence[Labelled], others: Sequence[str]) -> list[Labelled]:
     return [text for text, copy in zip(texts, copies, strict=True) if not copy]
 
 
-def _articles(data: Corpus, split: str) -> list[LabelledArticle]:
+def articles_of(data: Corpus, split: str) -> list[LabelledArticle]:
+    """The whole articles of a split."""
     return [article for article in data.articles if split_of(article.family) == split]
 
 

@@ -84,7 +84,8 @@ def train(
 
     Minutes; with --encoder an hour more. Without, the live model's encoder is kept. Better means: better figures on
     validation texts of the same corpus, which were held out, and no fewer hard pairs read right. Prints these, figures
-    of the frozen test, and the table of `evaluate` beside the live model. `models rollback` undoes a promotion.
+    of the frozen test, and the table of `evaluate --quick`, with the live model beside the new one. `models rollback`
+    undoes a promotion.
 
     Example: python -m bot train --out /tmp/model
     """
@@ -98,7 +99,8 @@ def train(
     extra = _labels(database) if verdicts and out is None else []
     with tempfile.TemporaryDirectory() as scratch, progress(display) as bars:
         tell, place = teller(bars), out or Path(scratch) / "model"
-        others = _live_and_keywords(live)  # loaded before `out` may replace it
+        # Loaded before `out` may replace it.
+        others = [*_live(live), *_rivals(Path(scratch), True, tell)]
         source = tune_encoder if encoder else live
         report = fit(corpus or CORPUS, place, number, tell, source, extra, _command(number, encoder, corpus, out))
         kept = place if out else _shelf().put(place)
@@ -120,15 +122,15 @@ def _command(seed: int, encoder: bool, corpus: Path | None, out: Path | None) ->
     return shlex.join(["./run.sh", "train", *options])
 
 
-def _live_and_keywords(live: Path) -> "list[System]":
+def _live(folder: Path) -> "list[System]":
     """What a new model is measured beside; a live model that cannot be loaded is named on stderr and left out."""
-    from classifiers.rivals import keyword_list, live_model
+    from classifiers.rivals import live_model
 
     try:
-        return [live_model(live), keyword_list()]
+        return [live_model(folder)]
     except ModelError as error:
         print(f"left out: the live model: {error}", file=sys.stderr)
-        return [keyword_list()]
+        return []
 
 
 def _promote_if_better(model: str, database: str | None) -> None:
@@ -172,9 +174,7 @@ def evaluate(
     external: Annotated[
         list[Path] | None, typer.Option("--external", help="Labelled JSON Lines to measure on; may be repeated.")
     ] = None,
-    quick: Annotated[
-        bool, typer.Option("--quick", help="Only the model and the keyword list; leaves out what has to be trained.")
-    ] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Without the systems that have to be trained first.")] = False,
     plots: Annotated[Path | None, typer.Option(help="Folder for PNG plots of every file.")] = None,
     failures: Annotated[bool, typer.Option("--failures", help="Also list the hard cases the model misreads.")] = False,
     config: Config = None,
@@ -229,10 +229,9 @@ def _rivals(scratch: Path, quick: bool, tell: Teller) -> "list[System]":
 
 def _frozen_test(scratch: Path) -> "tuple[Path, list[LabelledArticle]]":
     """The corpus's frozen test: its texts as labelled JSON Lines in a folder, and its articles."""
-    from classifiers.corpus_files import CORPUS, read_corpus, split_of
+    from classifiers.corpus_files import CORPUS, read_corpus
     from classifiers.evaluate import TEST_FILE, write_records
+    from classifiers.train import articles_of, splits_of
 
     data = read_corpus(CORPUS)
-    texts = [text for text in data.texts if split_of(text.family) == "test"]
-    articles = [article for article in data.articles if split_of(article.family) == "test"]
-    return write_records(texts, scratch / TEST_FILE), articles
+    return write_records(splits_of(data)["test"], scratch / TEST_FILE), articles_of(data, "test")
