@@ -40,7 +40,8 @@ class Alert(SQLModel, table=True):
     """Told once per story, kind, direction and level. `facts` is what the message is made of, as it stood then, or
     when later sources last changed it."""
 
-    __table_args__ = (UniqueConstraint("story_id", "kind", "direction", "level"),)
+    #: The buttons of one that was forgotten say so, and explain no other.
+    __table_args__ = (UniqueConstraint("story_id", "kind", "direction", "level"), {"sqlite_autoincrement": True})
 
     id: int = Field(default=None, primary_key=True)
     story_id: int = Field(foreign_key="story.id", index=True, ondelete="CASCADE")

@@ -26,7 +26,7 @@ from models.subscriber import find_subscriber
 from tests.rows import UNLIMITED
 
 NOW = datetime(2022, 2, 17, 12, 0, tzinfo=UTC)  # a Thursday
-ADMIN, ANNA, GROUP, CHANNEL = 1001, 42, -1005, -1007
+ADMIN, ANNA, BORIS, GROUP, CHANNEL = 1001, 42, 43, -1005, -1007
 CODE = "spring-2022"
 HOSTILE = '<b>Bob</b>"\n\nApproved:\u202e & <a href="https://evil.example">x</a>'
 
@@ -329,6 +329,24 @@ async def test_a_button_of_somebody_who_is_admin_no_longer_does_nothing(bench: B
 async def test_a_request_that_is_gone_says_so(bench: Bench) -> None:
     _, edit = await press(bench, "join:yes:999")
     assert edit.text == "That request is gone."
+
+
+async def test_the_old_buttons_of_who_was_forgotten_act_on_nobody_who_came_later(bench: Bench) -> None:
+    bench.add(SubscriberState.ACTIVE, ADMIN)
+    await bench.ask("/start")
+    anna = bench.find()
+    assert anna is not None
+    await press(bench, f"join:yes:{anna.id}")
+    await press(bench, "forget:yes", ANNA)
+    assert bench.find() is None
+    await bench.ask("/start", BORIS)
+    boris = bench.find(BORIS)
+    assert boris is not None
+    assert boris.id != anna.id
+    await press(bench, f"join:yes:{boris.id}")
+    _, edit = await press(bench, f"join:no:{anna.id}:active")
+    assert edit.text == "That request is gone."
+    assert bench.state(BORIS) == SubscriberState.ACTIVE
 
 
 async def test_a_verdict_counts_though_telegram_does_not_show_it(bench: Bench) -> None:
