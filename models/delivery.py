@@ -57,6 +57,10 @@ class Priority(IntEnum):
         return self.name.lower()
 
 
+#: What only chats that are subscribed are sent: the rest answers a chat, or tells it that it is let in or put out.
+FOR_SUBSCRIBERS = (Priority.ALERT, Priority.DIGEST, Priority.BROADCAST, Priority.UPDATE)
+
+
 def _where_set(name: str, column: str) -> Index:
     """Of the few rows that have the column: to delete a row is to look for those that name it."""
     some = text(f"{column} IS NOT NULL")

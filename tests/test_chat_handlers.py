@@ -17,10 +17,24 @@ from bot.chat.desk import ChatParts
 from bot.chat.limiter import Limiter
 from bot.chat.receiver import receive_updates
 from bot.chat.serving import Pace
+from bot.messages.message import Message
 from bot.messages.replies import COMMANDS, FOR_CHAT_ADMINS
+from bot.outlet import Envelope, SendFailure
+from bot.pipeline.deliver import drain_outbox
 from config.errors import DatabaseError
 from config.schema import Alerts, Levels, Settings, Telegram
-from models import Alert, AlertKind, Delivery, Direction, Story, Subscriber, SubscriberState
+from models import (
+    Alert,
+    AlertKind,
+    Delivery,
+    DeliveryState,
+    Direction,
+    Outlet,
+    Priority,
+    Story,
+    Subscriber,
+    SubscriberState,
+)
 from models.database import Database, open_database
 from models.subscriber import find_subscriber
 from tests.rows import UNLIMITED
@@ -386,9 +400,38 @@ async def test_stop_withdraws_what_waits_and_an_admin_keeps_notices(bench: Bench
     alert = add_alerts(bench, 1)[0]
     with bench.database.write() as session:
         session.add(Delivery(subscriber_id=number, key="a", alert_id=alert, send_after=NOW, created_at=NOW))
-        session.add(Delivery(subscriber_id=number, key="b", send_after=NOW, created_at=NOW))
+        session.add(Delivery(subscriber_id=number, key="missed:1", send_after=NOW, created_at=NOW))
+        notice = {"key": "feed:1", "priority": Priority.NOTICE}
+        session.add(Delivery(subscriber_id=number, **notice, send_after=NOW, created_at=NOW))
     assert "As an admin" in await bench.ask("/stop", ADMIN)
-    assert [row.state for row in bench.outbox(ADMIN)] == ["failed", "waiting"]
+    assert [row.state for row in bench.outbox(ADMIN)] == ["failed", "failed", "waiting"]
+
+
+@pytest.mark.parametrize(
+    ("update", "reason"),
+    [
+        (updates.private("/stop", ANNA), "the chat is stopped"),
+        (updates.private("/mute RU UA", ANNA), "the chat muted RU-UA"),
+    ],
+    ids=["stopped", "muted"],
+)
+async def test_an_alert_that_telegram_puts_off_is_not_tried_again_once_the_chat_was_told_of_the_end(
+    bench: Bench, update: dict[str, Any], reason: str
+) -> None:
+    number, alert = bench.add(SubscriberState.ACTIVE), rang(bench, "Talks on the border", "RU-UA")
+    with bench.database.write() as session:
+        row = {"message": Message("x", "x").to_json(), "send_after": NOW, "created_at": NOW}
+        session.add(Delivery(subscriber_id=number, key="alert:1", alert_id=alert, **row))
+
+    class Slow:
+        async def send(self, envelope: Envelope) -> int | None:
+            await envelope.begin()
+            await bench.say(update)
+            raise SendFailure("flood", retry_after_s=1)
+
+    assert await drain_outbox(bench.database, {Outlet.TELEGRAM: Slow()}, lambda: NOW) == 0
+    (row,) = bench.outbox(ANNA)
+    assert (row.state, row.error) == (DeliveryState.FAILED, reason)
 
 
 async def test_stopping_while_waiting_is_no_way_in(bench: Bench) -> None:
