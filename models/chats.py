@@ -78,12 +78,15 @@ def move_chat(session: Session, old: int, new: int) -> None:
     """A group became a supergroup: rewrite its chat id, and join rows where the new chat subscribed already.
 
     Of two rows, a refusal stays, a mere request yields, and else the later choice wins. Outbox and suppressions follow,
-    each message once.
+    each message once. What was sent stays in the old chat: the new one numbers its messages from 1, and an edit would
+    meet another.
     """
     if old == new:
         return
     moving = select(Subscriber).where(Subscriber.outlet == Outlet.TELEGRAM, Subscriber.chat_id == old)
     for row in session.exec(moving).all():
+        numbered = (col(Delivery.subscriber_id) == row.id, col(Delivery.message_id).is_not(None))
+        session.execute(update(Delivery).where(*numbered).values(message_id=None))
         there = find_subscriber(session, new, row.thread_id)
         winner = row if there is None or _rank(row) >= _rank(there) else there
         if there is not None:

@@ -13,9 +13,11 @@ import pytest
 from fake_bot_api import TOKEN, Call, FakeBotApi
 from sqlmodel import col, select
 
+from bot.chat.api import open_bot
 from bot.chat.desk import ChatParts
 from bot.chat.limiter import Limiter
 from bot.chat.receiver import receive_updates
+from bot.chat.sender import TelegramSender
 from bot.chat.serving import Pace
 from bot.messages.message import Message
 from bot.messages.replies import COMMANDS, FOR_CHAT_ADMINS
@@ -684,6 +686,29 @@ async def test_a_group_that_becomes_a_supergroup_keeps_its_subscription(bench: B
     found = bench.find(-1005)
     assert found is not None
     assert (found.state, found.kind) == (SubscriberState.ACTIVE, "supergroup")
+
+
+async def test_what_was_sent_before_a_group_became_a_supergroup_is_neither_edited_nor_answered_in_the_new_one(
+    bench: Bench,
+) -> None:
+    number = bench.add(SubscriberState.ACTIVE, chat_id=-5, kind="group")
+    row: dict[str, Any] = {"subscriber_id": number, "send_after": NOW, "created_at": NOW}
+    with bench.database.write() as session:
+        first = Delivery(key="alert:1", state=DeliveryState.SENT, message_id=57, sent_at=NOW, **row)
+        session.add(first)
+        session.flush()
+        about = {"update:1": {"edits_id": first.id, "priority": Priority.UPDATE}, "alert:2": {"edits_id": first.id}}
+        for key, values in (about | {"alert:3": {"replies_to_id": first.id}}).items():
+            session.add(Delivery(key=key, message=Message(key, key).to_json(), **values, **row))
+    await bench.fake.push(updates.migration(-5, -1005))
+    await bench.say(updates.group("/help", -5, ANNA))
+    async with open_bot(TOKEN, bench.fake.base_url) as bot:
+        sender = TelegramSender(bot, Limiter(lambda: UNLIMITED))
+        assert await drain_outbox(bench.database, {Outlet.TELEGRAM: sender}, lambda: NOW) == 2
+    assert bench.fake.calls_of("editMessageText") == []
+    sent = {call.text: call for call in bench.fake.messages[1:]}
+    assert set(sent) == {"alert:2", "alert:3"}
+    assert all("reply_parameters" not in call.params for call in sent.values())
 
 
 @pytest.mark.parametrize(
