@@ -128,6 +128,20 @@ def _due(now: datetime) -> ColumnElement[bool]:
     return (col(Delivery.state) == DeliveryState.WAITING) & (col(Delivery.send_after) <= now) & ~waits_for
 
 
+def given() -> ColumnElement[bool]:
+    """What arrived, may have arrived or is still to come, by itself or in the summary that it was folded into."""
+    summary = aliased(Delivery)
+    in_one = exists().where(col(summary.id) == col(Delivery.folded_into_id), col(summary.state) != DeliveryState.FAILED)
+    return (col(Delivery.state) != DeliveryState.FAILED) | in_one
+
+
+def told_at() -> ColumnElement[datetime | None]:
+    """When a message was sent, or the summary that it was folded into; NULL where neither was."""
+    summary = aliased(Delivery)
+    in_one = select(summary.sent_at).where(col(summary.id) == col(Delivery.folded_into_id)).scalar_subquery()
+    return func.coalesce(col(Delivery.sent_at), in_one)
+
+
 def older_than(age: timedelta, now: datetime) -> ColumnElement[bool]:
     """What was to be told so long ago and still waits; the quiet hours that put it off do not count."""
     waiting = (col(Delivery.state) == DeliveryState.WAITING) & (col(Delivery.created_at) < now - age)

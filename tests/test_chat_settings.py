@@ -9,7 +9,7 @@ import fake_updates as updates
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlmodel import select
+from sqlmodel import col, select
 
 from bot.chat.settings import BadChoice, Known, choose, values_of
 from bot.messages.message import Message
@@ -409,6 +409,25 @@ async def test_why_explains_the_alert_from_rule_to_sentence(bench: Bench) -> Non
     assert "Tanks &lt;crossed&gt;." in text and "40 points" in text
     await press(bench, f"alert:why:{alert}")
     assert (await bench.fake.sent(2))[1].text == text
+
+
+async def test_what_a_summary_told_counts_as_told(bench: Bench) -> None:
+    number = bench.add(ACTIVE, level_escalation=3)
+    alert, later = alert_told(bench, number), NOW + timedelta(hours=25)
+    with bench.database.write() as session:
+        session.exec(select(Delivery)).one().sent_at = None
+    fold_old_news(bench.database, later, timedelta(hours=24))
+    for command, nothing in (("/why", "No alert was sent"), ("/story", "No story"), ("/latest", "/missed what was")):
+        assert nothing in await bench.ask(command), command
+    with bench.database.write() as session:
+        told = session.exec(select(Delivery).where(col(Delivery.key).startswith("missed:"))).one()
+        told.state, told.sent_at = DeliveryState.SENT, later
+    assert "reached warning (60)" in await bench.ask("/why")
+    assert "Armour crosses" in await bench.ask("/story")
+    assert "Armour crosses" in await bench.ask("/latest")
+    assert "Noted" in await bench.ask("/feedback wrong")
+    with bench.database.read() as session:
+        assert session.exec(select(Verdict.alert_id)).all() == [alert]
 
 
 async def test_mute_under_an_alert_silences_its_pair(bench: Bench) -> None:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from datetime import datetime, time, timedelta
 from itertools import combinations
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -240,6 +241,22 @@ def test_what_a_chat_chose_not_to_hear_is_not_told_to_others(database: Database)
     with database.read() as session:
         facts = week_facts(session)
     assert facts.withheld == {"repeat": 1}
+
+
+def test_what_was_told_in_a_summary_counts_as_told_here(database: Database) -> None:
+    at = MONDAY - timedelta(days=3)
+    with database.write() as session:
+        chat, story = add_subscriber(session, at), add_told(session, at, (AlertKind.NEW,))
+        alert = session.exec(select(Alert).where(Alert.story_id == story.id)).one()
+        row: dict[str, Any] = {"subscriber_id": chat.id, "send_after": at, "created_at": at}
+        summary = Delivery(key="missed:1", state=DeliveryState.SENT, sent_at=at, **row)
+        session.add(summary)
+        session.flush()
+        folded = {"alert_id": alert.id, "state": DeliveryState.FAILED, "folded_into_id": summary.id}
+        session.add(Delivery(key="alert:1", **folded, **row))
+    with database.read() as session:
+        told = dict(told_here(session, [chat.id], MONDAY - timedelta(days=7), MONDAY)[chat.id])
+    assert told == {"critical": 0, "warning": 1, "watch": 0, "easing": 0}
 
 
 @pytest.mark.parametrize(

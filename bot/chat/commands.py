@@ -18,7 +18,7 @@ from bot.pipeline.address import Occasion, withheld
 from config.schema import Alerts
 from models import Alert, Delivery, Direction, Level, Story, Subscriber, SubscriberState, Suppression
 from models.alert import CORRECTIONS, loudest_silences
-from models.delivery import OPEN_STATES, give_up_waiting
+from models.delivery import OPEN_STATES, give_up_waiting, told_at
 from models.subscriber import find_subscriber
 
 LATEST = 5
@@ -55,7 +55,7 @@ def show_latest(session: Session, alerts: Alerts, visitor: Visitor) -> Message:
 
 def _told_here(session: Session, known: Subscriber, alerts: Sequence[int]) -> set[int]:
     told = select(Delivery.alert_id).where(
-        Delivery.subscriber_id == known.id, col(Delivery.alert_id).in_(alerts), col(Delivery.sent_at).is_not(None)
+        Delivery.subscriber_id == known.id, col(Delivery.alert_id).in_(alerts), told_at().is_not(None)
     )
     return {alert_id for alert_id in session.exec(told) if alert_id is not None}
 

@@ -18,7 +18,6 @@ from models import (
     AlertKind,
     Article,
     Delivery,
-    DeliveryState,
     Direction,
     Level,
     Reading,
@@ -27,6 +26,7 @@ from models import (
     SuppressionReason,
 )
 from models.alert import CORRECTIONS, alerts_between
+from models.delivery import given
 from models.pieces import pieces
 from models.story import StoryStatus, is_whole, loud_stories
 
@@ -53,22 +53,23 @@ def week_of(session: Session, settings: Settings, span: Span) -> Week:
 
 
 def told_here(session: Session, subscribers: Sequence[int], since: datetime, until: datetime) -> dict[int, Counts]:
-    """Subscriber id -> the alerts it was given in [since, until), those that wait for its quiet hours among them."""
+    """Subscriber id -> the alerts it was given in [since, until), those that wait for its quiet hours and those told in
+    a summary among them."""
     found: dict[int, dict[str, int]] = {subscriber: _none() for subscriber in subscribers}
     for part in pieces(subscribers):
-        given = (
+        rows = (
             select(Delivery.subscriber_id, Alert.direction, Alert.level, func.count())
             .join(Alert, col(Alert.id) == col(Delivery.alert_id))
             .where(
                 col(Delivery.subscriber_id).in_(part),
                 col(Delivery.created_at) >= since,
                 col(Delivery.created_at) < until,
-                Delivery.state != DeliveryState.FAILED,
+                given(),
                 col(Alert.kind).not_in(CORRECTIONS),
             )
             .group_by(col(Delivery.subscriber_id), col(Alert.direction), col(Alert.level))
         )
-        for subscriber, direction, level, count in session.exec(given):
+        for subscriber, direction, level, count in session.exec(rows):
             found[subscriber][_word(direction, level)] += count
     return {subscriber: tuple(counts.items()) for subscriber, counts in found.items()}
 
