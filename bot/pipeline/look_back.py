@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from sqlmodel import Session, and_, col, func, or_, select
+from sqlalchemy.orm import aliased
+from sqlmodel import Session, and_, case, col, func, or_, select
 
 from bot.messages.alert import signal_name
 from bot.messages.digest import PairLine, StoryLine
@@ -228,12 +229,22 @@ def _near_misses(session: Session, since: datetime, until: datetime) -> list[Can
 
 
 def _withheld(session: Session, since: datetime, until: datetime) -> dict[str, int]:
-    """What was decided for everybody; what a chat chose not to hear is its own affair, and in /missed;
-    what its budget held back is in `held_back`."""
+    """What was decided for everybody and stayed so: neither repeats of what was told, nor what waited and was told
+    later. What a chat chose not to hear is its own affair, and in /missed; what its budget held back is in `held_back`.
+    """
     within = (
         (col(Suppression.last_at) >= since) & (col(Suppression.first_at) < until) & (Suppression.subscriber_id == 0)
     )
-    counts = select(Suppression.reason, func.count()).where(within).group_by(col(Suppression.reason))
+    part = aliased(Story)
+    eased = col(Suppression.direction) == Direction.DEESCALATION
+    told = case((eased, col(Story.told_deescalation)), else_=col(Story.told_escalation))
+    counts = (
+        select(Suppression.reason, func.count())
+        .join(part, col(part.id) == col(Suppression.story_id))
+        .join(Story, col(Story.id) == func.coalesce(part.merged_into, part.id))
+        .where(within, Suppression.reason != SuppressionReason.REPEAT, col(Suppression.level) > told)
+        .group_by(col(Suppression.reason))
+    )
     return dict(sorted((str(reason), count) for reason, count in session.exec(counts)))
 
 
