@@ -1,6 +1,6 @@
 """A decision to tell people something about a story, and the decisions not to."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -40,7 +40,8 @@ class Alert(SQLModel, table=True):
     """Told once per story, kind, direction and level. `facts` is what the message is made of, as it stood then, or
     when later sources last changed it."""
 
-    __table_args__ = (UniqueConstraint("story_id", "kind", "direction", "level"),)
+    #: The buttons of one that was forgotten say so, and explain no other.
+    __table_args__ = (UniqueConstraint("story_id", "kind", "direction", "level"), {"sqlite_autoincrement": True})
 
     id: int = Field(default=None, primary_key=True)
     story_id: int = Field(foreign_key="story.id", index=True, ondelete="CASCADE")
@@ -92,11 +93,16 @@ def alerts_between(session: Session, since: datetime, until: datetime) -> Sequen
 
 
 def loudest_silences(
-    session: Session, since: datetime, subscribers: Collection[int] | None = None, most: int | None = None
+    session: Session,
+    since: datetime,
+    subscribers: Collection[int] | None = None,
+    most: int | None = None,
+    heard: Mapping[tuple[int, Direction], int] | None = None,
 ) -> list[tuple[Suppression, Story]]:
     """What was kept back since a moment, other than repeats, the loudest first and a story once.
 
     `subscribers` are those it was kept back from, 0 for everybody; None asks for all. At most `most` rows are read.
+    `heard`, by story and direction, is the level up to which all was told after all and is left out.
     """
     kept = (
         select(Suppression, Story)
@@ -109,7 +115,8 @@ def loudest_silences(
         kept = kept.where(col(Suppression.subscriber_id).in_(subscribers))
     best: dict[int, tuple[Suppression, Story]] = {}
     for row, story in session.exec(kept):
-        best.setdefault(story.id, (row, story))
+        if row.level > (heard or {}).get((story.whole_id, row.direction), -1):
+            best.setdefault(story.id, (row, story))
     return list(best.values())
 
 

@@ -177,12 +177,13 @@ def _replace_rows(reader: Connection, writer: Connection, replace: bool, progres
 
 
 def _continue_numbering(connection: Connection, table: Table) -> None:
-    """Ids were written by hand: let PostgreSQL's sequence go on after the highest."""
+    """Ids were written by hand: let PostgreSQL's sequence go on after the highest, of the rows replaced too."""
     if "id" not in table.columns:
         return
     highest = connection.execute(select(func.max(table.c.id))).scalar_one()
     if highest is not None:
+        sequence = "pg_get_serial_sequence(:table, 'id')"
         connection.execute(
-            text("SELECT setval(pg_get_serial_sequence(:table, 'id'), :highest)"),
+            text(f"SELECT setval({sequence}, greatest(:highest, nextval({sequence}) - 1))"),
             {"table": f'"{table.name}"', "highest": highest},
         )

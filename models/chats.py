@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlmodel import Session, col, select, update
 
 from models.alert import CORRECTIONS, Alert, Suppression, suppress
-from models.delivery import Delivery, DeliveryState, give_up_waiting
+from models.delivery import FOR_SUBSCRIBERS, Delivery, DeliveryState, give_up_waiting
 from models.story import Story
 from models.subscriber import Outlet, Subscriber, SubscriberState, find_subscriber
 from models.verdict import Verdict
@@ -47,7 +47,7 @@ def withdraw_deliveries(session: Session, subscriber: Subscriber, reason: str, n
     """Give up what waits to be sent to a subscriber; a message being sent at this moment is not called back."""
     rows = col(Delivery.subscriber_id) == subscriber.id
     if not notices_too:
-        rows &= col(Delivery.alert_id).is_not(None) | col(Delivery.digest_id).is_not(None)
+        rows &= col(Delivery.priority).in_([int(priority) for priority in FOR_SUBSCRIBERS])
     give_up_waiting(session, rows, reason)
 
 
@@ -58,16 +58,35 @@ def withdraw_pair(session: Session, subscriber: Subscriber, dyad: str, reason: s
     give_up_waiting(session, mine & col(Delivery.alert_id).in_(of_pair), reason)
 
 
+def no_longer_told(session: Session, delivery: Delivery, subscriber: Subscriber) -> str:
+    """Why a chat that left, or muted the pair, after a message was decided is not sent it any more; "" where it is.
+
+    What `withdraw_deliveries` and `withdraw_pair` give up where it waits, and do not find where it is being sent or was
+    decided at the same moment. A contradiction of what was told before the mute is told, without a sound.
+    """
+    if delivery.priority in FOR_SUBSCRIBERS and subscriber.state != SubscriberState.ACTIVE:
+        return f"the chat is {subscriber.state.value}"
+    if delivery.alert_id is None or not subscriber.muted_dyads or delivery.message.get("silent"):
+        return ""
+    alert = session.get_one(Alert, delivery.alert_id)
+    pair = session.get_one(Story, alert.story_id).dyad
+    muted = pair in subscriber.muted_dyads and alert.kind not in CORRECTIONS
+    return f"the chat muted {pair}" if muted else ""
+
+
 def move_chat(session: Session, old: int, new: int) -> None:
     """A group became a supergroup: rewrite its chat id, and join rows where the new chat subscribed already.
 
     Of two rows, a refusal stays, a mere request yields, and else the later choice wins. Outbox and suppressions follow,
-    each message once.
+    each message once. What was sent stays in the old chat: the new one numbers its messages from 1, and an edit would
+    meet another.
     """
     if old == new:
         return
     moving = select(Subscriber).where(Subscriber.outlet == Outlet.TELEGRAM, Subscriber.chat_id == old)
     for row in session.exec(moving).all():
+        numbered = (col(Delivery.subscriber_id) == row.id, col(Delivery.message_id).is_not(None))
+        session.execute(update(Delivery).where(*numbered).values(message_id=None))
         there = find_subscriber(session, new, row.thread_id)
         winner = row if there is None or _rank(row) >= _rank(there) else there
         if there is not None:

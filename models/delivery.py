@@ -57,6 +57,10 @@ class Priority(IntEnum):
         return self.name.lower()
 
 
+#: What only chats that are subscribed are sent: the rest answers a chat, or tells it that it is let in or put out.
+FOR_SUBSCRIBERS = (Priority.ALERT, Priority.DIGEST, Priority.BROADCAST, Priority.UPDATE)
+
+
 def _where_set(name: str, column: str) -> Index:
     """Of the few rows that have the column: to delete a row is to look for those that name it."""
     some = text(f"{column} IS NOT NULL")
@@ -122,6 +126,20 @@ def _due(now: datetime) -> ColumnElement[bool]:
     named = col(earlier.id).in_((col(Delivery.replies_to_id), col(Delivery.edits_id)))
     waits_for = exists().where(named, col(earlier.state).in_(OPEN_STATES))
     return (col(Delivery.state) == DeliveryState.WAITING) & (col(Delivery.send_after) <= now) & ~waits_for
+
+
+def given() -> ColumnElement[bool]:
+    """What arrived, may have arrived or is still to come, by itself or in the summary that it was folded into."""
+    summary = aliased(Delivery)
+    in_one = exists().where(col(summary.id) == col(Delivery.folded_into_id), col(summary.state) != DeliveryState.FAILED)
+    return (col(Delivery.state) != DeliveryState.FAILED) | in_one
+
+
+def told_at() -> ColumnElement[datetime | None]:
+    """When a message was sent, or the summary that it was folded into; NULL where neither was."""
+    summary = aliased(Delivery)
+    in_one = select(summary.sent_at).where(col(summary.id) == col(Delivery.folded_into_id)).scalar_subquery()
+    return func.coalesce(col(Delivery.sent_at), in_one)
 
 
 def older_than(age: timedelta, now: datetime) -> ColumnElement[bool]:

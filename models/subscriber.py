@@ -38,7 +38,8 @@ class Subscriber(SQLModel, table=True):
     `timezone` (IANA name), `digest_weekday` (0 is Monday) and `digest_at` ("HH:MM") fall back on config/digest.toml.
     """
 
-    __table_args__ = (UniqueConstraint("outlet", "chat_id", "thread_id"),)
+    #: The id of one who was forgotten is nobody else's: buttons, notices and the record of changes carry it.
+    __table_args__ = (UniqueConstraint("outlet", "chat_id", "thread_id"), {"sqlite_autoincrement": True})
 
     id: int = Field(default=None, primary_key=True)
     outlet: Outlet = Field(default=Outlet.TELEGRAM, sa_type=text_enum(Outlet))

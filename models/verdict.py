@@ -25,6 +25,9 @@ class Verdict(SQLModel, table=True):
     chat that spoke (None once it is forgotten), `admin_id` the Telegram user id of an admin. `model` had read the text.
     """
 
+    #: A button that takes one back takes no other back.
+    __table_args__ = {"sqlite_autoincrement": True}
+
     id: int = Field(default=None, primary_key=True)
     kind: VerdictKind = Field(sa_type=text_enum(VerdictKind))
     text: str

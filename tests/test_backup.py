@@ -16,6 +16,7 @@ from models import Article, Feed, Lease, Seen, Story
 from models.backup import backup, restore
 from models.database import Database, open_database
 from tests.full_database import contents, everything, fill
+from tests.rows import add_subscriber
 
 
 @pytest.fixture
@@ -62,6 +63,20 @@ def test_ids_go_on_after_the_highest_that_came_back(
         session.flush()
         assert (feed.id, story.id) == (42, 9)
     back.close()
+
+
+def test_a_number_that_buttons_carry_is_not_given_again_when_an_older_backup_comes_back(
+    database: Database, tmp_path: Path, now: datetime
+) -> None:
+    def join() -> int:
+        with database.write() as session:
+            return add_subscriber(session, now).id
+
+    join()
+    backup(database.engine, tmp_path / "saved.db")
+    lost = join()
+    restore(database.engine, tmp_path / "saved.db", replace=True)
+    assert join() > lost
 
 
 def test_a_backup_holds_one_moment_while_a_writer_goes_on(database: Database, tmp_path: Path, now: datetime) -> None:

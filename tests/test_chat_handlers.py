@@ -13,20 +13,36 @@ import pytest
 from fake_bot_api import TOKEN, Call, FakeBotApi
 from sqlmodel import col, select
 
+from bot.chat.api import open_bot
 from bot.chat.desk import ChatParts
 from bot.chat.limiter import Limiter
 from bot.chat.receiver import receive_updates
+from bot.chat.sender import TelegramSender
 from bot.chat.serving import Pace
+from bot.messages.message import Message
 from bot.messages.replies import COMMANDS, FOR_CHAT_ADMINS
+from bot.outlet import Envelope, SendFailure
+from bot.pipeline.deliver import drain_outbox
 from config.errors import DatabaseError
 from config.schema import Alerts, Levels, Settings, Telegram
-from models import Alert, AlertKind, Delivery, Direction, Story, Subscriber, SubscriberState
+from models import (
+    Alert,
+    AlertKind,
+    Delivery,
+    DeliveryState,
+    Direction,
+    Outlet,
+    Priority,
+    Story,
+    Subscriber,
+    SubscriberState,
+)
 from models.database import Database, open_database
 from models.subscriber import find_subscriber
 from tests.rows import UNLIMITED
 
 NOW = datetime(2022, 2, 17, 12, 0, tzinfo=UTC)  # a Thursday
-ADMIN, ANNA, GROUP, CHANNEL = 1001, 42, -1005, -1007
+ADMIN, ANNA, BORIS, GROUP, CHANNEL = 1001, 42, 43, -1005, -1007
 CODE = "spring-2022"
 HOSTILE = '<b>Bob</b>"\n\nApproved:\u202e & <a href="https://evil.example">x</a>'
 
@@ -331,6 +347,24 @@ async def test_a_request_that_is_gone_says_so(bench: Bench) -> None:
     assert edit.text == "That request is gone."
 
 
+async def test_the_old_buttons_of_who_was_forgotten_act_on_nobody_who_came_later(bench: Bench) -> None:
+    bench.add(SubscriberState.ACTIVE, ADMIN)
+    await bench.ask("/start")
+    anna = bench.find()
+    assert anna is not None
+    await press(bench, f"join:yes:{anna.id}")
+    await press(bench, "forget:yes", ANNA)
+    assert bench.find() is None
+    await bench.ask("/start", BORIS)
+    boris = bench.find(BORIS)
+    assert boris is not None
+    assert boris.id != anna.id
+    await press(bench, f"join:yes:{boris.id}")
+    _, edit = await press(bench, f"join:no:{anna.id}:active")
+    assert edit.text == "That request is gone."
+    assert bench.state(BORIS) == SubscriberState.ACTIVE
+
+
 async def test_a_verdict_counts_though_telegram_does_not_show_it(bench: Bench) -> None:
     number = bench.add(SubscriberState.PENDING)
     bench.fake.fail(fakes.bad_request("query is too old and response timeout expired"), "answerCallbackQuery")
@@ -368,9 +402,38 @@ async def test_stop_withdraws_what_waits_and_an_admin_keeps_notices(bench: Bench
     alert = add_alerts(bench, 1)[0]
     with bench.database.write() as session:
         session.add(Delivery(subscriber_id=number, key="a", alert_id=alert, send_after=NOW, created_at=NOW))
-        session.add(Delivery(subscriber_id=number, key="b", send_after=NOW, created_at=NOW))
+        session.add(Delivery(subscriber_id=number, key="missed:1", send_after=NOW, created_at=NOW))
+        notice = {"key": "feed:1", "priority": Priority.NOTICE}
+        session.add(Delivery(subscriber_id=number, **notice, send_after=NOW, created_at=NOW))
     assert "As an admin" in await bench.ask("/stop", ADMIN)
-    assert [row.state for row in bench.outbox(ADMIN)] == ["failed", "waiting"]
+    assert [row.state for row in bench.outbox(ADMIN)] == ["failed", "failed", "waiting"]
+
+
+@pytest.mark.parametrize(
+    ("update", "reason"),
+    [
+        (updates.private("/stop", ANNA), "the chat is stopped"),
+        (updates.private("/mute RU UA", ANNA), "the chat muted RU-UA"),
+    ],
+    ids=["stopped", "muted"],
+)
+async def test_an_alert_that_telegram_puts_off_is_not_tried_again_once_the_chat_was_told_of_the_end(
+    bench: Bench, update: dict[str, Any], reason: str
+) -> None:
+    number, alert = bench.add(SubscriberState.ACTIVE), rang(bench, "Talks on the border", "RU-UA")
+    with bench.database.write() as session:
+        row = {"message": Message("x", "x").to_json(), "send_after": NOW, "created_at": NOW}
+        session.add(Delivery(subscriber_id=number, key="alert:1", alert_id=alert, **row))
+
+    class Slow:
+        async def send(self, envelope: Envelope) -> int | None:
+            await envelope.begin()
+            await bench.say(update)
+            raise SendFailure("flood", retry_after_s=1)
+
+    assert await drain_outbox(bench.database, {Outlet.TELEGRAM: Slow()}, lambda: NOW) == 0
+    (row,) = bench.outbox(ANNA)
+    assert (row.state, row.error) == (DeliveryState.FAILED, reason)
 
 
 async def test_stopping_while_waiting_is_no_way_in(bench: Bench) -> None:
@@ -623,6 +686,29 @@ async def test_a_group_that_becomes_a_supergroup_keeps_its_subscription(bench: B
     found = bench.find(-1005)
     assert found is not None
     assert (found.state, found.kind) == (SubscriberState.ACTIVE, "supergroup")
+
+
+async def test_what_was_sent_before_a_group_became_a_supergroup_is_neither_edited_nor_answered_in_the_new_one(
+    bench: Bench,
+) -> None:
+    number = bench.add(SubscriberState.ACTIVE, chat_id=-5, kind="group")
+    row: dict[str, Any] = {"subscriber_id": number, "send_after": NOW, "created_at": NOW}
+    with bench.database.write() as session:
+        first = Delivery(key="alert:1", state=DeliveryState.SENT, message_id=57, sent_at=NOW, **row)
+        session.add(first)
+        session.flush()
+        about = {"update:1": {"edits_id": first.id, "priority": Priority.UPDATE}, "alert:2": {"edits_id": first.id}}
+        for key, values in (about | {"alert:3": {"replies_to_id": first.id}}).items():
+            session.add(Delivery(key=key, message=Message(key, key).to_json(), **values, **row))
+    await bench.fake.push(updates.migration(-5, -1005))
+    await bench.say(updates.group("/help", -5, ANNA))
+    async with open_bot(TOKEN, bench.fake.base_url) as bot:
+        sender = TelegramSender(bot, Limiter(lambda: UNLIMITED))
+        assert await drain_outbox(bench.database, {Outlet.TELEGRAM: sender}, lambda: NOW) == 2
+    assert bench.fake.calls_of("editMessageText") == []
+    sent = {call.text: call for call in bench.fake.messages[1:]}
+    assert set(sent) == {"alert:2", "alert:3"}
+    assert all("reply_parameters" not in call.params for call in sent.values())
 
 
 @pytest.mark.parametrize(

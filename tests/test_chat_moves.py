@@ -114,6 +114,21 @@ def test_two_rows_become_the_right_one(
 
 
 @pytest.mark.parametrize("winner", [OLD, NEW], ids=["old row stays", "new row stays"])
+def test_only_what_was_sent_in_the_new_chat_keeps_its_number(database: Database, winner: int) -> None:
+    with database.write() as session:
+        for chat_id in (OLD, NEW):
+            chat = add_chat(session, chat_id, S.ACTIVE, hours=1 if winner == chat_id else 0)
+            add_delivery(session, chat, f"sent in {chat_id}", D.SENT)
+        for row in session.exec(select(Delivery)):
+            row.message_id = 57
+    with database.write() as session:
+        move_chat(session, OLD, NEW)
+    with database.read() as session:
+        numbers = {row.key: row.message_id for row in session.exec(select(Delivery))}
+    assert numbers == {f"sent in {OLD}": None, f"sent in {NEW}": 57}
+
+
+@pytest.mark.parametrize("winner", [OLD, NEW], ids=["old row stays", "new row stays"])
 def test_joining_tells_each_message_once_and_what_was_sent_stays_sent(database: Database, winner: int) -> None:
     with database.write() as session:
         old = add_chat(session, OLD, S.ACTIVE, hours=1 if winner == OLD else 0)

@@ -9,7 +9,7 @@ import fake_updates as updates
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlmodel import select
+from sqlmodel import col, select
 
 from bot.chat.settings import BadChoice, Known, choose, values_of
 from bot.messages.message import Message
@@ -29,6 +29,8 @@ from models import (
     Story,
     Subscriber,
     SubscriberState,
+    Suppression,
+    SuppressionReason,
     Verdict,
     VerdictKind,
 )
@@ -411,6 +413,25 @@ async def test_why_explains_the_alert_from_rule_to_sentence(bench: Bench) -> Non
     assert (await bench.fake.sent(2))[1].text == text
 
 
+async def test_what_a_summary_told_counts_as_told(bench: Bench) -> None:
+    number = bench.add(ACTIVE, level_escalation=3)
+    alert, later = alert_told(bench, number), NOW + timedelta(hours=25)
+    with bench.database.write() as session:
+        session.exec(select(Delivery)).one().sent_at = None
+    fold_old_news(bench.database, later, timedelta(hours=24))
+    for command, nothing in (("/why", "No alert was sent"), ("/story", "No story"), ("/latest", "/missed what was")):
+        assert nothing in await bench.ask(command), command
+    with bench.database.write() as session:
+        told = session.exec(select(Delivery).where(col(Delivery.key).startswith("missed:"))).one()
+        told.state, told.sent_at = DeliveryState.SENT, later
+    assert "reached warning (60)" in await bench.ask("/why")
+    assert "Armour crosses" in await bench.ask("/story")
+    assert "Armour crosses" in await bench.ask("/latest")
+    assert "Noted" in await bench.ask("/feedback wrong")
+    with bench.database.read() as session:
+        assert session.exec(select(Verdict.alert_id)).all() == [alert]
+
+
 async def test_mute_under_an_alert_silences_its_pair(bench: Bench) -> None:
     alert = alert_told(bench, bench.add(ACTIVE))
     assert "Russia – Ukraine is muted here. /unmute RU-UA" in (await press(bench, f"alert:mute:{alert}"))["text"]
@@ -469,6 +490,38 @@ async def test_missed_and_privacy_answer(bench: Bench) -> None:
     assert "Nothing came near" in await bench.ask("/missed")
     stored = await bench.ask("/privacy")
     assert "Stored about this chat" in stored and "words you sent with /feedback" in stored and "its language" in stored
+
+
+def kept_back(bench: Bench, title: str, reason: SuppressionReason, told: int = 0, level: int = 2, chat: int = 0) -> int:
+    """A story that was kept back at a level, and then told to a chat at the level `told`."""
+    about: dict[str, Any] = {"direction": Direction.ESCALATION, "score": 66}
+    with bench.database.write() as session:
+        story = Story(title=title, first_seen_at=NOW, last_seen_at=NOW)
+        session.add(story)
+        session.flush()
+        about["story_id"] = story.id
+        session.add(Suppression(level=level, reason=reason, first_at=NOW, last_at=NOW, **about))
+        if told:
+            alert = Alert(kind=AlertKind.NEW, level=told, rule="", created_at=NOW, facts={"title": title}, **about)
+            session.add(alert)
+            session.flush()
+            row = {"alert_id": alert.id, "state": DeliveryState.SENT, "send_after": NOW, "created_at": NOW}
+            session.add(Delivery(subscriber_id=chat, key=f"alert:{alert.id}", sent_at=NOW, **row))
+        return story.id
+
+
+async def test_missed_leaves_out_what_was_told_here_after_all(bench: Bench) -> None:
+    here, other = bench.add(ACTIVE), bench.add(ACTIVE, chat_id=GROUP)
+    kept_back(bench, "Cooled down, then told", SuppressionReason.COOL_DOWN, 2, chat=here)
+    part = kept_back(bench, "Near miss, then told as part of another", SuppressionReason.BELOW_THRESHOLD, level=1)
+    whole = kept_back(bench, "The other", SuppressionReason.QUIET, 3, chat=here)
+    with bench.database.write() as session:
+        session.get_one(Story, part).merged_into = whole
+    kept_back(bench, "Told at a lower level", SuppressionReason.COOL_DOWN, 1, chat=here)
+    kept_back(bench, "Told elsewhere", SuppressionReason.COOL_DOWN, 2, chat=other)
+    shown = await bench.ask("/missed")
+    assert "then told" not in shown and "The other" not in shown
+    assert "Told at a lower level" in shown and "Told elsewhere" in shown
 
 
 async def test_status_shows_choices_and_tension_with_a_chart(bench: Bench) -> None:

@@ -7,7 +7,9 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
+import alembic.command
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
@@ -16,7 +18,20 @@ from sqlalchemy.exc import IntegrityError, StatementError
 from sqlmodel import SQLModel, select
 
 from config.errors import DatabaseError
-from models import Alert, AlertKind, Article, Direction, Feed, Lease, Story, schema
+from models import (
+    Alert,
+    AlertKind,
+    Article,
+    Change,
+    Direction,
+    Feed,
+    Lease,
+    Story,
+    Subscriber,
+    Verdict,
+    VerdictKind,
+    schema,
+)
 from models.database import Database, open_database
 from models.engines import connect
 from models.schema import newest_version
@@ -193,6 +208,51 @@ def test_a_newer_database_is_refused_and_not_touched(
         assert connection.execute(text("SELECT DISTINCT colour FROM story")).all() == [("red",)]
         assert connection.execute(text("SELECT version_num FROM alembic_version")).all() == [("9999",)]
     engine.dispose()
+
+
+def test_a_number_that_buttons_carry_is_never_given_again(database: Database, now: datetime) -> None:
+    def rows() -> list[SQLModel]:
+        told: dict[str, Any] = {"kind": AlertKind.NEW, "direction": Direction.ESCALATION, "level": 1}
+        return [
+            Subscriber(chat_id=1, created_at=now, changed_at=now),
+            Alert(story_id=8, score=1, rule="", created_at=now, **told),
+            Verdict(kind=VerdictKind.LABEL, text="t", created_at=now),
+        ]
+
+    with database.write() as session:
+        session.add(Story(id=8, title="x", first_seen_at=now, last_seen_at=now))
+    given: list[list[int]] = []
+    for _ in range(2):
+        with database.write() as session:
+            added = rows()
+            session.add_all(added)
+            session.flush()
+            given.append([row.id for row in added])  # type: ignore[attr-defined]
+            for row in added:
+                session.delete(row)
+    assert all(later > former for former, later in zip(*given, strict=True))
+
+
+def test_the_numbers_of_who_was_forgotten_before_numbers_were_kept_stay_theirs(sqlite_url: str, now: datetime) -> None:
+    opened = open_database(sqlite_url, now)
+    fill(opened, now)
+    with opened.write() as session:
+        session.add(Change(at=now, who="admin 7", area="subscriber", key="30", before="pending", after="active"))
+    before = everything(opened)
+    with opened.engine.connect() as connection:
+        connection.connection.execute("PRAGMA foreign_keys = OFF")
+        with connection.begin():
+            alembic.command.downgrade(schema.migrations_config(connection), "0017")
+            assert connection.execute(text("SELECT count(*) FROM sqlite_sequence")).scalar() == 0
+    opened.close()
+    again = open_database(sqlite_url, now)
+    assert everything(again) == before
+    with again.write() as session:
+        newcomer = Subscriber(chat_id=1, created_at=now, changed_at=now)
+        session.add(newcomer)
+        session.flush()
+        assert newcomer.id == 31
+    again.close()
 
 
 # Addresses ------------------------------------------------------------------------------------------------------------

@@ -190,6 +190,43 @@ def test_a_chat_that_removed_the_bot_is_paused_and_what_waited_ends_with_the_rea
     assert {(row.state, row.error) for row in rows} == {(DeliveryState.FAILED, "bot was blocked")}
 
 
+@pytest.mark.parametrize("state", [state for state in SubscriberState if state is not SubscriberState.ACTIVE])
+def test_what_was_decided_while_a_chat_left_is_not_sent_and_answers_and_notices_are(
+    database: Database, now: datetime, state: SubscriberState
+) -> None:
+    with database.write() as session:
+        gone, here = add_subscriber(session, now, state=state), add_subscriber(session, now)
+        for priority in Priority:
+            queue(session, gone, now, f"{priority}:1", priority=priority)
+        queue(session, here, now + timedelta(seconds=1))
+    sender = ScriptedSender()
+    assert asyncio.run(drain_outbox(database, {Outlet.TELEGRAM: sender}, lambda: now + LEASE, at_once=1)) == 3
+    sent = [(envelope.chat.chat_id, envelope.priority) for envelope in sender.accepted]
+    assert sorted(sent) == sorted(
+        [(gone.chat_id, Priority.REPLY), (gone.chat_id, Priority.NOTICE), (here.chat_id, Priority.ALERT)]
+    )
+    with database.read() as session:
+        ended = session.exec(select(Delivery.error).where(Delivery.state == DeliveryState.FAILED)).all()
+    assert ended == [f"the chat is {state.value}"] * 4
+
+
+def test_what_was_decided_while_a_chat_muted_its_pair_is_not_sent_unless_it_sets_right_what_was_told(
+    database: Database, now: datetime
+) -> None:
+    with database.write() as session:
+        chat, alert = add_subscriber(session, now, muted_dyads=["RU-UA"]), add_alert(session, now, "Muted")
+        session.get_one(Story, alert.story_id).dyad = "RU-UA"
+        for number, kind in enumerate((AlertKind.RAISED, AlertKind.CONTESTED, AlertKind.RETRACTED)):
+            row = Alert(**alert.model_dump(exclude={"id"}) | {"kind": kind})
+            session.add(row)
+            session.flush()
+            text = Message(kind.value, kind.value, silent=kind is AlertKind.CONTESTED).to_json()
+            queue(session, chat, now, f"alert:{number}", alert_id=row.id, message=text)
+    sender = ScriptedSender()
+    assert drain(database, sender, now) == 2
+    assert [envelope.message.plain for envelope in sender.accepted] == ["contested", "retracted"]
+
+
 def test_a_chat_that_moved_gets_its_message_at_its_new_id(database: Database, now: datetime) -> None:
     one_waiting(database, now)
     sender = ScriptedSender(SendFailure("moved", moved_to=-100777))

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from datetime import datetime, time, timedelta
 from itertools import combinations
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -229,7 +230,7 @@ def test_what_a_chat_chose_not_to_hear_is_not_told_to_others(database: Database)
     with database.write() as session:
         story = add_told(session, MONDAY - timedelta(days=3), (AlertKind.NEW,))
         for subscriber, reason in (
-            (0, SuppressionReason.REPEAT), (1, SuppressionReason.MUTED), (2, SuppressionReason.THRESHOLD),
+            (0, SuppressionReason.OLD), (1, SuppressionReason.MUTED), (2, SuppressionReason.THRESHOLD),
         ):  # fmt: skip
             session.add(
                 Suppression(
@@ -239,7 +240,43 @@ def test_what_a_chat_chose_not_to_hear_is_not_told_to_others(database: Database)
             )  # fmt: skip
     with database.read() as session:
         facts = week_facts(session)
-    assert facts.withheld == {"repeat": 1}
+    assert facts.withheld == {"old": 1}
+
+
+def test_repeats_and_what_waited_and_was_told_later_were_not_told_to_nobody(database: Database) -> None:
+    at = MONDAY - timedelta(days=3)
+    with database.write() as session:
+        for told, level, reason in (
+            (2, 2, SuppressionReason.REPEAT), (2, 2, SuppressionReason.COOL_DOWN), (2, 1, SuppressionReason.QUIET),
+            (1, 2, SuppressionReason.UNCONFIRMED), (0, 2, SuppressionReason.COOL_DOWN),
+        ):  # fmt: skip
+            whole = Story(title="x", first_seen_at=at, last_seen_at=at, told_escalation=told)
+            session.add(whole)
+            session.flush()
+            part = Story(title="x", first_seen_at=at, last_seen_at=at, merged_into=whole.id)
+            session.add(part)
+            session.flush()
+            row = {"direction": Direction.ESCALATION, "level": level, "reason": reason, "score": 50}
+            session.add(Suppression(story_id=part.id, first_at=at, last_at=at, **row))
+    with database.read() as session:
+        facts = week_facts(session)
+    assert facts.withheld == {"cool-down": 1, "unconfirmed": 1}
+
+
+def test_what_was_told_in_a_summary_counts_as_told_here(database: Database) -> None:
+    at = MONDAY - timedelta(days=3)
+    with database.write() as session:
+        chat, story = add_subscriber(session, at), add_told(session, at, (AlertKind.NEW,))
+        alert = session.exec(select(Alert).where(Alert.story_id == story.id)).one()
+        row: dict[str, Any] = {"subscriber_id": chat.id, "send_after": at, "created_at": at}
+        summary = Delivery(key="missed:1", state=DeliveryState.SENT, sent_at=at, **row)
+        session.add(summary)
+        session.flush()
+        folded = {"alert_id": alert.id, "state": DeliveryState.FAILED, "folded_into_id": summary.id}
+        session.add(Delivery(key="alert:1", **folded, **row))
+    with database.read() as session:
+        told = dict(told_here(session, [chat.id], MONDAY - timedelta(days=7), MONDAY)[chat.id])
+    assert told == {"critical": 0, "warning": 1, "watch": 0, "easing": 0}
 
 
 @pytest.mark.parametrize(

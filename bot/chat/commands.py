@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from difflib import get_close_matches
 
 from sqlalchemy import ColumnElement, delete, or_, update
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from bot.chat.access import Visitor, levels_of, subscriber_or_reply
 from bot.chat.settings import LEVELS
@@ -18,7 +18,8 @@ from bot.pipeline.address import Occasion, withheld
 from config.schema import Alerts
 from models import Alert, Delivery, Direction, Level, Story, Subscriber, SubscriberState, Suppression
 from models.alert import CORRECTIONS, loudest_silences
-from models.delivery import OPEN_STATES, give_up_waiting
+from models.delivery import OPEN_STATES, give_up_waiting, given, told_at
+from models.story import whole_id
 from models.subscriber import find_subscriber
 
 LATEST = 5
@@ -55,7 +56,7 @@ def show_latest(session: Session, alerts: Alerts, visitor: Visitor) -> Message:
 
 def _told_here(session: Session, known: Subscriber, alerts: Sequence[int]) -> set[int]:
     told = select(Delivery.alert_id).where(
-        Delivery.subscriber_id == known.id, col(Delivery.alert_id).in_(alerts), col(Delivery.sent_at).is_not(None)
+        Delivery.subscriber_id == known.id, col(Delivery.alert_id).in_(alerts), told_at().is_not(None)
     )
     return {alert_id for alert_id in session.exec(told) if alert_id is not None}
 
@@ -84,12 +85,27 @@ def show_why(session: Session, visitor: Visitor) -> Message:
 
 
 def show_missed(session: Session, visitor: Visitor, now: datetime) -> Message:
-    """/missed: what was kept back from everybody or from this chat within a week, the loudest first, a story once."""
+    """/missed: what was kept back from everybody or from this chat within a week, and not told here after all; the
+    loudest first, a story once."""
     known = subscriber_or_reply(session, visitor)
     if isinstance(known, Message):
         return known
-    kept = loudest_silences(session, now - timedelta(days=7), (0, known.id), most=200)[:MISSED]
+    heard = _heard_here(session, known)
+    kept = loudest_silences(session, now - timedelta(days=7), (0, known.id), most=CONSIDERED, heard=heard)[:MISSED]
     return replies.missed([(row.score, row.direction.word, row.reason.value, story.title) for row, story in kept])
+
+
+def _heard_here(session: Session, known: Subscriber) -> dict[tuple[int, Direction], int]:
+    """By story and direction the highest level of which this chat was told, or will be."""
+    rows = (
+        select(whole_id(), Alert.direction, func.max(Alert.level))
+        .select_from(Delivery)
+        .join(Alert)
+        .join(Story)
+        .where(Delivery.subscriber_id == known.id, given())
+        .group_by(whole_id(), col(Alert.direction))
+    )
+    return {(story, Direction(direction)): level for story, direction, level in session.exec(rows)}
 
 
 def ask_forget(session: Session, visitor: Visitor) -> Message:

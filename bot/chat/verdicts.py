@@ -14,6 +14,7 @@ from bot.messages.why import why_in_brief, why_message
 from bot.notices import enqueue, tell_admins
 from config.schema import Settings
 from models import Alert, Delivery, Priority, Reading, Story, Subscriber, Verdict, VerdictKind
+from models.delivery import told_at
 from models.story import find_story
 
 FEEDBACK_A_DAY = 5
@@ -103,13 +104,13 @@ def _pass_on(session: Session, settings: Settings, known: Subscriber, text: str,
 
 
 def last_alert(session: Session, subscriber: Subscriber) -> Alert | None:
-    """The alert this chat was told of last."""
+    """The alert this chat was told of last, by itself or in a summary of missed ones."""
     told = (
         select(Alert)
         .join(Delivery, col(Delivery.alert_id) == col(Alert.id))
-        .where(Delivery.subscriber_id == subscriber.id, col(Delivery.sent_at).is_not(None))
+        .where(Delivery.subscriber_id == subscriber.id, told_at().is_not(None))
     )
-    return session.exec(told.order_by(col(Delivery.sent_at).desc(), col(Delivery.id).desc()).limit(1)).first()
+    return session.exec(told.order_by(told_at().desc(), col(Delivery.id).desc()).limit(1)).first()
 
 
 def _mute(session: Session, subscriber: Subscriber, alert: Alert) -> str:

@@ -21,6 +21,7 @@ from bot.pipeline.fold import end_stale, fold_old_news
 from bot.pipeline.together import Together
 from config.schema import Settings
 from models import Delivery, DeliveryState, Digest, Outlet, Priority, Subscriber
+from models.chats import no_longer_told
 from models.database import Database
 from models.delivery import (
     anything_due,
@@ -125,16 +126,22 @@ def _claim(
         if not anything_due(session, list(senders), now):
             return []
     with database.write() as session:
-        claimed = claim_due(session, [outlet.value for outlet in senders], now, LEASE, limit, busy, order)
-        return [_parcel(session, delivery) for delivery in claimed if not _end_outdated(session, delivery)]
+        while claimed := claim_due(session, [outlet.value for outlet in senders], now, LEASE, limit, busy, order):
+            parcels = [_parcel(session, delivery) for delivery in claimed if not _end_outdated(session, delivery)]
+            if parcels:  # else all that was taken ended, and more may be due behind it
+                return parcels
+    return []
 
 
 def _end_outdated(session: Session, delivery: Delivery) -> bool:
-    """An update that was asked to wait while a later text was put into its message must not undo that."""
-    if delivery.priority != Priority.UPDATE or not edited_since(session, delivery):
-        return False
-    settle(session, delivery, delivery.claim, state=given_up(delivery), error="its message has a later text")
-    return True
+    """What a chat that left is not told any more ends; so does an update that was asked to wait while a later text was
+    put into its message, which it must not undo."""
+    reason = no_longer_told(session, delivery, session.get_one(Subscriber, delivery.subscriber_id))
+    if not reason and delivery.priority == Priority.UPDATE and edited_since(session, delivery):
+        reason = "its message has a later text"
+    if reason:
+        settle(session, delivery, delivery.claim, state=given_up(delivery), error=reason)
+    return bool(reason)
 
 
 def _settle_lost_claims(database: Database, now: datetime) -> None:
@@ -220,7 +227,7 @@ def _record_failure(this: Round, parcel: Parcel, failure: SendFailure) -> None:
     values = outcome_of(delivery, failure, now)
     with this.database.write() as session:
         if values["state"] is DeliveryState.WAITING:
-            values = _again(session, this.settings, delivery, subscriber, values)
+            values = _again(session, this.settings, delivery.id, values)
         settle(session, delivery, delivery.claim, **values)
         learn_from(session, this.settings, _chat(subscriber), failure, now)
     level = logging.WARNING if values["state"] in (DeliveryState.FAILED, DeliveryState.UNCERTAIN) else logging.INFO
@@ -235,15 +242,19 @@ def _record_failure(this: Round, parcel: Parcel, failure: SendFailure) -> None:
     )
 
 
-def _again(
-    session: Session, settings: Settings, delivery: Delivery, subscriber: Subscriber, values: dict[str, Any]
-) -> dict[str, Any]:
+def _again(session: Session, settings: Settings, delivery_id: int, values: dict[str, Any]) -> dict[str, Any]:
     """The next try keeps quiet hours, and whoever answers this message waits for it; of one story only the newest alert
-    is tried again."""
-    if told_anew(session, delivery):
+    is tried again, and nothing that the chat has left or muted since."""
+    delivery = session.get(Delivery, delivery_id)
+    if delivery is None:  # forgotten with its chat meanwhile
+        return values
+    subscriber = session.get_one(Subscriber, delivery.subscriber_id)
+    reason = no_longer_told(session, delivery, subscriber)
+    if not reason and told_anew(session, delivery):
+        reason = "overtaken by a later alert of the story"
+    if reason:
         lost = values.get("lost_answers", delivery.lost_answers)
-        state = DeliveryState.UNCERTAIN if lost else DeliveryState.FAILED
-        return values | {"state": state, "error": "overtaken by a later alert of the story"}
+        return values | {"state": DeliveryState.UNCERTAIN if lost else DeliveryState.FAILED, "error": reason}
     after = values["send_after"]
     if delivery.priority in (Priority.ALERT, Priority.BROADCAST) and delivery.edits_id is None:
         after = when_to_tell(-delivery.rank, subscriber, settings.digest.timezone, after)

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from sqlmodel import Session, and_, col, func, or_, select
+from sqlalchemy.orm import aliased
+from sqlmodel import Session, and_, case, col, func, or_, select
 
 from bot.messages.alert import signal_name
 from bot.messages.digest import PairLine, StoryLine
@@ -18,7 +19,6 @@ from models import (
     AlertKind,
     Article,
     Delivery,
-    DeliveryState,
     Direction,
     Level,
     Reading,
@@ -27,6 +27,7 @@ from models import (
     SuppressionReason,
 )
 from models.alert import CORRECTIONS, alerts_between
+from models.delivery import given
 from models.pieces import pieces
 from models.story import StoryStatus, is_whole, loud_stories
 
@@ -53,22 +54,23 @@ def week_of(session: Session, settings: Settings, span: Span) -> Week:
 
 
 def told_here(session: Session, subscribers: Sequence[int], since: datetime, until: datetime) -> dict[int, Counts]:
-    """Subscriber id -> the alerts it was given in [since, until), those that wait for its quiet hours among them."""
+    """Subscriber id -> the alerts it was given in [since, until), those that wait for its quiet hours and those told in
+    a summary among them."""
     found: dict[int, dict[str, int]] = {subscriber: _none() for subscriber in subscribers}
     for part in pieces(subscribers):
-        given = (
+        rows = (
             select(Delivery.subscriber_id, Alert.direction, Alert.level, func.count())
             .join(Alert, col(Alert.id) == col(Delivery.alert_id))
             .where(
                 col(Delivery.subscriber_id).in_(part),
                 col(Delivery.created_at) >= since,
                 col(Delivery.created_at) < until,
-                Delivery.state != DeliveryState.FAILED,
+                given(),
                 col(Alert.kind).not_in(CORRECTIONS),
             )
             .group_by(col(Delivery.subscriber_id), col(Alert.direction), col(Alert.level))
         )
-        for subscriber, direction, level, count in session.exec(given):
+        for subscriber, direction, level, count in session.exec(rows):
             found[subscriber][_word(direction, level)] += count
     return {subscriber: tuple(counts.items()) for subscriber, counts in found.items()}
 
@@ -227,12 +229,22 @@ def _near_misses(session: Session, since: datetime, until: datetime) -> list[Can
 
 
 def _withheld(session: Session, since: datetime, until: datetime) -> dict[str, int]:
-    """What was decided for everybody; what a chat chose not to hear is its own affair, and in /missed;
-    what its budget held back is in `held_back`."""
+    """What was decided for everybody and stayed so: neither repeats of what was told, nor what waited and was told
+    later. What a chat chose not to hear is its own affair, and in /missed; what its budget held back is in `held_back`.
+    """
     within = (
         (col(Suppression.last_at) >= since) & (col(Suppression.first_at) < until) & (Suppression.subscriber_id == 0)
     )
-    counts = select(Suppression.reason, func.count()).where(within).group_by(col(Suppression.reason))
+    part = aliased(Story)
+    eased = col(Suppression.direction) == Direction.DEESCALATION
+    told = case((eased, col(Story.told_deescalation)), else_=col(Story.told_escalation))
+    counts = (
+        select(Suppression.reason, func.count())
+        .join(part, col(part.id) == col(Suppression.story_id))
+        .join(Story, col(Story.id) == func.coalesce(part.merged_into, part.id))
+        .where(within, Suppression.reason != SuppressionReason.REPEAT, col(Suppression.level) > told)
+        .group_by(col(Suppression.reason))
+    )
     return dict(sorted((str(reason), count) for reason, count in session.exec(counts)))
 
 
