@@ -24,7 +24,7 @@ from config.schema import Settings
 from models import Direction, Level, Subscriber, SubscriberState
 from models.change import latest_of
 from models.chats import withdraw_deliveries
-from models.subscriber import find_subscriber
+from models.subscriber import find_subscriber, subscribers_of
 
 REQUESTS_A_DAY = 20  # questions to the admins; a crowd of made-up groups must not drown them
 WRONG_CODES = Limit(5, 3600)
@@ -143,7 +143,7 @@ def subscriber_or_reply(session: Session, visitor: Visitor) -> Subscriber | Mess
     known = find_subscriber(session, visitor.chat.chat_id, visitor.chat.thread_id)
     if known is not None and known.state == SubscriberState.ACTIVE:
         return known
-    return _outsider_reply(known)
+    return _outsider_reply(session, visitor, known)
 
 
 def levels_of(subscriber: Subscriber) -> dict[Direction, Level]:
@@ -154,16 +154,20 @@ def levels_of(subscriber: Subscriber) -> dict[Direction, Level]:
     }
 
 
-def _outsider_reply(known: Subscriber | None) -> Message:
-    """What a chat that is not active is told when it asks for anything but to join."""
-    if known is None or known.state == SubscriberState.BLOCKED:
-        return replies.how_to_ask()
-    by_state = {
-        SubscriberState.PENDING: replies.still_waiting,
-        SubscriberState.STOPPED: replies.stopped_before,
-        SubscriberState.REFUSED: replies.refused,
-    }
-    return by_state[known.state]()
+def _outsider_reply(session: Session, visitor: Visitor, known: Subscriber | None) -> Message:
+    """What a chat that is not active is told when it asks for anything but to join.
+
+    Where another topic is active, /start here would have every alert told twice in the group.
+    """
+    if known is not None and known.state == SubscriberState.PENDING:
+        return replies.still_waiting()
+    if known is not None and known.state == SubscriberState.REFUSED:
+        return replies.refused()
+    for other in subscribers_of(session, visitor.chat.chat_id):
+        if other.state == SubscriberState.ACTIVE:
+            return replies.in_another_topic(in_language(other.language))
+    stopped = known is not None and known.state == SubscriberState.STOPPED
+    return replies.stopped_before() if stopped else replies.how_to_ask()
 
 
 def _new_subscriber(session: Session, settings: Settings, visitor: Visitor, now: datetime) -> Subscriber:

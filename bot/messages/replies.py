@@ -121,6 +121,11 @@ def how_to_ask() -> Message:
     return notice("This bot answers subscribers only. /start asks to become one.")
 
 
+def in_another_topic(say: Say) -> Message:
+    """For a topic that is not subscribed, in a group of which another is."""
+    return notice(say("Another topic of this group is subscribed; write it there."))
+
+
 def only_chat_admins() -> Message:
     """For an ordinary member of a group."""
     return notice("Only admins of this chat can do that.")
@@ -300,10 +305,13 @@ def privacy() -> Message:
     )
 
 
-def ask_forget() -> Message:
-    """For /forget: it cannot be undone."""
-    buttons = ((Button("Delete everything", "forget:yes"), Button("Keep it", "forget:no")),)
-    return notice("Delete what is stored about this chat, and send nothing more here?", "Forget", buttons)
+def ask_forget(others: Sequence[int], say: Say) -> Message:
+    """For /forget: it cannot be undone. `others` are the topics of the group (0: none) that go as well."""
+    buttons = ((Button(say("Delete everything"), "forget:yes"), Button(say("Keep it"), "forget:no")),)
+    said = say("Delete what is stored about this chat, and send nothing more here?")
+    topics = ", ".join(say("topic {number}").format(number=topic) if topic else say("General") for topic in others)
+    whole = say("It goes for the whole group, with {topics}.").format(topics=topics) if others else ""
+    return notice(f"{said} {whole}".strip(), "Forget", buttons)
 
 
 def forgotten() -> Message:
