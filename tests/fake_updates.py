@@ -86,8 +86,22 @@ def membership(chat_id: int, kind: str, by: int, old: str, new: str, title: str 
     }
 
 
+def added(chat_id: int, kind: str, *who: Json) -> Json:
+    """Users were added to a group, as told in it."""
+    chat = {"id": chat_id, "type": kind, "title": "Newsroom"}
+    message = {"message_id": 1, "date": DATE, "chat": chat, "from": user(5), "new_chat_members": [*who]}
+    return {"message": message}
+
+
 def migration(old: int, new: int) -> Json:
     """A group became a supergroup, as told in the old group."""
     chat = {"id": old, "type": "group", "title": "Newsroom"}
     message = {"message_id": 1, "date": DATE, "chat": chat, "from": user(5), "migrate_to_chat_id": new}
+    return {"message": message}
+
+
+def migrated(old: int, new: int) -> Json:
+    """The same as told in the new supergroup."""
+    chat = {"id": new, "type": "supergroup", "title": "Newsroom"}
+    message = {"message_id": 1, "date": DATE, "chat": chat, "from": user(5), "migrate_from_chat_id": old}
     return {"message": message}

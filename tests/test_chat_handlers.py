@@ -588,10 +588,48 @@ async def test_adding_the_bot_to_a_channel_asks_for_it(bench: Bench, by: int, st
     assert len(bench.fake.messages) == posts + 1
 
 
-async def test_a_group_that_adds_the_bot_is_told_how_to_ask(bench: Bench) -> None:
-    call = await bench.say(updates.membership(GROUP, "supergroup", ANNA, "left", "member"))
-    assert (call.chat_id, "/start" in call.text) == (GROUP, True)
+@pytest.mark.parametrize("kind", ["group", "supergroup"])
+@pytest.mark.parametrize("new", ["member", "administrator"])
+async def test_a_group_that_adds_the_bot_is_told_how_to_ask_once(bench: Bench, kind: str, new: str) -> None:
+    await bench.fake.push(updates.added(GROUP, kind, updates.user(7), fakes.BOT))
+    await bench.fake.push(updates.membership(GROUP, kind, ANNA, "left", new))
+    await bench.fake.push(updates.group("/privacy", GROUP, ANNA))
+    greeting, answer = await bench.fake.sent(2)
+    assert "/start asks" in greeting.text and "Stored" in answer.text
     assert bench.state(GROUP) is None
+
+
+async def test_people_who_join_a_group_are_told_nothing(bench: Bench) -> None:
+    await bench.fake.push(updates.added(GROUP, "supergroup", updates.user(7)))
+    assert "Stored" in (await bench.say(updates.group("/privacy", GROUP, ANNA))).text
+
+
+JOINED = updates.membership(-1005, "supergroup", ANNA, "left", "member")
+
+
+@pytest.mark.parametrize("topic", [0, 9], ids=["group", "topic"])
+@pytest.mark.parametrize(
+    "happened",
+    [
+        (updates.migration(-5, -1005), updates.migrated(-5, -1005), JOINED),
+        (JOINED, updates.migrated(-5, -1005), updates.migration(-5, -1005)),
+    ],
+    ids=["told first", "joined first"],
+)
+async def test_a_subscribed_group_that_becomes_a_supergroup_is_not_told_how_to_ask(
+    bench: Bench, happened: Sequence[dict[str, Any]], topic: int
+) -> None:
+    bench.add(SubscriberState.ACTIVE, chat_id=-5, kind="group", thread_id=topic)
+    for update in happened:
+        await bench.fake.push(update)
+    assert "Stored" in (await bench.say(updates.group("/privacy", -1005, ANNA))).text
+    assert bench.state(-1005, topic) == SubscriberState.ACTIVE
+
+
+async def test_a_subscribed_group_to_which_the_bot_is_added_again_is_told_nothing(bench: Bench) -> None:
+    bench.add(SubscriberState.ACTIVE, chat_id=GROUP, kind="supergroup", thread_id=9)
+    await bench.fake.push(updates.added(GROUP, "supergroup", fakes.BOT))
+    assert "Stored" in (await bench.say(updates.group("/privacy", GROUP, ANNA))).text
 
 
 @pytest.mark.parametrize(

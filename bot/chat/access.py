@@ -88,6 +88,12 @@ def join(
     return _ask_admins(session, settings, known or _new_subscriber(session, settings, visitor, now), visitor, now)
 
 
+def greet(session: Session, visitor: Visitor) -> Message | None:
+    """What a group is told that added the bot; None where it is subscribed."""
+    known = subscribers_of(session, visitor.chat.chat_id)
+    return None if any(each.state == SubscriberState.ACTIVE for each in known) else replies.how_to_ask()
+
+
 def leave(session: Session, settings: Settings, visitor: Visitor, now: datetime) -> Message:
     """/stop: nothing more is sent, what waits included."""
     known = subscriber_or_reply(session, visitor)

@@ -90,6 +90,7 @@ class Handlers:
         application.add_handler(CallbackQueryHandler(Buttons(self._desk, self._bot).press))
         application.add_handler(ChatMemberHandler(self.membership, ChatMemberHandler.MY_CHAT_MEMBER))
         application.add_handler(MessageHandler(filters.StatusUpdate.MIGRATE, self.migration))
+        application.add_handler(MessageHandler(filters.StatusUpdate.NEW_CHAT_MEMBERS, self.newcomers))
         private_text = filters.TEXT & filters.ChatType.PRIVATE & filters.UpdateType.MESSAGE
         application.add_handler(MessageHandler(private_text, self.anything_else))
         application.add_handler(MessageHandler(filters.COMMAND & SPOKEN, self.addressed_to_us))
@@ -153,8 +154,19 @@ class Handlers:
             log.info("removed_from_chat chat=%s", chat_id)
         elif was_gone and change.chat.type == ChatType.CHANNEL:
             await self._added_to_channel(visitor_of(update))
-        elif was_gone and change.chat.type in (ChatType.GROUP, ChatType.SUPERGROUP):
-            await self._desk.answer(visitor_of(update).chat, replies.how_to_ask())
+        elif was_gone and change.chat.type == ChatType.GROUP:
+            await self._greet(visitor_of(update))
+
+    async def newcomers(self, update: Update, _context: Context) -> None:
+        """Somebody was added to a group. That it was the bot, a supergroup is told here: a group that becomes one has
+        the bot join it as well, before or after it says so, but without this message."""
+        message = update.effective_message
+        assert message is not None  # noqa: S101 - as above
+        if message.chat.type == ChatType.SUPERGROUP and self._bot.id in [each.id for each in message.new_chat_members]:
+            await self._greet(visitor_of(update))
+
+    async def _greet(self, visitor: Visitor) -> None:
+        await self._desk.reply(visitor.chat, lambda s, _cfg, _now: access.greet(s, visitor))
 
     async def _added_to_channel(self, visitor: Visitor) -> None:
         """Whoever may add a bot to a channel speaks for it; its readers are told nothing unless it is let in."""
