@@ -126,12 +126,20 @@ async def test_a_hostile_name_stays_text_in_one_line(bench: Bench) -> None:
 async def test_a_flood_of_requests_asks_the_admins_only_so_often(bench: Bench) -> None:
     for number in range(20):
         bench.add(SubscriberState.PENDING, chat_id=-2000 - number)
-    await bench.ask("/start")
+    assert await bench.ask("/start") == "Many ask today; send /start again tomorrow."
     (warning,) = bench.outbox(ADMIN)
     assert "More than 20" in warning.message["plain"]
-    bench.now += timedelta(days=2)
-    await bench.ask("/start")
+    assert await bench.ask("/start") == "Many ask today; send /start again tomorrow."
+    bench.now += timedelta(hours=10)  # from an evening to a morning
+    assert "passed to the admins" in await bench.ask("/start")
     assert "Somebody asks" in bench.outbox(ADMIN)[-1].message["plain"]
+
+
+async def test_a_flood_where_nobody_answers_says_how_to_become_an_admin(bench: Bench) -> None:
+    bench.use()
+    for number in range(20):
+        bench.add(SubscriberState.PENDING, chat_id=-2000 - number)
+    assert f"admins = [{ANNA}]" in await bench.ask("/start")
 
 
 async def test_an_admin_is_in_at_once_with_default_levels_and_a_digest_date(bench: Bench) -> None:

@@ -27,6 +27,8 @@ from models.chats import withdraw_deliveries
 from models.subscriber import find_subscriber, subscribers_of
 
 REQUESTS_A_DAY = 20  # questions to the admins; a crowd of made-up groups must not drown them
+#: Who was one too many is asked about when they ask again after this long: in the morning of an evening, too.
+A_NIGHT = timedelta(hours=8)
 WRONG_CODES = Limit(5, 3600)
 
 
@@ -234,18 +236,23 @@ def _ask_admins(
     session: Session, settings: Settings, subscriber: Subscriber, visitor: Visitor, now: datetime
 ) -> Message:
     """Each request is put to each admin once; one that came in a flood, when the chat asks again another day."""
-    since = now - timedelta(days=1)
+    somebody_answers = bool(settings.telegram.admins)
+    if somebody_answers and _comes_in_a_flood(session, subscriber, now):
+        tell_admins(session, settings, f"join-flood:{now:%Y-%m-%d}", to_admins.many_requests(REQUESTS_A_DAY), now)
+        return replies.many_ask_today(in_language(subscriber.language))
+    question = to_admins.join_request(_describe(subscriber), subscriber.id)
+    tell_admins(session, settings, f"join:{subscriber.id}:{subscriber.changed_at.isoformat()}", question, now)
+    return replies.asked(visitor.user_id, somebody_answers)
+
+
+def _comes_in_a_flood(session: Session, subscriber: Subscriber, now: datetime) -> bool:
+    """Whether many asked within the day before this chat, which has not waited for a night."""
     earlier = select(func.count()).where(
         Subscriber.state == SubscriberState.PENDING,
-        col(Subscriber.changed_at) > since,
+        col(Subscriber.changed_at) > now - timedelta(days=1),
         col(Subscriber.id) < subscriber.id,
     )
-    if session.exec(earlier).one() < REQUESTS_A_DAY:
-        question = to_admins.join_request(_describe(subscriber), subscriber.id)
-        tell_admins(session, settings, f"join:{subscriber.id}:{subscriber.changed_at.isoformat()}", question, now)
-    else:
-        tell_admins(session, settings, f"join-flood:{now:%Y-%m-%d}", to_admins.many_requests(REQUESTS_A_DAY), now)
-    return replies.asked(visitor.user_id, somebody_answers=bool(settings.telegram.admins))
+    return subscriber.changed_at > now - A_NIGHT and session.exec(earlier).one() >= REQUESTS_A_DAY
 
 
 def _describe(subscriber: Subscriber) -> str:

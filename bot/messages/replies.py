@@ -86,6 +86,11 @@ def asked(user_id: int | None, somebody_answers: bool) -> Message:
     )
 
 
+def many_ask_today(say: Say) -> Message:
+    """For a chat that asks when the admins have been asked enough for one day."""
+    return notice(say("Many ask today; send /start again tomorrow."))
+
+
 def needs_code(user_id: int | None, was_wrong: bool) -> Message:
     """For a chat that has no invite code, or another one."""
     first = "That is not the invite code." if was_wrong else "This bot is by invitation."
