@@ -135,9 +135,19 @@ def test_the_brief_why_fits_into_the_answer_to_a_press() -> None:
 
 async def test_a_press_that_fails_in_a_channel_is_answered_to_its_reader_and_posts_nothing(bench: Bench) -> None:
     alert = IN_CHANNEL.tell(bench)
-    bench.fake.fail(fakes.bad_request("member list is inaccessible"), "getChatMember")
+    bench.fake.fail(fakes.server_error(), "getChatMember")
     assert "did not work" in (await IN_CHANNEL.press(bench, f"alert:why:{alert}"))["text"]
     assert bench.fake.messages == []
+
+
+async def test_where_telegram_hides_the_admins_of_a_channel_why_is_told_to_the_one_who_pressed_alone(
+    bench: Bench,
+) -> None:
+    alert = IN_CHANNEL.tell(bench)
+    for method in ("getChatMember", "getChatAdministrators"):
+        bench.fake.fail(fakes.bad_request("member list is inaccessible"), method)
+    assert (await IN_CHANNEL.press(bench, f"alert:why:{alert}"))["text"].startswith("escalation 66.")
+    assert await send_what_waits(bench) == []
 
 
 # Useful, Wrong, Mute --------------------------------------------------------------------------------------------------
@@ -170,6 +180,18 @@ async def test_only_an_admin_of_the_chat_mutes_a_pair_and_only_where_it_was_pres
     assert "is muted here" in (await place.press(bench, f"alert:mute:{alert}"))["text"]
     muted = [found.muted_dyads for at in (place, other) if (found := bench.find(at.chat_id, at.topic))]
     assert muted == [["RU-UA"], []]
+
+
+async def test_a_press_by_whom_telegram_does_not_tell_of_is_allowed_by_the_list_of_admins_or_says_what_to_do(
+    bench: Bench,
+) -> None:
+    alert = IN_GROUP.tell(bench)
+    bench.fake.members[GROUP, ANNA] = "administrator"
+    bench.fake.fail(fakes.bad_request("CHAT_ADMIN_REQUIRED"), "getChatMember")
+    assert "Only admins" in (await IN_GROUP.press(bench, f"alert:mute:{alert}", BORIS))["text"]
+    assert "is muted here" in (await IN_GROUP.press(bench, f"alert:mute:{alert}"))["text"]
+    bench.fake.fail(fakes.bad_request("member list is inaccessible"), "getChatAdministrators")
+    assert "I cannot see who is an admin here" in (await IN_GROUP.press(bench, f"alert:mute:{alert}"))["text"]
 
 
 # /settings in a topic -------------------------------------------------------------------------------------------------

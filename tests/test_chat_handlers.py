@@ -551,6 +551,18 @@ async def test_a_member_of_a_group_is_refused_what_its_menu_leaves_out_and_nothi
     assert ("Only admins of this chat" in answer.text) == (name in FOR_CHAT_ADMINS)
 
 
+async def test_where_the_bot_is_no_admin_the_list_of_admins_says_who_may_start_or_what_to_do_about_it(
+    bench: Bench,
+) -> None:
+    bench.fake.fail(fakes.bad_request("PARTICIPANT_ID_INVALID"), "getChatMember")
+    assert "Only admins of this chat" in (await bench.say(updates.group("/start", GROUP, ANNA))).text
+    bench.fake.members[GROUP, ANNA] = "creator"
+    assert "passed to the admins" in (await bench.say(updates.group("/start", GROUP, ANNA))).text
+    bench.fake.fail(fakes.bad_request("member list is inaccessible"), "getChatAdministrators")
+    answer = await bench.say(updates.group("/stop", GROUP, ANNA))
+    assert answer.text == "I cannot see who is an admin here; make me one, or write as the group."
+
+
 async def test_an_anonymous_admin_speaks_for_the_group(bench: Bench) -> None:
     bench.add(SubscriberState.ACTIVE, chat_id=GROUP)
     await bench.say(updates.anonymous_admin("/stop", GROUP))

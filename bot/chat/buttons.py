@@ -6,17 +6,19 @@ from dataclasses import replace
 
 import telegram
 from telegram import Update
-from telegram.constants import ChatMemberStatus, ChatType
+from telegram.constants import ChatType
 from telegram.error import TelegramError
 from telegram.ext import ContextTypes
 
 from bot.changes import admin
 from bot.chat import access, choices, commands, verdicts
 from bot.chat.access import Visitor
+from bot.chat.chat_admins import is_chat_admin
 from bot.chat.desk import Desk
 from bot.chat.sender import keyboard
 from bot.chat.visitors import visitor_of
 from bot.messages import replies
+from bot.messages.language import in_language
 from bot.messages.message import Message
 from bot.outlet import Chat
 from models import SubscriberState
@@ -26,7 +28,6 @@ log = logging.getLogger(__name__)
 
 OUTDATED = "This button is of another version; it does nothing."
 TOO_OLD = "Telegram no longer says where this message stands; please write the command again."
-CHAT_ADMINS = (ChatMemberStatus.OWNER, ChatMemberStatus.ADMINISTRATOR)
 
 
 class Buttons:
@@ -92,7 +93,8 @@ class Buttons:
 
     async def _explain_in_public(self, query: telegram.CallbackQuery, visitor: Visitor, alert_id: int) -> None:
         """Why? where others read along: posted once, as an answer to the alert; a channel's readers are told alone."""
-        alone = visitor.chat.kind == ChatType.CHANNEL and not await self._is_chat_admin(query, visitor)
+        in_channel, chat_id = visitor.chat.kind == ChatType.CHANNEL, visitor.chat.chat_id
+        alone = in_channel and not await is_chat_admin(self._bot, chat_id, query.from_user.id)
         said = await self._desk.decide(
             lambda s, _cfg, now: (
                 verdicts.explain_in_brief(s, visitor, alert_id)
@@ -129,14 +131,13 @@ class Buttons:
 
     async def _may_press(self, query: telegram.CallbackQuery, visitor: Visitor) -> bool:
         """Whether the one who pressed may decide for the chat now; tells them when not."""
-        if visitor.chat.chat_id == query.from_user.id or await self._is_chat_admin(query, visitor):
+        if visitor.chat.chat_id == query.from_user.id:
             return True
-        await query.answer("Only admins of this chat can do that.", show_alert=True)
-        return False
-
-    async def _is_chat_admin(self, query: telegram.CallbackQuery, visitor: Visitor) -> bool:
-        """Asked of Telegram at every press."""
-        return (await self._bot.get_chat_member(visitor.chat.chat_id, query.from_user.id)).status in CHAT_ADMINS
+        allowed = await is_chat_admin(self._bot, visitor.chat.chat_id, query.from_user.id)
+        if not allowed:
+            refusal = replies.may_not_decide(allowed, in_language(visitor.language))
+            await query.answer(refusal.plain, show_alert=True)
+        return bool(allowed)
 
     async def _show_outcome(
         self, query: telegram.CallbackQuery, outcome: Message | None, chat: Chat, quietly: bool = False

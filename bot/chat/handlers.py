@@ -26,11 +26,13 @@ from telegram.ext import (
 
 from bot.chat import access, choices, commands, mutes, stories, verdicts
 from bot.chat.access import CodeGuesses, Visitor
-from bot.chat.buttons import CHAT_ADMINS, Buttons
+from bot.chat.buttons import Buttons
+from bot.chat.chat_admins import is_chat_admin
 from bot.chat.desk import Desk
 from bot.chat.visitors import visitor_of
 from bot.messages import replies
 from bot.messages.chart import index_chart
+from bot.messages.language import in_language
 from bot.messages.message import Message
 from config.errors import TocsinError
 from config.schema import Settings
@@ -206,12 +208,12 @@ class Handlers:
         if chat is None or message is None or chat.type in (ChatType.PRIVATE, ChatType.CHANNEL):
             return True
         if message.sender_chat is not None:  # an anonymous admin speaks as the group, anybody else as another channel
-            allowed = message.sender_chat.id == chat.id
+            allowed: bool | None = message.sender_chat.id == chat.id
         else:
-            allowed = user is not None and (await self._bot.get_chat_member(chat.id, user.id)).status in CHAT_ADMINS
+            allowed = user is not None and await is_chat_admin(self._bot, chat.id, user.id)
         if not allowed:
-            await self._desk.answer(visitor.chat, replies.only_chat_admins())
-        return allowed
+            await self._desk.answer(visitor.chat, replies.may_not_decide(allowed, in_language(visitor.language)))
+        return bool(allowed)
 
 
 def _first_word(update: Update) -> str:

@@ -131,8 +131,10 @@ def in_another_topic(say: Say) -> Message:
     return notice(say("Another topic of this group is subscribed; write it there."))
 
 
-def only_chat_admins() -> Message:
-    """For an ordinary member of a group."""
+def may_not_decide(is_admin: bool | None, say: Say) -> Message:
+    """For an ordinary member of a group, or (`is_admin` is None) one of whom Telegram does not tell what they are."""
+    if is_admin is None:
+        return notice(say("I cannot see who is an admin here; make me one, or write as the group."))
     return notice("Only admins of this chat can do that.")
 
 
