@@ -273,6 +273,28 @@ async def test_an_admin_may_change_a_verdict_with_the_button_that_stays(bench: B
     assert bench.state() == SubscriberState.ACTIVE
 
 
+async def test_who_is_refused_first_and_approved_later_gets_the_levels_of_newcomers(bench: Bench) -> None:
+    critical = Alerts.model_validate({"telling": {"default_level": "critical"}})
+    bench.settings = bench.settings.model_copy(update={"alerts": critical})
+    await bench.ask("/start")
+    found = bench.find()
+    assert found is not None
+    await press(bench, f"join:no:{found.id}")
+    await press(bench, f"join:yes:{found.id}:refused")
+    found = bench.find()
+    assert found is not None and (found.level_escalation, found.level_deescalation) == (3, 3)
+
+
+async def test_who_was_put_out_and_is_approved_again_keeps_the_levels_it_chose(bench: Bench) -> None:
+    number = bench.add(SubscriberState.PENDING)
+    await press(bench, f"join:yes:{number}")
+    await bench.ask("/threshold watch")
+    await press(bench, f"join:no:{number}:active")
+    await press(bench, f"join:yes:{number}:refused")
+    found = bench.find()
+    assert found is not None and (found.state, found.level_escalation) == (SubscriberState.ACTIVE, 1)
+
+
 async def test_a_colleagues_stale_refuse_says_what_happened_and_throws_nobody_out(bench: Bench) -> None:
     number = bench.add(SubscriberState.PENDING)
     await press(bench, f"join:yes:{number}")

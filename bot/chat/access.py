@@ -196,7 +196,7 @@ def _new_subscriber(session: Session, settings: Settings, visitor: Visitor, now:
 def _let_in(session: Session, settings: Settings, subscriber: Subscriber, now: datetime) -> Message:
     if subscriber.state == SubscriberState.ACTIVE:
         return replies.already_subscribed()
-    if subscriber.state == SubscriberState.PENDING:
+    if _is_new(subscriber):
         level = Level[settings.alerts.telling.default_level.upper()]
         subscriber.level_escalation = subscriber.level_deescalation = level
     subscriber.state, subscriber.changed_at = SubscriberState.ACTIVE, now
@@ -204,6 +204,12 @@ def _let_in(session: Session, settings: Settings, subscriber: Subscriber, now: d
     subscriber.digest_due_at = next_digest(wanted, now) if subscriber.digest else None
     session.add(subscriber)
     return replies.welcome(levels_of(subscriber), in_language(subscriber.language))
+
+
+def _is_new(subscriber: Subscriber) -> bool:
+    """Whether it was never let in (its digest was never due), so that the levels it has are nobody's choice."""
+    never_let_in = subscriber.digest and subscriber.digest_due_at is None
+    return subscriber.state == SubscriberState.PENDING or (subscriber.state == SubscriberState.REFUSED and never_let_in)
 
 
 def _come_back(session: Session, settings: Settings, known: Subscriber, now: datetime) -> Message:
