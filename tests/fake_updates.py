@@ -53,6 +53,13 @@ def channel(text: str, chat_id: int, title: str = "Front page") -> Json:
     return {"channel_post": {"message_id": 1, "date": DATE, "chat": chat, "sender_chat": chat, **_text(text)}}
 
 
+def forwarded(text: str, chat_id: int, channel_id: int) -> Json:
+    """A post of a channel that Telegram itself puts into the channel's discussion group."""
+    update = as_channel(text, chat_id, channel_id)
+    update["message"] |= {"from": user(777000, "Telegram"), "is_automatic_forward": True}
+    return update
+
+
 def document(file_id: str, user_id: int, size: int = 100, name: str = "feeds.opml") -> Json:
     chat = {"id": user_id, "type": "private", "first_name": "Oksana"}
     file = {"file_id": file_id, "file_unique_id": file_id, "file_name": name, "file_size": size}

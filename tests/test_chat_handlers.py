@@ -598,6 +598,14 @@ async def test_who_writes_as_some_channel_does_not_speak_for_the_group(bench: Be
     assert bench.state(GROUP) == SubscriberState.ACTIVE
 
 
+@pytest.mark.parametrize("text", [f"/start {CODE}", "/latest", "/forget", "/setings@tocsin_test_bot"])
+async def test_a_post_that_telegram_forwards_to_the_channels_group_is_no_command_there(bench: Bench, text: str) -> None:
+    bench.add(SubscriberState.ACTIVE, chat_id=GROUP, kind="supergroup")
+    await bench.fake.push(updates.forwarded(text, GROUP, CHANNEL))
+    assert "Stored" in (await bench.say(updates.group("/privacy", GROUP, ANNA))).text
+    assert len(bench.fake.messages) == 1
+
+
 @pytest.mark.parametrize(("status", "state"), [("creator", SubscriberState.ACTIVE), ("member", None)])
 async def test_a_startgroup_link_subscribes_the_group_of_its_admin_only(
     bench: Bench, status: str, state: SubscriberState | None

@@ -43,8 +43,9 @@ log = logging.getLogger(__name__)
 Context = ContextTypes.DEFAULT_TYPE
 Handler = Callable[[Update, Context], Coroutine[Any, Any, None]]
 GONE = (ChatMemberStatus.LEFT, ChatMemberStatus.BANNED)
-#: Commands count in messages and in a channel's posts, never in edits of them.
-SPOKEN = filters.UpdateType.MESSAGE | filters.UpdateType.CHANNEL_POST
+#: Commands count in messages and in a channel's posts, never in edits of them, nor where Telegram forwards such a post
+#: to the channel's group: there it is nobody's.
+SPOKEN = (filters.UpdateType.MESSAGE | filters.UpdateType.CHANNEL_POST) & ~filters.IS_AUTOMATIC_FORWARD
 
 
 @dataclass(frozen=True, slots=True)
