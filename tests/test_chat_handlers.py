@@ -622,9 +622,48 @@ async def test_an_admin_of_the_bot_who_is_admin_of_the_group_needs_no_approval(b
     assert bench.state(GROUP) == SubscriberState.ACTIVE
 
 
-async def test_a_channel_subscribes_by_a_post(bench: Bench) -> None:
-    await bench.say(updates.channel("/start", CHANNEL))
-    assert bench.state(CHANNEL) == SubscriberState.PENDING
+async def test_a_channel_asks_by_a_post_and_the_welcome_is_the_first_that_its_readers_see(bench: Bench) -> None:
+    await bench.fake.push(updates.channel("/start", CHANNEL))
+    await bench.fake.until(lambda: bench.state(CHANNEL) == SubscriberState.PENDING)
+    found = bench.find(CHANNEL)
+    assert found is not None
+    await press(bench, f"join:yes:{found.id}")
+    assert bench.fake.messages == []
+    assert "You are subscribed" in bench.outbox(CHANNEL)[0].message["plain"]
+    assert "subscribed already" in (await bench.say(updates.channel("/start", CHANNEL))).text
+
+
+@pytest.mark.parametrize("access", ["approval", "invite"])
+@pytest.mark.parametrize(
+    "state", [None, *(state for state in SubscriberState if state is not SubscriberState.ACTIVE)], ids=str
+)
+async def test_the_readers_of_a_channel_that_is_not_subscribed_see_no_answer(
+    bench: Bench, access: str, state: SubscriberState | None
+) -> None:
+    bench.use(admins=(ADMIN,), access=access, invite_code=CODE)
+    if state is not None:
+        bench.add(state, chat_id=CHANNEL, kind="channel")
+    asked = ["/start wrong", *(f"/{name}" for name in COMMANDS if name not in ("start", "forget")), "/helpp@"]
+    for text in asked:
+        await bench.fake.push(updates.channel(text.replace("@", "@tocsin_test_bot"), CHANNEL))
+    await bench.fake.until(lambda: bench.fake.confirmed >= bench.fake.last_update)
+    comes_back = state in (SubscriberState.STOPPED, SubscriberState.BLOCKED)
+    assert len(bench.fake.messages) == (2 if comes_back else 0)  # to /start and to /stop
+    assert bench.state(CHANNEL) != SubscriberState.ACTIVE
+
+
+async def test_a_channel_is_told_that_it_was_stopped_and_by_a_code_that_it_is_in(bench: Bench) -> None:
+    bench.use(access="invite", invite_code=CODE)
+    assert "You are subscribed" in (await bench.say(updates.channel(f"/start {CODE}", CHANNEL))).text
+    assert "Stopped" in (await bench.say(updates.channel("/stop", CHANNEL))).text
+
+
+async def test_forget_in_a_channel_asks_only_where_something_is_stored(bench: Bench) -> None:
+    await bench.fake.push(updates.channel("/forget", CHANNEL))
+    await bench.fake.until(lambda: bench.fake.confirmed >= bench.fake.last_update)
+    assert bench.fake.messages == []
+    bench.add(SubscriberState.REFUSED, chat_id=CHANNEL, kind="channel")
+    assert "Delete what is stored" in (await bench.say(updates.channel("/forget", CHANNEL))).text
 
 
 @pytest.mark.parametrize(
@@ -632,10 +671,9 @@ async def test_a_channel_subscribes_by_a_post(bench: Bench) -> None:
 )
 async def test_adding_the_bot_to_a_channel_asks_for_it(bench: Bench, by: int, state: str, posts: int) -> None:
     await bench.fake.push(updates.membership(CHANNEL, "channel", by, "left", "administrator"))
-    await bench.fake.push(updates.channel("/help", CHANNEL))
-    await bench.fake.sent(posts + 1)
+    await bench.fake.until(lambda: bench.fake.confirmed >= bench.fake.last_update)
     assert bench.state(CHANNEL) == state
-    assert len(bench.fake.messages) == posts + 1
+    assert len(bench.fake.messages) == posts
 
 
 @pytest.mark.parametrize("kind", ["group", "supergroup"])
@@ -725,6 +763,7 @@ async def test_a_group_that_becomes_a_supergroup_keeps_its_subscription(bench: B
 async def test_a_mistyped_command_addressed_to_us_is_answered_where_it_stands(
     bench: Bench, update: dict[str, Any]
 ) -> None:
+    bench.add(SubscriberState.ACTIVE, chat_id=CHANNEL, kind="channel")
     answer = await bench.say(update)
     (where,) = update.values()
     assert "Did you mean /settings?" in answer.text
@@ -733,12 +772,14 @@ async def test_a_mistyped_command_addressed_to_us_is_answered_where_it_stands(
 
 
 async def test_a_mistyped_command_that_may_be_for_another_bot_is_not_answered(bench: Bench) -> None:
+    for chat_id in (GROUP, CHANNEL):
+        bench.add(SubscriberState.ACTIVE, chat_id=chat_id)
     for text in ("/setings", "/setings@another_bot", "/frobnicate", "hello", "@tocsin_test_bot"):
         await bench.fake.push(updates.group(text, GROUP, ANNA))
         await bench.fake.push(updates.channel(text, CHANNEL))
     for last in (updates.group("/help", GROUP, ANNA), updates.channel("/help", CHANNEL)):
         await bench.fake.push(last)
-    assert all("subscribers only" in call.text for call in await bench.fake.sent(2))
+    assert all("what this bot does" in call.text for call in await bench.fake.sent(2))
 
 
 async def test_of_two_commands_that_are_near_both_are_named(bench: Bench) -> None:
@@ -784,7 +825,7 @@ async def test_a_chat_that_floods_the_bot_is_obeyed_in_silence(bench: Bench) -> 
     for _ in range(10):
         await bench.ask("/help")
     stop = await bench.fake.push(updates.private("/stop", ANNA))
-    await bench.say(updates.channel("/help", CHANNEL))
+    await bench.ask("/help", user_id=43)
     await bench.fake.until(lambda: bench.fake.confirmed >= stop)
     assert bench.state() == SubscriberState.STOPPED
     bench.now += timedelta(seconds=61)

@@ -146,6 +146,11 @@ def _answered_before(session: Session, subscriber: Subscriber) -> Message:
     return to_admins.answered_before(_describe(subscriber), subscriber.id, subscriber.state, by, subscriber.changed_at)
 
 
+def is_subscribed(session: Session, visitor: Visitor) -> bool:
+    """Whether the visitor's chat is active."""
+    return isinstance(subscriber_or_reply(session, visitor), Subscriber)
+
+
 def subscriber_or_reply(session: Session, visitor: Visitor) -> Subscriber | Message:
     """The active subscriber of the visitor's chat, or what a chat that is none is told."""
     known = find_subscriber(session, visitor.chat.chat_id, visitor.chat.thread_id)

@@ -92,11 +92,11 @@ def show_missed(session: Session, visitor: Visitor, now: datetime) -> Message:
     return replies.missed([(row.score, row.direction.word, row.reason.value, story.title) for row, story in kept])
 
 
-def ask_forget(session: Session, visitor: Visitor) -> Message:
-    """/forget: asks first, of all topics of the chat. One of which nothing is stored is told so."""
+def ask_forget(session: Session, visitor: Visitor) -> Message | None:
+    """/forget: asks first, of all topics of the chat. One of which nothing is stored is told so, a channel nothing."""
     known = subscribers_of(session, visitor.chat.chat_id)
     if not known:
-        return replies.forgotten()
+        return None if visitor.chat.kind == "channel" else replies.forgotten()
     others = [each.thread_id for each in known if each.thread_id != visitor.chat.thread_id]
     return replies.ask_forget(others, in_language(known[0].language))
 

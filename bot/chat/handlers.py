@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, TypeVar
 
 import telegram
 from sqlmodel import Session
@@ -40,6 +40,7 @@ from models.chats import block_chat, move_chat
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
 Context = ContextTypes.DEFAULT_TYPE
 Handler = Callable[[Update, Context], Coroutine[Any, Any, None]]
 GONE = (ChatMemberStatus.LEFT, ChatMemberStatus.BANNED)
@@ -86,7 +87,7 @@ class Handlers:
             "privacy": lambda _ask: replies.privacy(),
             "forget": lambda ask: commands.ask_forget(ask.session, ask.visitor),
         }
-        handlers = {name: self._command(answer, name in replies.FOR_CHAT_ADMINS) for name, answer in answers.items()}
+        handlers = {name: self._command(name, answer) for name, answer in answers.items()}
         handlers |= {"start": self.start, "status": self.status, "digest": self.digest}
         for name, handler in handlers.items():
             application.add_handler(CommandHandler(name, handler, filters=SPOKEN))
@@ -106,33 +107,47 @@ class Handlers:
         visitor = visitor_of(update)
         code = context.args[0] if context.args else ""
         if await self._speaks_for_chat(update, visitor):
-            decision = await self._desk.decide(
-                lambda s, cfg, now: access.join(s, cfg, visitor, code, self._guesses, now)
+            await self._desk.reply(
+                visitor.chat,
+                _not_before_strangers(
+                    visitor, lambda s, cfg, now: access.join(s, cfg, visitor, code, self._guesses, now)
+                ),
             )
-            await self._desk.answer(visitor.chat, decision)
 
-    def _command(self, answer: Callable[[Ask], Message | None], for_admins: bool) -> Handler:
-        """A command that one function answers in one transaction; `for_admins`: in groups their admins' only."""
+    def _command(self, name: str, answer: Callable[[Ask], Message | None]) -> Handler:
+        """A command that one function answers in one transaction; some are in groups their admins' only."""
 
         async def handle(update: Update, context: Context) -> None:
             visitor, words = visitor_of(update), tuple(context.args or ())
-            if not for_admins or await self._speaks_for_chat(update, visitor):
-                await self._desk.reply(visitor.chat, lambda s, cfg, now: answer(Ask(s, cfg, visitor, words, now)))
+
+            def decision(session: Session, settings: Settings, now: datetime) -> Message | None:
+                return answer(Ask(session, settings, visitor, words, now))
+
+            if name not in replies.FOR_CHAT_ADMINS or await self._speaks_for_chat(update, visitor):
+                asks_back = name == "forget"
+                await self._desk.reply(
+                    visitor.chat, decision if asks_back else _not_before_strangers(visitor, decision)
+                )
 
         return handle
 
     async def status(self, update: Update, _context: Context) -> None:
         """/status, with a chart, drawn when the transaction is over"""
         visitor = visitor_of(update)
-        message, drawn = await self._desk.decide(lambda s, cfg, now: choices.show_status(s, cfg, visitor, now))
+        shown = await self._desk.decide(
+            _not_before_strangers(visitor, lambda s, cfg, now: choices.show_status(s, cfg, visitor, now))
+        )
+        message, drawn = shown or (None, None)
         chart = await asyncio.to_thread(index_chart, drawn[1], drawn[0]) if drawn else None
         await self._desk.answer(visitor.chat, message, chart)
 
     async def digest(self, update: Update, _context: Context) -> None:
         """/digest"""
         visitor = visitor_of(update)
-        message, chart = await self._desk.decide(lambda s, _cfg, _now: choices.show_digest(s, visitor))
-        await self._desk.answer(visitor.chat, message, chart)
+        shown = await self._desk.decide(
+            _not_before_strangers(visitor, lambda s, _cfg, _now: choices.show_digest(s, visitor))
+        )
+        await self._desk.answer(visitor.chat, *(shown or (None, None)))
 
     async def anything_else(self, update: Update, _context: Context) -> None:
         """Any other text in a private chat."""
@@ -142,7 +157,8 @@ class Handlers:
         """An unknown command in a group or channel; without @our_name it may be for another bot."""
         command, _, name = _first_word(update).partition("@")
         if name.lower() == self._bot.username.lower():
-            await self._desk.answer(visitor_of(update).chat, _what_was_meant(command))
+            visitor, meant = visitor_of(update), _what_was_meant(command)
+            await self._desk.reply(visitor.chat, _not_before_strangers(visitor, lambda _s, _cfg, _now: meant))
 
     # Things that happen to the bot --------------------------------------------------------------------------------
 
@@ -215,6 +231,19 @@ class Handlers:
         if not allowed:
             await self._desk.answer(visitor.chat, replies.may_not_decide(allowed, in_language(visitor.language)))
         return bool(allowed)
+
+
+def _not_before_strangers(
+    visitor: Visitor, decision: Callable[[Session, Settings, datetime], T]
+) -> Callable[[Session, Settings, datetime], T | None]:
+    """`decision`, without its answer in a channel that neither was nor is subscribed: its readers asked for nothing."""
+
+    def decide(session: Session, settings: Settings, now: datetime) -> T | None:
+        before = access.is_subscribed(session, visitor)
+        said = decision(session, settings, now)
+        return said if before or access.is_subscribed(session, visitor) else None
+
+    return decide if visitor.chat.kind == ChatType.CHANNEL else decision
 
 
 def _first_word(update: Update) -> str:
