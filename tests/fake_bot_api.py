@@ -280,7 +280,7 @@ class FakeBotApi:
             "getChatMember": self._get_chat_member,
             "getChatAdministrators": self._get_chat_administrators,
         }
-        if call.method in ("answerCallbackQuery", "setMyCommands", "deleteMyCommands"):
+        if call.method in ("answerCallbackQuery", "deleteMessage", "setMyCommands", "deleteMyCommands"):
             return True
         if call.method.endswith(("MyDescription", "MyShortDescription")):
             return self._profile(call)

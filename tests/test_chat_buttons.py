@@ -210,6 +210,35 @@ async def test_settings_in_a_topic_answer_and_change_that_topic(bench: Bench) ->
     assert levels == [2, 3]
 
 
+# /settings before a channel's readers --------------------------------------------------------------------------------
+
+
+async def test_the_page_of_settings_leaves_a_channel_when_its_admin_is_done(bench: Bench) -> None:
+    bench.fake.members[CHANNEL, ANNA] = "administrator"
+    IN_CHANNEL.subscribe(bench)
+    await IN_CHANNEL.press(bench, "set:levels:escalation:critical")
+    assert (await IN_CHANNEL.press(bench, "set:done"))["text"] == "Saved. /settings opens this again."
+    (gone,) = bench.fake.calls_of("deleteMessage")
+    assert gone.params == {"chat_id": CHANNEL, "message_id": TOLD_AS}
+    assert len(bench.fake.calls_of("editMessageText")) == 1  # the page of levels
+
+
+async def test_a_page_that_telegram_no_longer_deletes_says_no_more_than_that_it_is_saved(bench: Bench) -> None:
+    bench.fake.members[CHANNEL, ANNA] = "administrator"
+    IN_CHANNEL.subscribe(bench)
+    bench.fake.fail(fakes.bad_request("message can't be deleted for everyone"), "deleteMessage")
+    await IN_CHANNEL.press(bench, "set:done")
+    (edit,) = await bench.fake.called("editMessageText")
+    assert edit.text == "Saved. /settings opens this again."
+
+
+async def test_a_page_in_a_channel_that_was_stopped_meanwhile_leaves_it(bench: Bench) -> None:
+    bench.fake.members[CHANNEL, ANNA] = "administrator"
+    assert "/start asks" in (await IN_CHANNEL.press(bench, "set:levels"))["text"]
+    assert len(bench.fake.calls_of("deleteMessage")) == 1
+    assert bench.fake.calls_of("editMessageText") == []
+
+
 # Under a message so old that Telegram does not say in which topic it stands -------------------------------------------
 
 

@@ -20,6 +20,7 @@ from bot.chat.visitors import visitor_of
 from bot.messages import replies
 from bot.messages.language import in_language
 from bot.messages.message import Message
+from bot.messages.settings import DONE
 from bot.outlet import Chat
 from models import SubscriberState
 from models.delivery import Priority, topic_of_message
@@ -72,7 +73,22 @@ class Buttons:
         if visitor is None or not await self._may_press(query, visitor):
             return
         outcome = await self._desk.decide(lambda s, cfg, now: choices.press_setting(s, cfg, visitor, parts, now))
+        over = outcome is None or parts[1:] == [DONE]
+        if over and visitor.chat.kind == ChatType.CHANNEL and await self._taken_away(query):
+            with suppress(TelegramError):  # an answer to an old press is refused
+                await query.answer((outcome or replies.how_to_ask()).plain[:200])
+            return
         await self._show_outcome(query, outcome or replies.how_to_ask(), visitor.chat, quietly=outcome is not None)
+
+    async def _taken_away(self, query: telegram.CallbackQuery) -> bool:
+        """Whether the page is gone, that a channel's readers need not see what it chose. One that stays is changed."""
+        if query.message is None:
+            return False
+        try:
+            return await self._bot.delete_message(query.message.chat.id, query.message.message_id)
+        except TelegramError as error:  # 400 after 48 hours
+            log.info("page_not_deleted chat=%s error=%s", query.message.chat.id, error)
+            return False
 
     async def _press_alert(self, update: Update, query: telegram.CallbackQuery, parts: list[str]) -> None:
         visitor, verb = await self._visitor(update, query), parts[1] if len(parts) == 3 else ""
