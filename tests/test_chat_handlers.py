@@ -585,6 +585,19 @@ async def test_where_the_bot_is_no_admin_the_list_of_admins_says_who_may_start_o
     assert answer.text == "I cannot see who is an admin here; make me one, or write as the group."
 
 
+@pytest.mark.parametrize("access", ["approval", "invite"])
+@pytest.mark.parametrize("admins", [(ADMIN,), ()], ids=["with admins", "without"])
+async def test_in_a_group_nobody_is_told_the_user_id_of_who_asks(
+    bench: Bench, access: str, admins: tuple[int, ...]
+) -> None:
+    bench.use(admins=admins, access=access, invite_code=CODE)
+    person = 987654321
+    bench.fake.members[GROUP, person] = "creator"
+    for text in ("/start", "/start wrong"):
+        assert str(person) not in (await bench.say(updates.group(text, GROUP, person))).text
+        assert str(person) in await bench.ask(text, person)
+
+
 async def test_an_anonymous_admin_speaks_for_the_group(bench: Bench) -> None:
     bench.add(SubscriberState.ACTIVE, chat_id=GROUP)
     await bench.say(updates.anonymous_admin("/stop", GROUP))

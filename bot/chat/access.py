@@ -45,6 +45,11 @@ class Visitor:
     name: str
     language: str = ENGLISH
 
+    @property
+    def id_to_tell(self) -> int | None:
+        """The person's user id where nobody else reads it."""
+        return self.user_id if self.chat.kind == "private" else None
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -234,12 +239,12 @@ def _check_code(
     now: datetime,
 ) -> Message | None:
     if not code:
-        return replies.needs_code(visitor.user_id, was_wrong=False)
+        return replies.needs_code(visitor.id_to_tell, was_wrong=False)
     if guesses.exhausted(visitor, now):
         return None
     if not hmac.compare_digest(code.encode(errors="replace"), settings.telegram.invite_code.encode()):
         guesses.count(visitor, now)
-        return replies.needs_code(visitor.user_id, was_wrong=True)
+        return replies.needs_code(visitor.id_to_tell, was_wrong=True)
     return _let_in(session, settings, known or _new_subscriber(session, settings, visitor, now), now)
 
 
@@ -253,7 +258,7 @@ def _ask_admins(
         return replies.many_ask_today(in_language(subscriber.language))
     question = to_admins.join_request(_describe(subscriber), subscriber.id)
     tell_admins(session, settings, f"join:{subscriber.id}:{subscriber.changed_at.isoformat()}", question, now)
-    return replies.asked(visitor.user_id, somebody_answers)
+    return replies.asked(visitor.id_to_tell, somebody_answers)
 
 
 def _comes_in_a_flood(session: Session, subscriber: Subscriber, now: datetime) -> bool:

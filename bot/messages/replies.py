@@ -82,7 +82,7 @@ def asked(user_id: int | None, somebody_answers: bool) -> Message:
     return notice(
         "Your request is noted, but nobody is set up to answer it.\n"
         f"If you run this bot: put admins = [{user_id or 'your user id'}] into config/telegram.toml, "
-        "then send /start again."
+        f"then send /start again.{'' if user_id else ' In a private chat with me it tells you yours.'}"
     )
 
 
