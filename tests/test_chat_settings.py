@@ -652,6 +652,12 @@ async def test_feedback_reaches_admins_once_and_a_few_times_a_day(bench: Bench) 
     assert "“Oksana”" in told[0] and "too &lt;loud&gt;" in told[0]
 
 
+async def test_feedback_that_nobody_is_set_up_to_read_says_so(bench: Bench) -> None:
+    bench.use(access="invite", invite_code="spring-2022")
+    bench.add(ACTIVE)
+    assert "Nobody is set up to read it" in await bench.ask("/feedback too many alerts")
+
+
 async def test_feedback_in_one_word_is_the_button_under_the_last_alert(bench: Bench) -> None:
     number = bench.add(ACTIVE)
     assert "No alert was sent here" in await bench.ask("/feedback wrong")

@@ -255,6 +255,11 @@ def feedback_taken(is_new: bool) -> Message:
     return notice("You have said so today, or said much today; please write again tomorrow.")
 
 
+def nobody_reads_feedback(say: Say) -> Message:
+    """For /feedback TEXT to a bot without admins."""
+    return notice(say("Nobody is set up to read it: this bot has no admins. Nothing was stored."))
+
+
 def no_pair(text: str, command: str, named: Sequence[str], meant: Sequence[str], say: Say) -> Message:
     """For a pair that cannot be made out: the parties that were, and names spelled like the rest."""
     said = [say("“{text}” does not name two parties.").format(text=one_line(text, 60)) if text else ""]
