@@ -23,7 +23,7 @@ COMMANDS = {
     "threshold": "from which level on to be told",
     "watch": "hear of a pair: /watch RU UA",
     "unwatch": "take a watched pair back: /unwatch RU UA",
-    "mute": "hear nothing of a pair, or nothing for hours",
+    "mute": "hear nothing of a pair, or no alerts for hours",
     "unmute": "hear of a muted pair again, or end the quiet",
     "latest": "the last alerts of what this chat chose",
     "why": "why the last alert rang",
@@ -198,8 +198,8 @@ def pair_unmuted(pair: str, was_muted: bool, still: Sequence[str], say: Say) -> 
 
 def pair_for_no_time(pair: str, code: str, span: str, say: Say) -> Message:
     """For /mute RU UA 3h: nothing was changed, and what to type. Without a `span` the time was not understood."""
-    said = say("Nothing was changed: a pair is muted until you end it, and a time holds back everything.")
-    how = say("/mute {code} mutes {pair}; /mute {span} holds everything back for so long.")
+    said = say("Nothing was changed: a pair is muted until you end it, and a time holds back all alerts.")
+    how = say("/mute {code} mutes {pair}; /mute {span} holds alerts back for so long.")
     return notice(f"{said}\n{how.format(code=code, pair=pair, span=span or '3h')}")
 
 
@@ -207,7 +207,7 @@ def how_to_mute(most_days: int, say: Say) -> Message:
     """For /mute alone, or with a time that is not understood."""
     said = say(
         "Which two parties, or for how long? /mute RU UA mutes a pair until /unmute RU UA. /mute 3h or /mute 2 days "
-        "holds everything back for so long, {most} days at most."
+        "holds alerts back for so long, {most} days at most; the digest still comes."
     )
     return notice(said.format(most=most_days))
 
