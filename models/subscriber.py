@@ -84,6 +84,12 @@ def find_subscriber(
     return session.exec(same).first()
 
 
+def subscribers_of(session: Session, chat_id: int) -> Sequence[Subscriber]:
+    """A Telegram chat with all its topics, in their order."""
+    here = select(Subscriber).where(Subscriber.outlet == Outlet.TELEGRAM, Subscriber.chat_id == chat_id)
+    return session.exec(here.order_by(col(Subscriber.thread_id))).all()
+
+
 def found_subscribers(session: Session, words: str, most: int) -> Sequence[Subscriber]:
     """Telegram chats with `words` in their name, or as their id, the newest first.
 

@@ -278,8 +278,9 @@ class FakeBotApi:
             "editMessageText": self._edit,
             "editMessageReplyMarkup": self._edit,
             "getChatMember": self._get_chat_member,
+            "getChatAdministrators": self._get_chat_administrators,
         }
-        if call.method in ("answerCallbackQuery", "setMyCommands", "deleteMyCommands"):
+        if call.method in ("answerCallbackQuery", "deleteMessage", "setMyCommands", "deleteMyCommands"):
             return True
         if call.method.endswith(("MyDescription", "MyShortDescription")):
             return self._profile(call)
@@ -372,6 +373,10 @@ class FakeBotApi:
     async def _get_chat_member(self, call: Call) -> Json:
         status = self.members.get((call.params["chat_id"], call.params["user_id"]), "member")
         return member(call.params["user_id"], status)
+
+    async def _get_chat_administrators(self, call: Call) -> list[Json]:
+        here = [(who, status) for (chat, who), status in self.members.items() if chat == call.params["chat_id"]]
+        return [member(who, status) for who, status in here if status in ("administrator", "creator")]
 
     async def _get_file(self, call: Call) -> Json:
         name = call.params["file_id"]

@@ -53,6 +53,13 @@ def channel(text: str, chat_id: int, title: str = "Front page") -> Json:
     return {"channel_post": {"message_id": 1, "date": DATE, "chat": chat, "sender_chat": chat, **_text(text)}}
 
 
+def forwarded(text: str, chat_id: int, channel_id: int) -> Json:
+    """A post of a channel that Telegram itself puts into the channel's discussion group."""
+    update = as_channel(text, chat_id, channel_id)
+    update["message"] |= {"from": user(777000, "Telegram"), "is_automatic_forward": True}
+    return update
+
+
 def document(file_id: str, user_id: int, size: int = 100, name: str = "feeds.opml") -> Json:
     chat = {"id": user_id, "type": "private", "first_name": "Oksana"}
     file = {"file_id": file_id, "file_unique_id": file_id, "file_name": name, "file_size": size}
@@ -86,8 +93,22 @@ def membership(chat_id: int, kind: str, by: int, old: str, new: str, title: str 
     }
 
 
+def added(chat_id: int, kind: str, *who: Json) -> Json:
+    """Users were added to a group, as told in it."""
+    chat = {"id": chat_id, "type": kind, "title": "Newsroom"}
+    message = {"message_id": 1, "date": DATE, "chat": chat, "from": user(5), "new_chat_members": [*who]}
+    return {"message": message}
+
+
 def migration(old: int, new: int) -> Json:
     """A group became a supergroup, as told in the old group."""
     chat = {"id": old, "type": "group", "title": "Newsroom"}
     message = {"message_id": 1, "date": DATE, "chat": chat, "from": user(5), "migrate_to_chat_id": new}
+    return {"message": message}
+
+
+def migrated(old: int, new: int) -> Json:
+    """The same as told in the new supergroup."""
+    chat = {"id": new, "type": "supergroup", "title": "Newsroom"}
+    message = {"message_id": 1, "date": DATE, "chat": chat, "from": user(5), "migrate_from_chat_id": old}
     return {"message": message}

@@ -228,6 +228,13 @@ async def test_in_a_group_admin_shows_nothing(bench: Bench) -> None:
     assert buttons(answer) == {}
 
 
+async def test_admin_posted_in_a_channel_is_not_answered_in_its_discussion_group(bench: Bench) -> None:
+    await bench.fake.push(updates.forwarded("/admin", GROUP, -1007))
+    await bench.fake.push(updates.group("/privacy", GROUP, ANNA))
+    (answer,) = await bench.fake.sent(1)
+    assert "Stored about this chat" in answer.text
+
+
 @pytest.mark.parametrize(
     "data",
     [

@@ -135,9 +135,19 @@ def test_the_brief_why_fits_into_the_answer_to_a_press() -> None:
 
 async def test_a_press_that_fails_in_a_channel_is_answered_to_its_reader_and_posts_nothing(bench: Bench) -> None:
     alert = IN_CHANNEL.tell(bench)
-    bench.fake.fail(fakes.bad_request("member list is inaccessible"), "getChatMember")
+    bench.fake.fail(fakes.server_error(), "getChatMember")
     assert "did not work" in (await IN_CHANNEL.press(bench, f"alert:why:{alert}"))["text"]
     assert bench.fake.messages == []
+
+
+async def test_where_telegram_hides_the_admins_of_a_channel_why_is_told_to_the_one_who_pressed_alone(
+    bench: Bench,
+) -> None:
+    alert = IN_CHANNEL.tell(bench)
+    for method in ("getChatMember", "getChatAdministrators"):
+        bench.fake.fail(fakes.bad_request("member list is inaccessible"), method)
+    assert (await IN_CHANNEL.press(bench, f"alert:why:{alert}"))["text"].startswith("escalation 66.")
+    assert await send_what_waits(bench) == []
 
 
 # Useful, Wrong, Mute --------------------------------------------------------------------------------------------------
@@ -172,6 +182,18 @@ async def test_only_an_admin_of_the_chat_mutes_a_pair_and_only_where_it_was_pres
     assert muted == [["RU-UA"], []]
 
 
+async def test_a_press_by_whom_telegram_does_not_tell_of_is_allowed_by_the_list_of_admins_or_says_what_to_do(
+    bench: Bench,
+) -> None:
+    alert = IN_GROUP.tell(bench)
+    bench.fake.members[GROUP, ANNA] = "administrator"
+    bench.fake.fail(fakes.bad_request("CHAT_ADMIN_REQUIRED"), "getChatMember")
+    assert "Only admins" in (await IN_GROUP.press(bench, f"alert:mute:{alert}", BORIS))["text"]
+    assert "is muted here" in (await IN_GROUP.press(bench, f"alert:mute:{alert}"))["text"]
+    bench.fake.fail(fakes.bad_request("member list is inaccessible"), "getChatAdministrators")
+    assert "I cannot see who is an admin here" in (await IN_GROUP.press(bench, f"alert:mute:{alert}"))["text"]
+
+
 # /settings in a topic -------------------------------------------------------------------------------------------------
 
 
@@ -186,6 +208,35 @@ async def test_settings_in_a_topic_answer_and_change_that_topic(bench: Bench) ->
     assert (page.chat_id, page.params["message_id"]) == (GROUP, TOLD_AS)
     levels = [found.level_escalation for topic in (0, 9) if (found := bench.find(GROUP, topic))]
     assert levels == [2, 3]
+
+
+# /settings before a channel's readers --------------------------------------------------------------------------------
+
+
+async def test_the_page_of_settings_leaves_a_channel_when_its_admin_is_done(bench: Bench) -> None:
+    bench.fake.members[CHANNEL, ANNA] = "administrator"
+    IN_CHANNEL.subscribe(bench)
+    await IN_CHANNEL.press(bench, "set:levels:escalation:critical")
+    assert (await IN_CHANNEL.press(bench, "set:done"))["text"] == "Saved. /settings opens this again."
+    (gone,) = bench.fake.calls_of("deleteMessage")
+    assert gone.params == {"chat_id": CHANNEL, "message_id": TOLD_AS}
+    assert len(bench.fake.calls_of("editMessageText")) == 1  # the page of levels
+
+
+async def test_a_page_that_telegram_no_longer_deletes_says_no_more_than_that_it_is_saved(bench: Bench) -> None:
+    bench.fake.members[CHANNEL, ANNA] = "administrator"
+    IN_CHANNEL.subscribe(bench)
+    bench.fake.fail(fakes.bad_request("message can't be deleted for everyone"), "deleteMessage")
+    await IN_CHANNEL.press(bench, "set:done")
+    (edit,) = await bench.fake.called("editMessageText")
+    assert edit.text == "Saved. /settings opens this again."
+
+
+async def test_a_page_in_a_channel_that_was_stopped_meanwhile_leaves_it(bench: Bench) -> None:
+    bench.fake.members[CHANNEL, ANNA] = "administrator"
+    assert "/start asks" in (await IN_CHANNEL.press(bench, "set:levels"))["text"]
+    assert len(bench.fake.calls_of("deleteMessage")) == 1
+    assert bench.fake.calls_of("editMessageText") == []
 
 
 # Under a message so old that Telegram does not say in which topic it stands -------------------------------------------

@@ -142,12 +142,20 @@ async def test_a_hostile_name_stays_text_in_one_line(bench: Bench) -> None:
 async def test_a_flood_of_requests_asks_the_admins_only_so_often(bench: Bench) -> None:
     for number in range(20):
         bench.add(SubscriberState.PENDING, chat_id=-2000 - number)
-    await bench.ask("/start")
+    assert await bench.ask("/start") == "Many ask today; send /start again tomorrow."
     (warning,) = bench.outbox(ADMIN)
     assert "More than 20" in warning.message["plain"]
-    bench.now += timedelta(days=2)
-    await bench.ask("/start")
+    assert await bench.ask("/start") == "Many ask today; send /start again tomorrow."
+    bench.now += timedelta(hours=10)  # from an evening to a morning
+    assert "passed to the admins" in await bench.ask("/start")
     assert "Somebody asks" in bench.outbox(ADMIN)[-1].message["plain"]
+
+
+async def test_a_flood_where_nobody_answers_says_how_to_become_an_admin(bench: Bench) -> None:
+    bench.use()
+    for number in range(20):
+        bench.add(SubscriberState.PENDING, chat_id=-2000 - number)
+    assert f"admins = [{ANNA}]" in await bench.ask("/start")
 
 
 async def test_an_admin_is_in_at_once_with_default_levels_and_a_digest_date(bench: Bench) -> None:
@@ -279,6 +287,28 @@ async def test_an_admin_may_change_a_verdict_with_the_button_that_stays(bench: B
     assert button["callback_data"] == f"join:yes:{number}:refused"
     await press(bench, button["callback_data"])
     assert bench.state() == SubscriberState.ACTIVE
+
+
+async def test_who_is_refused_first_and_approved_later_gets_the_levels_of_newcomers(bench: Bench) -> None:
+    critical = Alerts.model_validate({"telling": {"default_level": "critical"}})
+    bench.settings = bench.settings.model_copy(update={"alerts": critical})
+    await bench.ask("/start")
+    found = bench.find()
+    assert found is not None
+    await press(bench, f"join:no:{found.id}")
+    await press(bench, f"join:yes:{found.id}:refused")
+    found = bench.find()
+    assert found is not None and (found.level_escalation, found.level_deescalation) == (3, 3)
+
+
+async def test_who_was_put_out_and_is_approved_again_keeps_the_levels_it_chose(bench: Bench) -> None:
+    number = bench.add(SubscriberState.PENDING)
+    await press(bench, f"join:yes:{number}")
+    await bench.ask("/threshold watch")
+    await press(bench, f"join:no:{number}:active")
+    await press(bench, f"join:yes:{number}:refused")
+    found = bench.find()
+    assert found is not None and (found.state, found.level_escalation) == (SubscriberState.ACTIVE, 1)
 
 
 async def test_a_colleagues_stale_refuse_says_what_happened_and_throws_nobody_out(bench: Bench) -> None:
@@ -606,6 +636,31 @@ async def test_a_member_of_a_group_is_refused_what_its_menu_leaves_out_and_nothi
     assert ("Only admins of this chat" in answer.text) == (name in FOR_CHAT_ADMINS)
 
 
+async def test_where_the_bot_is_no_admin_the_list_of_admins_says_who_may_start_or_what_to_do_about_it(
+    bench: Bench,
+) -> None:
+    bench.fake.fail(fakes.bad_request("PARTICIPANT_ID_INVALID"), "getChatMember")
+    assert "Only admins of this chat" in (await bench.say(updates.group("/start", GROUP, ANNA))).text
+    bench.fake.members[GROUP, ANNA] = "creator"
+    assert "passed to the admins" in (await bench.say(updates.group("/start", GROUP, ANNA))).text
+    bench.fake.fail(fakes.bad_request("member list is inaccessible"), "getChatAdministrators")
+    answer = await bench.say(updates.group("/stop", GROUP, ANNA))
+    assert answer.text == "I cannot see who is an admin here; make me one, or write as the group."
+
+
+@pytest.mark.parametrize("access", ["approval", "invite"])
+@pytest.mark.parametrize("admins", [(ADMIN,), ()], ids=["with admins", "without"])
+async def test_in_a_group_nobody_is_told_the_user_id_of_who_asks(
+    bench: Bench, access: str, admins: tuple[int, ...]
+) -> None:
+    bench.use(admins=admins, access=access, invite_code=CODE)
+    person = 987654321
+    bench.fake.members[GROUP, person] = "creator"
+    for text in ("/start", "/start wrong"):
+        assert str(person) not in (await bench.say(updates.group(text, GROUP, person))).text
+        assert str(person) in await bench.ask(text, person)
+
+
 async def test_an_anonymous_admin_speaks_for_the_group(bench: Bench) -> None:
     bench.add(SubscriberState.ACTIVE, chat_id=GROUP)
     await bench.say(updates.anonymous_admin("/stop", GROUP))
@@ -617,6 +672,14 @@ async def test_who_writes_as_some_channel_does_not_speak_for_the_group(bench: Be
     bench.add(SubscriberState.ACTIVE, chat_id=GROUP)
     assert "Only admins" in (await bench.say(updates.as_channel("/stop", GROUP, CHANNEL))).text
     assert bench.state(GROUP) == SubscriberState.ACTIVE
+
+
+@pytest.mark.parametrize("text", [f"/start {CODE}", "/latest", "/forget", "/setings@tocsin_test_bot"])
+async def test_a_post_that_telegram_forwards_to_the_channels_group_is_no_command_there(bench: Bench, text: str) -> None:
+    bench.add(SubscriberState.ACTIVE, chat_id=GROUP, kind="supergroup")
+    await bench.fake.push(updates.forwarded(text, GROUP, CHANNEL))
+    assert "Stored" in (await bench.say(updates.group("/privacy", GROUP, ANNA))).text
+    assert len(bench.fake.messages) == 1
 
 
 @pytest.mark.parametrize(("status", "state"), [("creator", SubscriberState.ACTIVE), ("member", None)])
@@ -635,9 +698,48 @@ async def test_an_admin_of_the_bot_who_is_admin_of_the_group_needs_no_approval(b
     assert bench.state(GROUP) == SubscriberState.ACTIVE
 
 
-async def test_a_channel_subscribes_by_a_post(bench: Bench) -> None:
-    await bench.say(updates.channel("/start", CHANNEL))
-    assert bench.state(CHANNEL) == SubscriberState.PENDING
+async def test_a_channel_asks_by_a_post_and_the_welcome_is_the_first_that_its_readers_see(bench: Bench) -> None:
+    await bench.fake.push(updates.channel("/start", CHANNEL))
+    await bench.fake.until(lambda: bench.state(CHANNEL) == SubscriberState.PENDING)
+    found = bench.find(CHANNEL)
+    assert found is not None
+    await press(bench, f"join:yes:{found.id}")
+    assert bench.fake.messages == []
+    assert "You are subscribed" in bench.outbox(CHANNEL)[0].message["plain"]
+    assert "subscribed already" in (await bench.say(updates.channel("/start", CHANNEL))).text
+
+
+@pytest.mark.parametrize("access", ["approval", "invite"])
+@pytest.mark.parametrize(
+    "state", [None, *(state for state in SubscriberState if state is not SubscriberState.ACTIVE)], ids=str
+)
+async def test_the_readers_of_a_channel_that_is_not_subscribed_see_no_answer(
+    bench: Bench, access: str, state: SubscriberState | None
+) -> None:
+    bench.use(admins=(ADMIN,), access=access, invite_code=CODE)
+    if state is not None:
+        bench.add(state, chat_id=CHANNEL, kind="channel")
+    asked = ["/start wrong", *(f"/{name}" for name in COMMANDS if name not in ("start", "forget")), "/helpp@"]
+    for text in asked:
+        await bench.fake.push(updates.channel(text.replace("@", "@tocsin_test_bot"), CHANNEL))
+    await bench.fake.until(lambda: bench.fake.confirmed >= bench.fake.last_update)
+    comes_back = state in (SubscriberState.STOPPED, SubscriberState.BLOCKED)
+    assert len(bench.fake.messages) == (2 if comes_back else 0)  # to /start and to /stop
+    assert bench.state(CHANNEL) != SubscriberState.ACTIVE
+
+
+async def test_a_channel_is_told_that_it_was_stopped_and_by_a_code_that_it_is_in(bench: Bench) -> None:
+    bench.use(access="invite", invite_code=CODE)
+    assert "You are subscribed" in (await bench.say(updates.channel(f"/start {CODE}", CHANNEL))).text
+    assert "Stopped" in (await bench.say(updates.channel("/stop", CHANNEL))).text
+
+
+async def test_forget_in_a_channel_asks_only_where_something_is_stored(bench: Bench) -> None:
+    await bench.fake.push(updates.channel("/forget", CHANNEL))
+    await bench.fake.until(lambda: bench.fake.confirmed >= bench.fake.last_update)
+    assert bench.fake.messages == []
+    bench.add(SubscriberState.REFUSED, chat_id=CHANNEL, kind="channel")
+    assert "Delete what is stored" in (await bench.say(updates.channel("/forget", CHANNEL))).text
 
 
 @pytest.mark.parametrize(
@@ -645,16 +747,53 @@ async def test_a_channel_subscribes_by_a_post(bench: Bench) -> None:
 )
 async def test_adding_the_bot_to_a_channel_asks_for_it(bench: Bench, by: int, state: str, posts: int) -> None:
     await bench.fake.push(updates.membership(CHANNEL, "channel", by, "left", "administrator"))
-    await bench.fake.push(updates.channel("/help", CHANNEL))
-    await bench.fake.sent(posts + 1)
+    await bench.fake.until(lambda: bench.fake.confirmed >= bench.fake.last_update)
     assert bench.state(CHANNEL) == state
-    assert len(bench.fake.messages) == posts + 1
+    assert len(bench.fake.messages) == posts
 
 
-async def test_a_group_that_adds_the_bot_is_told_how_to_ask(bench: Bench) -> None:
-    call = await bench.say(updates.membership(GROUP, "supergroup", ANNA, "left", "member"))
-    assert (call.chat_id, "/start" in call.text) == (GROUP, True)
+@pytest.mark.parametrize("kind", ["group", "supergroup"])
+@pytest.mark.parametrize("new", ["member", "administrator"])
+async def test_a_group_that_adds_the_bot_is_told_how_to_ask_once(bench: Bench, kind: str, new: str) -> None:
+    await bench.fake.push(updates.added(GROUP, kind, updates.user(7), fakes.BOT))
+    await bench.fake.push(updates.membership(GROUP, kind, ANNA, "left", new))
+    await bench.fake.push(updates.group("/privacy", GROUP, ANNA))
+    greeting, answer = await bench.fake.sent(2)
+    assert "/start asks" in greeting.text and "Stored" in answer.text
     assert bench.state(GROUP) is None
+
+
+async def test_people_who_join_a_group_are_told_nothing(bench: Bench) -> None:
+    await bench.fake.push(updates.added(GROUP, "supergroup", updates.user(7)))
+    assert "Stored" in (await bench.say(updates.group("/privacy", GROUP, ANNA))).text
+
+
+JOINED = updates.membership(-1005, "supergroup", ANNA, "left", "member")
+
+
+@pytest.mark.parametrize("topic", [0, 9], ids=["group", "topic"])
+@pytest.mark.parametrize(
+    "happened",
+    [
+        (updates.migration(-5, -1005), updates.migrated(-5, -1005), JOINED),
+        (JOINED, updates.migrated(-5, -1005), updates.migration(-5, -1005)),
+    ],
+    ids=["told first", "joined first"],
+)
+async def test_a_subscribed_group_that_becomes_a_supergroup_is_not_told_how_to_ask(
+    bench: Bench, happened: Sequence[dict[str, Any]], topic: int
+) -> None:
+    bench.add(SubscriberState.ACTIVE, chat_id=-5, kind="group", thread_id=topic)
+    for update in happened:
+        await bench.fake.push(update)
+    assert "Stored" in (await bench.say(updates.group("/privacy", -1005, ANNA))).text
+    assert bench.state(-1005, topic) == SubscriberState.ACTIVE
+
+
+async def test_a_subscribed_group_to_which_the_bot_is_added_again_is_told_nothing(bench: Bench) -> None:
+    bench.add(SubscriberState.ACTIVE, chat_id=GROUP, kind="supergroup", thread_id=9)
+    await bench.fake.push(updates.added(GROUP, "supergroup", fakes.BOT))
+    assert "Stored" in (await bench.say(updates.group("/privacy", GROUP, ANNA))).text
 
 
 @pytest.mark.parametrize(
@@ -723,6 +862,7 @@ async def test_what_was_sent_before_a_group_became_a_supergroup_is_neither_edite
 async def test_a_mistyped_command_addressed_to_us_is_answered_where_it_stands(
     bench: Bench, update: dict[str, Any]
 ) -> None:
+    bench.add(SubscriberState.ACTIVE, chat_id=CHANNEL, kind="channel")
     answer = await bench.say(update)
     (where,) = update.values()
     assert "Did you mean /settings?" in answer.text
@@ -731,12 +871,14 @@ async def test_a_mistyped_command_addressed_to_us_is_answered_where_it_stands(
 
 
 async def test_a_mistyped_command_that_may_be_for_another_bot_is_not_answered(bench: Bench) -> None:
+    for chat_id in (GROUP, CHANNEL):
+        bench.add(SubscriberState.ACTIVE, chat_id=chat_id)
     for text in ("/setings", "/setings@another_bot", "/frobnicate", "hello", "@tocsin_test_bot"):
         await bench.fake.push(updates.group(text, GROUP, ANNA))
         await bench.fake.push(updates.channel(text, CHANNEL))
     for last in (updates.group("/help", GROUP, ANNA), updates.channel("/help", CHANNEL)):
         await bench.fake.push(last)
-    assert all("subscribers only" in call.text for call in await bench.fake.sent(2))
+    assert all("what this bot does" in call.text for call in await bench.fake.sent(2))
 
 
 async def test_of_two_commands_that_are_near_both_are_named(bench: Bench) -> None:
@@ -782,7 +924,7 @@ async def test_a_chat_that_floods_the_bot_is_obeyed_in_silence(bench: Bench) -> 
     for _ in range(10):
         await bench.ask("/help")
     stop = await bench.fake.push(updates.private("/stop", ANNA))
-    await bench.say(updates.channel("/help", CHANNEL))
+    await bench.ask("/help", user_id=43)
     await bench.fake.until(lambda: bench.fake.confirmed >= stop)
     assert bench.state() == SubscriberState.STOPPED
     bench.now += timedelta(seconds=61)

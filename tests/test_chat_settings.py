@@ -453,6 +453,41 @@ async def test_forget_asks_first_and_then_leaves_only_verdicts_without_the_chat(
         assert session.exec(select(Verdict)).one().subscriber_id is None
 
 
+async def test_forget_in_general_names_the_topics_that_go_and_deletes_them_too(bench: Bench) -> None:
+    bench.fake.members[GROUP, ANNA] = "administrator"
+    for topic in (9, 12):
+        bench.add(ACTIVE, chat_id=GROUP, kind="supergroup", thread_id=topic)
+    bench.add(SubscriberState.REFUSED, chat_id=GROUP, kind="supergroup", thread_id=13)
+    asked = await bench.say(updates.group("/forget", GROUP, ANNA))
+    assert "forget:yes" in str(asked.params["reply_markup"])
+    assert "the whole group, with topic 9, topic 12, topic 13." in asked.text
+    chat = {"id": GROUP, "type": "supergroup", "title": "Newsroom"}
+    assert "these stay so that it holds" in (await press(bench, "forget:yes", chat=chat))["text"]
+    assert [bench.state(GROUP, topic) for topic in (9, 12, 13)] == [None, None, SubscriberState.REFUSED]
+
+
+async def test_forget_in_a_topic_names_general_in_the_chats_language(bench: Bench) -> None:
+    bench.fake.members[GROUP, ANNA] = "administrator"
+    for topic in (0, 9):
+        bench.add(ACTIVE, chat_id=GROUP, kind="supergroup", thread_id=topic, language="fr")
+    asked = await bench.say(updates.group("/forget", GROUP, ANNA, topic=9))
+    assert asked.text.endswith("Cela vaut pour tout le groupe, avec Général.")
+
+
+@pytest.mark.parametrize("command", ["/stop", "/settings", "/latest"])
+@pytest.mark.parametrize("here", [None, SubscriberState.STOPPED, SubscriberState.BLOCKED], ids=str)
+async def test_where_another_topic_is_subscribed_nobody_is_told_to_start_a_second_time(
+    bench: Bench, command: str, here: SubscriberState | None
+) -> None:
+    bench.fake.members[GROUP, ANNA] = "administrator"
+    bench.add(ACTIVE, chat_id=GROUP, kind="supergroup", thread_id=9)
+    if here is not None:
+        bench.add(here, chat_id=GROUP, kind="supergroup")
+    answer = await bench.say(updates.group(command, GROUP, ANNA))
+    assert answer.text == "Another topic of this group is subscribed; write it there."
+    assert bench.state(GROUP, 9) is ACTIVE
+
+
 async def test_forget_takes_the_chats_name_out_of_what_admins_were_told_of_it(bench: Bench) -> None:
     number, admin = bench.add(ACTIVE, name="Oksana"), bench.add(ACTIVE, chat_id=ADMIN)
     named = Message("Oksana (id 42)", "Oksana (id 42)").to_json()
@@ -670,6 +705,12 @@ async def test_feedback_reaches_admins_once_and_a_few_times_a_day(bench: Bench) 
     assert "“Oksana”" in told[0] and "too &lt;loud&gt;" in told[0]
 
 
+async def test_feedback_that_nobody_is_set_up_to_read_says_so(bench: Bench) -> None:
+    bench.use(access="invite", invite_code="spring-2022")
+    bench.add(ACTIVE)
+    assert "Nobody is set up to read it" in await bench.ask("/feedback too many alerts")
+
+
 async def test_feedback_in_one_word_is_the_button_under_the_last_alert(bench: Bench) -> None:
     number = bench.add(ACTIVE)
     assert "No alert was sent here" in await bench.ask("/feedback wrong")
@@ -725,11 +766,11 @@ async def test_a_mute_for_hours_or_days_is_understood_however_people_write_it(
     ("words", "said"),
     [
         ("RU UA 3h", "Nothing was changed: a pair is muted until you end it"),
-        ("3 days Russia Ukraine", "/mute RU-UA mutes Russia – Ukraine; /mute 3 days holds everything back"),
+        ("3 days Russia Ukraine", "/mute RU-UA mutes Russia – Ukraine; /mute 3 days holds alerts back"),
         ("RU UA 30min", "Nothing was changed"),
-        ("", "/mute 3h or /mute 2 days holds everything back"),
-        ("tomorrow", "/mute 3h or /mute 2 days holds everything back"),
-        ("30min", "/mute 3h or /mute 2 days holds everything back"),
+        ("", "/mute 3h or /mute 2 days holds alerts back"),
+        ("tomorrow", "/mute 3h or /mute 2 days holds alerts back"),
+        ("30min", "/mute 3h or /mute 2 days holds alerts back"),
         ("100 days", "1 hour to 7 days"),
         ("0", "1 hour to 7 days"),
         ("Ukrain Russia", "Did you mean Ukraine? Write the codes or names of two parties, such as /mute RU UA"),

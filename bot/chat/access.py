@@ -24,9 +24,11 @@ from config.schema import Settings
 from models import Direction, Level, Subscriber, SubscriberState
 from models.change import latest_of
 from models.chats import withdraw_deliveries
-from models.subscriber import find_subscriber
+from models.subscriber import find_subscriber, subscribers_of
 
 REQUESTS_A_DAY = 20  # questions to the admins; a crowd of made-up groups must not drown them
+#: Who was one too many is asked about when they ask again after this long: in the morning of an evening, too.
+A_NIGHT = timedelta(hours=8)
 WRONG_CODES = Limit(5, 3600)
 
 
@@ -42,6 +44,11 @@ class Visitor:
     user_id: int | None
     name: str
     language: str = ENGLISH
+
+    @property
+    def id_to_tell(self) -> int | None:
+        """The person's user id where nobody else reads it."""
+        return self.user_id if self.chat.kind == "private" else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +93,12 @@ def join(
     if settings.telegram.access == "invite":
         return _check_code(session, settings, visitor, known, code, guesses, now)
     return _ask_admins(session, settings, known or _new_subscriber(session, settings, visitor, now), visitor, now)
+
+
+def greet(session: Session, visitor: Visitor) -> Message | None:
+    """What a group is told that added the bot; None where it is subscribed."""
+    known = subscribers_of(session, visitor.chat.chat_id)
+    return None if any(each.state == SubscriberState.ACTIVE for each in known) else replies.how_to_ask()
 
 
 def leave(session: Session, settings: Settings, visitor: Visitor, now: datetime) -> Message:
@@ -138,12 +151,17 @@ def _answered_before(session: Session, subscriber: Subscriber) -> Message:
     return to_admins.answered_before(_describe(subscriber), subscriber.id, subscriber.state, by, subscriber.changed_at)
 
 
+def is_subscribed(session: Session, visitor: Visitor) -> bool:
+    """Whether the visitor's chat is active."""
+    return isinstance(subscriber_or_reply(session, visitor), Subscriber)
+
+
 def subscriber_or_reply(session: Session, visitor: Visitor) -> Subscriber | Message:
     """The active subscriber of the visitor's chat, or what a chat that is none is told."""
     known = find_subscriber(session, visitor.chat.chat_id, visitor.chat.thread_id)
     if known is not None and known.state == SubscriberState.ACTIVE:
         return known
-    return _outsider_reply(known)
+    return _outsider_reply(session, visitor, known)
 
 
 def levels_of(subscriber: Subscriber) -> dict[Direction, Level]:
@@ -154,16 +172,20 @@ def levels_of(subscriber: Subscriber) -> dict[Direction, Level]:
     }
 
 
-def _outsider_reply(known: Subscriber | None) -> Message:
-    """What a chat that is not active is told when it asks for anything but to join."""
-    if known is None or known.state == SubscriberState.BLOCKED:
-        return replies.how_to_ask()
-    by_state = {
-        SubscriberState.PENDING: replies.still_waiting,
-        SubscriberState.STOPPED: replies.stopped_before,
-        SubscriberState.REFUSED: replies.refused,
-    }
-    return by_state[known.state]()
+def _outsider_reply(session: Session, visitor: Visitor, known: Subscriber | None) -> Message:
+    """What a chat that is not active is told when it asks for anything but to join.
+
+    Where another topic is active, /start here would have every alert told twice in the group.
+    """
+    if known is not None and known.state == SubscriberState.PENDING:
+        return replies.still_waiting()
+    if known is not None and known.state == SubscriberState.REFUSED:
+        return replies.refused()
+    for other in subscribers_of(session, visitor.chat.chat_id):
+        if other.state == SubscriberState.ACTIVE:
+            return replies.in_another_topic(in_language(other.language))
+    stopped = known is not None and known.state == SubscriberState.STOPPED
+    return replies.stopped_before() if stopped else replies.how_to_ask()
 
 
 def _new_subscriber(session: Session, settings: Settings, visitor: Visitor, now: datetime) -> Subscriber:
@@ -184,7 +206,7 @@ def _new_subscriber(session: Session, settings: Settings, visitor: Visitor, now:
 def _let_in(session: Session, settings: Settings, subscriber: Subscriber, now: datetime) -> Message:
     if subscriber.state == SubscriberState.ACTIVE:
         return replies.already_subscribed()
-    if subscriber.state == SubscriberState.PENDING:
+    if _is_new(subscriber):
         level = Level[settings.alerts.telling.default_level.upper()]
         subscriber.level_escalation = subscriber.level_deescalation = level
     subscriber.state, subscriber.changed_at = SubscriberState.ACTIVE, now
@@ -192,6 +214,12 @@ def _let_in(session: Session, settings: Settings, subscriber: Subscriber, now: d
     subscriber.digest_due_at = next_digest(wanted, now) if subscriber.digest else None
     session.add(subscriber)
     return replies.welcome(levels_of(subscriber), in_language(subscriber.language))
+
+
+def _is_new(subscriber: Subscriber) -> bool:
+    """Whether it was never let in (its digest was never due), so that the levels it has are nobody's choice."""
+    never_let_in = subscriber.digest and subscriber.digest_due_at is None
+    return subscriber.state == SubscriberState.PENDING or (subscriber.state == SubscriberState.REFUSED and never_let_in)
 
 
 def _come_back(session: Session, settings: Settings, known: Subscriber, now: datetime) -> Message:
@@ -211,12 +239,12 @@ def _check_code(
     now: datetime,
 ) -> Message | None:
     if not code:
-        return replies.needs_code(visitor.user_id, was_wrong=False)
+        return replies.needs_code(visitor.id_to_tell, was_wrong=False)
     if guesses.exhausted(visitor, now):
         return None
     if not hmac.compare_digest(code.encode(errors="replace"), settings.telegram.invite_code.encode()):
         guesses.count(visitor, now)
-        return replies.needs_code(visitor.user_id, was_wrong=True)
+        return replies.needs_code(visitor.id_to_tell, was_wrong=True)
     return _let_in(session, settings, known or _new_subscriber(session, settings, visitor, now), now)
 
 
@@ -224,18 +252,23 @@ def _ask_admins(
     session: Session, settings: Settings, subscriber: Subscriber, visitor: Visitor, now: datetime
 ) -> Message:
     """Each request is put to each admin once; one that came in a flood, when the chat asks again another day."""
-    since = now - timedelta(days=1)
+    somebody_answers = bool(settings.telegram.admins)
+    if somebody_answers and _comes_in_a_flood(session, subscriber, now):
+        tell_admins(session, settings, f"join-flood:{now:%Y-%m-%d}", to_admins.many_requests(REQUESTS_A_DAY), now)
+        return replies.many_ask_today(in_language(subscriber.language))
+    question = to_admins.join_request(_describe(subscriber), subscriber.id)
+    tell_admins(session, settings, f"join:{subscriber.id}:{subscriber.changed_at.isoformat()}", question, now)
+    return replies.asked(visitor.id_to_tell, somebody_answers)
+
+
+def _comes_in_a_flood(session: Session, subscriber: Subscriber, now: datetime) -> bool:
+    """Whether many asked within the day before this chat, which has not waited for a night."""
     earlier = select(func.count()).where(
         Subscriber.state == SubscriberState.PENDING,
-        col(Subscriber.changed_at) > since,
+        col(Subscriber.changed_at) > now - timedelta(days=1),
         col(Subscriber.id) < subscriber.id,
     )
-    if session.exec(earlier).one() < REQUESTS_A_DAY:
-        question = to_admins.join_request(_describe(subscriber), subscriber.id)
-        tell_admins(session, settings, f"join:{subscriber.id}:{subscriber.changed_at.isoformat()}", question, now)
-    else:
-        tell_admins(session, settings, f"join-flood:{now:%Y-%m-%d}", to_admins.many_requests(REQUESTS_A_DAY), now)
-    return replies.asked(visitor.user_id, somebody_answers=bool(settings.telegram.admins))
+    return subscriber.changed_at > now - A_NIGHT and session.exec(earlier).one() >= REQUESTS_A_DAY
 
 
 def _describe(subscriber: Subscriber) -> str:

@@ -25,6 +25,7 @@ from bot.chat.admin_call import CANCEL, Call, Page, Reply, TextWanted, answered_
 from bot.chat.buttons import OUTDATED
 from bot.chat.desk import LONGEST_RETRY_S, AdminTools, Desk
 from bot.chat.failures import as_failure
+from bot.chat.handlers import SPOKEN
 from bot.chat.menus import offer_admin_command, withdraw_admin_command
 from bot.chat.sender import TelegramSender, keyboard
 from bot.messages import replies
@@ -73,8 +74,7 @@ class AdminHandlers:
 
     def attach(self, application: Application[Any, Any, Any, Any, Any, Any]) -> None:
         """Register what is for admins; attach it before the handlers for everybody."""
-        spoken = filters.UpdateType.MESSAGE | filters.UpdateType.CHANNEL_POST
-        application.add_handler(CommandHandler("admin", self.command, filters=spoken))
+        application.add_handler(CommandHandler("admin", self.command, filters=SPOKEN))
         application.add_handler(CallbackQueryHandler(self.button, pattern="^adm:"))
         application.add_handler(MessageHandler(PRIVATE & filters.Document.ALL, self.document))
         answers = PRIVATE & filters.TEXT & ~filters.COMMAND & _OfAdmins(self._is_admin)

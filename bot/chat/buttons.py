@@ -6,18 +6,21 @@ from dataclasses import replace
 
 import telegram
 from telegram import Update
-from telegram.constants import ChatMemberStatus, ChatType
+from telegram.constants import ChatType
 from telegram.error import TelegramError
 from telegram.ext import ContextTypes
 
 from bot.changes import admin
 from bot.chat import access, choices, commands, verdicts
 from bot.chat.access import Visitor
+from bot.chat.chat_admins import is_chat_admin
 from bot.chat.desk import Desk
 from bot.chat.sender import keyboard
 from bot.chat.visitors import visitor_of
 from bot.messages import replies
+from bot.messages.language import in_language
 from bot.messages.message import Message
+from bot.messages.settings import DONE
 from bot.outlet import Chat
 from models import SubscriberState
 from models.delivery import Priority, topic_of_message
@@ -26,7 +29,6 @@ log = logging.getLogger(__name__)
 
 OUTDATED = "This button is of another version; it does nothing."
 TOO_OLD = "Telegram no longer says where this message stands; please write the command again."
-CHAT_ADMINS = (ChatMemberStatus.OWNER, ChatMemberStatus.ADMINISTRATOR)
 
 
 class Buttons:
@@ -71,7 +73,22 @@ class Buttons:
         if visitor is None or not await self._may_press(query, visitor):
             return
         outcome = await self._desk.decide(lambda s, cfg, now: choices.press_setting(s, cfg, visitor, parts, now))
+        over = outcome is None or parts[1:] == [DONE]
+        if over and visitor.chat.kind == ChatType.CHANNEL and await self._taken_away(query):
+            with suppress(TelegramError):  # an answer to an old press is refused
+                await query.answer((outcome or replies.how_to_ask()).plain[:200])
+            return
         await self._show_outcome(query, outcome or replies.how_to_ask(), visitor.chat, quietly=outcome is not None)
+
+    async def _taken_away(self, query: telegram.CallbackQuery) -> bool:
+        """Whether the page is gone, that a channel's readers need not see what it chose. One that stays is changed."""
+        if query.message is None:
+            return False
+        try:
+            return await self._bot.delete_message(query.message.chat.id, query.message.message_id)
+        except TelegramError as error:  # 400 after 48 hours
+            log.info("page_not_deleted chat=%s error=%s", query.message.chat.id, error)
+            return False
 
     async def _press_alert(self, update: Update, query: telegram.CallbackQuery, parts: list[str]) -> None:
         visitor, verb = await self._visitor(update, query), parts[1] if len(parts) == 3 else ""
@@ -92,7 +109,8 @@ class Buttons:
 
     async def _explain_in_public(self, query: telegram.CallbackQuery, visitor: Visitor, alert_id: int) -> None:
         """Why? where others read along: posted once, as an answer to the alert; a channel's readers are told alone."""
-        alone = visitor.chat.kind == ChatType.CHANNEL and not await self._is_chat_admin(query, visitor)
+        in_channel, chat_id = visitor.chat.kind == ChatType.CHANNEL, visitor.chat.chat_id
+        alone = in_channel and not await is_chat_admin(self._bot, chat_id, query.from_user.id)
         said = await self._desk.decide(
             lambda s, _cfg, now: (
                 verdicts.explain_in_brief(s, visitor, alert_id)
@@ -129,14 +147,13 @@ class Buttons:
 
     async def _may_press(self, query: telegram.CallbackQuery, visitor: Visitor) -> bool:
         """Whether the one who pressed may decide for the chat now; tells them when not."""
-        if visitor.chat.chat_id == query.from_user.id or await self._is_chat_admin(query, visitor):
+        if visitor.chat.chat_id == query.from_user.id:
             return True
-        await query.answer("Only admins of this chat can do that.", show_alert=True)
-        return False
-
-    async def _is_chat_admin(self, query: telegram.CallbackQuery, visitor: Visitor) -> bool:
-        """Asked of Telegram at every press."""
-        return (await self._bot.get_chat_member(visitor.chat.chat_id, query.from_user.id)).status in CHAT_ADMINS
+        allowed = await is_chat_admin(self._bot, visitor.chat.chat_id, query.from_user.id)
+        if not allowed:
+            refusal = replies.may_not_decide(allowed, in_language(visitor.language))
+            await query.answer(refusal.plain, show_alert=True)
+        return bool(allowed)
 
     async def _show_outcome(
         self, query: telegram.CallbackQuery, outcome: Message | None, chat: Chat, quietly: bool = False

@@ -20,7 +20,7 @@ from models import Alert, Delivery, Direction, Level, Story, Subscriber, Subscri
 from models.alert import CORRECTIONS, loudest_silences
 from models.delivery import OPEN_STATES, give_up_waiting, given, told_at
 from models.story import whole_id
-from models.subscriber import find_subscriber
+from models.subscriber import find_subscriber, subscribers_of
 
 LATEST = 5
 CONSIDERED = 200
@@ -108,20 +108,27 @@ def _heard_here(session: Session, known: Subscriber) -> dict[tuple[int, Directio
     return {(story, Direction(direction)): level for story, direction, level in session.exec(rows)}
 
 
-def ask_forget(session: Session, visitor: Visitor) -> Message:
-    """/forget: asks first. A chat of which nothing is stored is told so."""
-    return replies.ask_forget() if _subscriber(session, visitor) else replies.forgotten()
+def ask_forget(session: Session, visitor: Visitor) -> Message | None:
+    """/forget: asks first, of all topics of the chat. One of which nothing is stored is told so, a channel nothing."""
+    known = subscribers_of(session, visitor.chat.chat_id)
+    if not known:
+        return None if visitor.chat.kind == "channel" else replies.forgotten()
+    others = [each.thread_id for each in known if each.thread_id != visitor.chat.thread_id]
+    return replies.ask_forget(others, in_language(known[0].language))
 
 
 def forget(session: Session, visitor: Visitor) -> Message:
-    """Delete the subscriber with its messages and what was kept back from it; its verdicts stay, without it.
+    """Delete a chat with all its topics, their messages and what was kept back from them; verdicts stay, without it.
 
-    Of a chat that was never let in, or refused, id and answer stay: else /forget would undo a refusal, and let a
-    stranger put the same question to the admins again and again.
+    Of what was never let in, or refused, id and answer stay: else /forget would undo a refusal, and let a stranger put
+    the same question to the admins again and again.
     """
-    known = _subscriber(session, visitor)
-    if known is None:
-        return replies.forgotten()
+    wholly = [_forget_one(session, known) for known in subscribers_of(session, visitor.chat.chat_id)]
+    return replies.forgotten() if all(wholly) else replies.forgotten_but_for_the_answer()
+
+
+def _forget_one(session: Session, known: Subscriber) -> bool:
+    """Delete a chat or one topic; whether nothing of it stays."""
     session.execute(delete(Suppression).where(col(Suppression.subscriber_id) == known.id))
     _forget_notices(session, known)
     kept = ("id", "outlet", "chat_id", "thread_id", "kind", "state", "created_at", "changed_at")
@@ -129,9 +136,9 @@ def forget(session: Session, visitor: Visitor) -> Message:
     session.delete(known)
     session.flush()
     if remainder.state not in (SubscriberState.PENDING, SubscriberState.REFUSED):
-        return replies.forgotten()
+        return True
     session.add(remainder)
-    return replies.forgotten_but_for_the_answer()
+    return False
 
 
 def _forget_notices(session: Session, known: Subscriber) -> None:
@@ -179,7 +186,3 @@ def read_threshold(words: Sequence[str], alerts: Alerts) -> tuple[Level | None, 
             close = get_close_matches(lower[:30], [*LEVELS, *DIRECTIONS], n=1, cutoff=0.6)
             return replies.not_a_threshold(word, close[0] if close else "", alerts)
     return level, direction
-
-
-def _subscriber(session: Session, visitor: Visitor) -> Subscriber | None:
-    return find_subscriber(session, visitor.chat.chat_id, visitor.chat.thread_id)

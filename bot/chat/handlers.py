@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, TypeVar
 
 import telegram
 from sqlmodel import Session
@@ -26,11 +26,13 @@ from telegram.ext import (
 
 from bot.chat import access, choices, commands, mutes, stories, verdicts
 from bot.chat.access import CodeGuesses, Visitor
-from bot.chat.buttons import CHAT_ADMINS, Buttons
+from bot.chat.buttons import Buttons
+from bot.chat.chat_admins import is_chat_admin
 from bot.chat.desk import Desk
 from bot.chat.visitors import visitor_of
 from bot.messages import replies
 from bot.messages.chart import index_chart
+from bot.messages.language import in_language
 from bot.messages.message import Message
 from config.errors import TocsinError
 from config.schema import Settings
@@ -38,11 +40,13 @@ from models.chats import block_chat, move_chat
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
 Context = ContextTypes.DEFAULT_TYPE
 Handler = Callable[[Update, Context], Coroutine[Any, Any, None]]
 GONE = (ChatMemberStatus.LEFT, ChatMemberStatus.BANNED)
-#: Commands count in messages and in a channel's posts, never in edits of them.
-SPOKEN = filters.UpdateType.MESSAGE | filters.UpdateType.CHANNEL_POST
+#: Commands count in messages and in a channel's posts, never in edits of them, nor where Telegram forwards such a post
+#: to the channel's group: there it is nobody's.
+SPOKEN = (filters.UpdateType.MESSAGE | filters.UpdateType.CHANNEL_POST) & ~filters.IS_AUTOMATIC_FORWARD
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +87,14 @@ class Handlers:
             "privacy": lambda _ask: replies.privacy(),
             "forget": lambda ask: commands.ask_forget(ask.session, ask.visitor),
         }
-        handlers = {name: self._command(answer, name in replies.FOR_CHAT_ADMINS) for name, answer in answers.items()}
+        handlers = {name: self._command(name, answer) for name, answer in answers.items()}
         handlers |= {"start": self.start, "status": self.status, "digest": self.digest}
         for name, handler in handlers.items():
             application.add_handler(CommandHandler(name, handler, filters=SPOKEN))
         application.add_handler(CallbackQueryHandler(Buttons(self._desk, self._bot).press))
         application.add_handler(ChatMemberHandler(self.membership, ChatMemberHandler.MY_CHAT_MEMBER))
         application.add_handler(MessageHandler(filters.StatusUpdate.MIGRATE, self.migration))
+        application.add_handler(MessageHandler(filters.StatusUpdate.NEW_CHAT_MEMBERS, self.newcomers))
         private_text = filters.TEXT & filters.ChatType.PRIVATE & filters.UpdateType.MESSAGE
         application.add_handler(MessageHandler(private_text, self.anything_else))
         application.add_handler(MessageHandler(filters.COMMAND & SPOKEN, self.addressed_to_us))
@@ -102,33 +107,47 @@ class Handlers:
         visitor = visitor_of(update)
         code = context.args[0] if context.args else ""
         if await self._speaks_for_chat(update, visitor):
-            decision = await self._desk.decide(
-                lambda s, cfg, now: access.join(s, cfg, visitor, code, self._guesses, now)
+            await self._desk.reply(
+                visitor.chat,
+                _not_before_strangers(
+                    visitor, lambda s, cfg, now: access.join(s, cfg, visitor, code, self._guesses, now)
+                ),
             )
-            await self._desk.answer(visitor.chat, decision)
 
-    def _command(self, answer: Callable[[Ask], Message | None], for_admins: bool) -> Handler:
-        """A command that one function answers in one transaction; `for_admins`: in groups their admins' only."""
+    def _command(self, name: str, answer: Callable[[Ask], Message | None]) -> Handler:
+        """A command that one function answers in one transaction; some are in groups their admins' only."""
 
         async def handle(update: Update, context: Context) -> None:
             visitor, words = visitor_of(update), tuple(context.args or ())
-            if not for_admins or await self._speaks_for_chat(update, visitor):
-                await self._desk.reply(visitor.chat, lambda s, cfg, now: answer(Ask(s, cfg, visitor, words, now)))
+
+            def decision(session: Session, settings: Settings, now: datetime) -> Message | None:
+                return answer(Ask(session, settings, visitor, words, now))
+
+            if name not in replies.FOR_CHAT_ADMINS or await self._speaks_for_chat(update, visitor):
+                asks_back = name == "forget"
+                await self._desk.reply(
+                    visitor.chat, decision if asks_back else _not_before_strangers(visitor, decision)
+                )
 
         return handle
 
     async def status(self, update: Update, _context: Context) -> None:
         """/status, with a chart, drawn when the transaction is over"""
         visitor = visitor_of(update)
-        message, drawn = await self._desk.decide(lambda s, cfg, now: choices.show_status(s, cfg, visitor, now))
+        shown = await self._desk.decide(
+            _not_before_strangers(visitor, lambda s, cfg, now: choices.show_status(s, cfg, visitor, now))
+        )
+        message, drawn = shown or (None, None)
         chart = await asyncio.to_thread(index_chart, drawn[1], drawn[0]) if drawn else None
         await self._desk.answer(visitor.chat, message, chart)
 
     async def digest(self, update: Update, _context: Context) -> None:
         """/digest"""
         visitor = visitor_of(update)
-        message, chart = await self._desk.decide(lambda s, _cfg, _now: choices.show_digest(s, visitor))
-        await self._desk.answer(visitor.chat, message, chart)
+        shown = await self._desk.decide(
+            _not_before_strangers(visitor, lambda s, _cfg, _now: choices.show_digest(s, visitor))
+        )
+        await self._desk.answer(visitor.chat, *(shown or (None, None)))
 
     async def anything_else(self, update: Update, _context: Context) -> None:
         """Any other text in a private chat."""
@@ -138,7 +157,8 @@ class Handlers:
         """An unknown command in a group or channel; without @our_name it may be for another bot."""
         command, _, name = _first_word(update).partition("@")
         if name.lower() == self._bot.username.lower():
-            await self._desk.answer(visitor_of(update).chat, _what_was_meant(command))
+            visitor, meant = visitor_of(update), _what_was_meant(command)
+            await self._desk.reply(visitor.chat, _not_before_strangers(visitor, lambda _s, _cfg, _now: meant))
 
     # Things that happen to the bot --------------------------------------------------------------------------------
 
@@ -153,8 +173,19 @@ class Handlers:
             log.info("removed_from_chat chat=%s", chat_id)
         elif was_gone and change.chat.type == ChatType.CHANNEL:
             await self._added_to_channel(visitor_of(update))
-        elif was_gone and change.chat.type in (ChatType.GROUP, ChatType.SUPERGROUP):
-            await self._desk.answer(visitor_of(update).chat, replies.how_to_ask())
+        elif was_gone and change.chat.type == ChatType.GROUP:
+            await self._greet(visitor_of(update))
+
+    async def newcomers(self, update: Update, _context: Context) -> None:
+        """Somebody was added to a group. That it was the bot, a supergroup is told here: a group that becomes one has
+        the bot join it as well, before or after it says so, but without this message."""
+        message = update.effective_message
+        assert message is not None  # noqa: S101 - as above
+        if message.chat.type == ChatType.SUPERGROUP and self._bot.id in [each.id for each in message.new_chat_members]:
+            await self._greet(visitor_of(update))
+
+    async def _greet(self, visitor: Visitor) -> None:
+        await self._desk.reply(visitor.chat, lambda s, _cfg, _now: access.greet(s, visitor))
 
     async def _added_to_channel(self, visitor: Visitor) -> None:
         """Whoever may add a bot to a channel speaks for it; its readers are told nothing unless it is let in."""
@@ -194,12 +225,25 @@ class Handlers:
         if chat is None or message is None or chat.type in (ChatType.PRIVATE, ChatType.CHANNEL):
             return True
         if message.sender_chat is not None:  # an anonymous admin speaks as the group, anybody else as another channel
-            allowed = message.sender_chat.id == chat.id
+            allowed: bool | None = message.sender_chat.id == chat.id
         else:
-            allowed = user is not None and (await self._bot.get_chat_member(chat.id, user.id)).status in CHAT_ADMINS
+            allowed = user is not None and await is_chat_admin(self._bot, chat.id, user.id)
         if not allowed:
-            await self._desk.answer(visitor.chat, replies.only_chat_admins())
-        return allowed
+            await self._desk.answer(visitor.chat, replies.may_not_decide(allowed, in_language(visitor.language)))
+        return bool(allowed)
+
+
+def _not_before_strangers(
+    visitor: Visitor, decision: Callable[[Session, Settings, datetime], T]
+) -> Callable[[Session, Settings, datetime], T | None]:
+    """`decision`, without its answer in a channel that neither was nor is subscribed: its readers asked for nothing."""
+
+    def decide(session: Session, settings: Settings, now: datetime) -> T | None:
+        before = access.is_subscribed(session, visitor)
+        said = decision(session, settings, now)
+        return said if before or access.is_subscribed(session, visitor) else None
+
+    return decide if visitor.chat.kind == ChatType.CHANNEL else decision
 
 
 def _first_word(update: Update) -> str:

@@ -1,4 +1,4 @@
-"""Silence in and out: /mute and /unmute of a pair, or of everything for hours or days; the subscriber's row changed.
+"""Silence in and out: /mute and /unmute of a pair, or of all alerts for hours or days; the subscriber's row changed.
 
 A muted pair is not told, also what waits of it; held back for a time, alerts wait and then come.
 """
@@ -54,7 +54,7 @@ def read_wish(words: Sequence[str]) -> Wish:
 
 
 def mute(session: Session, settings: Settings, visitor: Visitor, words: Sequence[str], now: datetime) -> Message:
-    """/mute RU UA: nothing of the pair; /mute 3h or /mute 2 days: nothing at all for so long. Both at once is neither:
+    """/mute RU UA: nothing of the pair; /mute 3h or /mute 2 days: no alerts for so long. Both at once is neither:
     a pair is muted until somebody ends it."""
     known = subscriber_or_reply(session, visitor)
     if isinstance(known, Message):

@@ -9,6 +9,7 @@ from sqlmodel import Session, col, select
 from bot.chat.access import Visitor, subscriber_or_reply
 from bot.chat.mutes import mute_pair
 from bot.messages import replies, to_admins
+from bot.messages.language import in_language
 from bot.messages.message import Message, clip, notice
 from bot.messages.why import why_in_brief, why_message
 from bot.notices import enqueue, tell_admins
@@ -93,6 +94,8 @@ def take_feedback(
 
 
 def _pass_on(session: Session, settings: Settings, known: Subscriber, text: str, now: datetime) -> Message:
+    if not settings.telegram.admins:
+        return replies.nobody_reads_feedback(in_language(known.language))
     prefix = f"feedback:{known.id}:{now:%Y-%m-%d}:"
     keys = set(session.exec(select(Delivery.key).where(col(Delivery.key).startswith(prefix))))
     key = prefix + sha256(text.encode(errors="replace")).hexdigest()[:16]

@@ -23,7 +23,7 @@ COMMANDS = {
     "threshold": "from which level on to be told",
     "watch": "hear of a pair: /watch RU UA",
     "unwatch": "take a watched pair back: /unwatch RU UA",
-    "mute": "hear nothing of a pair, or nothing for hours",
+    "mute": "hear nothing of a pair, or no alerts for hours",
     "unmute": "hear of a muted pair again, or end the quiet",
     "latest": "the last alerts of what this chat chose",
     "why": "why the last alert rang",
@@ -82,8 +82,13 @@ def asked(user_id: int | None, somebody_answers: bool) -> Message:
     return notice(
         "Your request is noted, but nobody is set up to answer it.\n"
         f"If you run this bot: put admins = [{user_id or 'your user id'}] into config/telegram.toml, "
-        "then send /start again."
+        f"then send /start again.{'' if user_id else ' In a private chat with me it tells you yours.'}"
     )
+
+
+def many_ask_today(say: Say) -> Message:
+    """For a chat that asks when the admins have been asked enough for one day."""
+    return notice(say("Many ask today; send /start again tomorrow."))
 
 
 def needs_code(user_id: int | None, was_wrong: bool) -> Message:
@@ -121,8 +126,15 @@ def how_to_ask() -> Message:
     return notice("This bot answers subscribers only. /start asks to become one.")
 
 
-def only_chat_admins() -> Message:
-    """For an ordinary member of a group."""
+def in_another_topic(say: Say) -> Message:
+    """For a topic that is not subscribed, in a group of which another is."""
+    return notice(say("Another topic of this group is subscribed; write it there."))
+
+
+def may_not_decide(is_admin: bool | None, say: Say) -> Message:
+    """For an ordinary member of a group, or (`is_admin` is None) one of whom Telegram does not tell what they are."""
+    if is_admin is None:
+        return notice(say("I cannot see who is an admin here; make me one, or write as the group."))
     return notice("Only admins of this chat can do that.")
 
 
@@ -186,8 +198,8 @@ def pair_unmuted(pair: str, was_muted: bool, still: Sequence[str], say: Say) -> 
 
 def pair_for_no_time(pair: str, code: str, span: str, say: Say) -> Message:
     """For /mute RU UA 3h: nothing was changed, and what to type. Without a `span` the time was not understood."""
-    said = say("Nothing was changed: a pair is muted until you end it, and a time holds back everything.")
-    how = say("/mute {code} mutes {pair}; /mute {span} holds everything back for so long.")
+    said = say("Nothing was changed: a pair is muted until you end it, and a time holds back all alerts.")
+    how = say("/mute {code} mutes {pair}; /mute {span} holds alerts back for so long.")
     return notice(f"{said}\n{how.format(code=code, pair=pair, span=span or '3h')}")
 
 
@@ -195,7 +207,7 @@ def how_to_mute(most_days: int, say: Say) -> Message:
     """For /mute alone, or with a time that is not understood."""
     said = say(
         "Which two parties, or for how long? /mute RU UA mutes a pair until /unmute RU UA. /mute 3h or /mute 2 days "
-        "holds everything back for so long, {most} days at most."
+        "holds alerts back for so long, {most} days at most; the digest still comes."
     )
     return notice(said.format(most=most_days))
 
@@ -241,6 +253,11 @@ def feedback_taken(is_new: bool) -> Message:
     if is_new:
         return notice("Thank you. The admins of this bot will read it.")
     return notice("You have said so today, or said much today; please write again tomorrow.")
+
+
+def nobody_reads_feedback(say: Say) -> Message:
+    """For /feedback TEXT to a bot without admins."""
+    return notice(say("Nobody is set up to read it: this bot has no admins. Nothing was stored."))
 
 
 def no_pair(text: str, command: str, named: Sequence[str], meant: Sequence[str], say: Say) -> Message:
@@ -300,10 +317,13 @@ def privacy() -> Message:
     )
 
 
-def ask_forget() -> Message:
-    """For /forget: it cannot be undone."""
-    buttons = ((Button("Delete everything", "forget:yes"), Button("Keep it", "forget:no")),)
-    return notice("Delete what is stored about this chat, and send nothing more here?", "Forget", buttons)
+def ask_forget(others: Sequence[int], say: Say) -> Message:
+    """For /forget: it cannot be undone. `others` are the topics of the group (0: none) that go as well."""
+    buttons = ((Button(say("Delete everything"), "forget:yes"), Button(say("Keep it"), "forget:no")),)
+    said = say("Delete what is stored about this chat, and send nothing more here?")
+    topics = ", ".join(say("topic {number}").format(number=topic) if topic else say("General") for topic in others)
+    whole = say("It goes for the whole group, with {topics}.").format(topics=topics) if others else ""
+    return notice(f"{said} {whole}".strip(), "Forget", buttons)
 
 
 def forgotten() -> Message:

@@ -296,6 +296,8 @@ def _listed(page: str, key: str, value: str, chosen: bool, words: str) -> Button
 
 def _done(offer: Offer) -> tuple[str, Rows]:
     saved = offer.say("Saved. /settings opens this again.")
+    if offer.subscriber.kind == "channel":  # it stays before the readers
+        return saved, ()
     return f"{saved}\n\n{summary(offer.subscriber, offer.settings)}", ()
 
 
