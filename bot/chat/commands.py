@@ -20,7 +20,7 @@ from models import Alert, Delivery, Direction, Level, Story, Subscriber, Subscri
 from models.alert import CORRECTIONS, loudest_silences
 from models.delivery import OPEN_STATES, give_up_waiting, given, told_at
 from models.story import whole_id
-from models.subscriber import find_subscriber, subscribers_of
+from models.subscriber import subscribers_of
 
 LATEST = 5
 CONSIDERED = 200
