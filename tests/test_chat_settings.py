@@ -808,6 +808,28 @@ async def test_what_waits_of_a_pair_just_muted_is_withdrawn_and_its_corrections_
     assert rows["r"].state is DeliveryState.WAITING
 
 
+async def test_mute_under_an_alert_silences_the_pair_it_shows_though_the_story_turned_to_another(bench: Bench) -> None:
+    number = bench.add(ACTIVE)
+    alert = alert_told(bench, number)
+    waiting(bench, alert, number)
+    with bench.database.write() as session:
+        row = session.get_one(Alert, alert)
+        row.facts = row.facts | {"pair": "RU-UA"}
+        session.get_one(Story, row.story_id).dyad = "NATO-RU"
+    assert "Russia – Ukraine is muted here. /unmute RU-UA" in (await press(bench, f"alert:mute:{alert}"))["text"]
+    found = bench.find()
+    assert found is not None and found.muted_dyads == ["RU-UA"]
+    assert {each.key: each.state for each in bench.outbox(ANNA)}["waits"] is DeliveryState.FAILED
+
+
+async def test_mute_under_an_alert_of_an_older_version_names_the_pair_that_it_silences(bench: Bench) -> None:
+    alert = alert_told(bench, bench.add(ACTIVE))
+    with bench.database.write() as session:
+        story = session.get_one(Story, session.get_one(Alert, alert).story_id)
+        story.dyad, story.actors = "NATO-RU", [{"code": "RU", "name": "Russia"}, {"code": "NATO", "name": "NATO"}]
+    assert "NATO – Russia is muted here. /unmute NATO-RU" in (await press(bench, f"alert:mute:{alert}"))["text"]
+
+
 @pytest.mark.parametrize("way", ["typed", "pressed"])
 async def test_to_watch_a_muted_pair_ends_its_mute_and_says_so(bench: Bench, way: str) -> None:
     bench.add(ACTIVE, muted_dyads=["RU-UA", "IL-IR"])

@@ -113,12 +113,24 @@ def last_alert(session: Session, subscriber: Subscriber) -> Alert | None:
 
 
 def _mute(session: Session, subscriber: Subscriber, alert: Alert) -> str:
-    dyad = session.get_one(Story, alert.story_id).dyad
-    if dyad is None:
+    pair, names = _pair_of(session, alert)
+    if pair is None:
         return "This story names no pair that could be muted."
-    mute_pair(session, subscriber, dyad)
-    pair = clip(" – ".join(alert.facts["dyad"]) or dyad, 100)  # Telegram shows 200 characters
-    return f"{pair} is muted here. /unmute {dyad} brings it back."
+    mute_pair(session, subscriber, pair)
+    shown = clip(" – ".join(names), 100)  # Telegram shows 200 characters
+    return f"{shown} is muted here. /unmute {pair} brings it back."
+
+
+def _pair_of(session: Session, alert: Alert) -> tuple[str | None, list[str]]:
+    """The pair that an alert shows, by code and by the names of its parties.
+
+    The story may have turned to another since. Alerts of older versions kept no code, and are of the story's pair.
+    """
+    if "pair" in alert.facts:
+        return alert.facts["pair"], alert.facts["dyad"]
+    story = session.get_one(Story, alert.story_id)
+    names = {actor["code"]: actor["name"] for actor in story.actors}
+    return story.dyad, [names.get(code, code) for code in (story.dyad or "").split("-")]
 
 
 def _judge(session: Session, subscriber: Subscriber, alert: Alert, kind: VerdictKind, now: datetime) -> None:
