@@ -277,6 +277,19 @@ async def test_a_page_turns_though_the_press_is_too_old_to_be_answered(bench: Be
     assert "feeds" in (await bench.press("adm:feeds:list")).text
 
 
+async def test_a_page_is_turned_once_flood_control_is_over(bench: Bench) -> None:
+    bench.fake.fail(fakes.flood(1), "editMessageText", times=1)
+    await bench.press("adm:feeds:list")
+    refused, shown = await bench.fake.called("editMessageText", 2)
+    assert "2 feeds" in shown.text and shown.params == refused.params
+
+
+async def test_a_page_too_old_to_be_turned_comes_anew(bench: Bench) -> None:
+    bench.fake.fail(fakes.bad_request("message can't be edited"), "editMessageText")
+    await bench.press("adm:feeds:list")
+    assert "2 feeds" in (await bench.fake.sent(1))[0].text
+
+
 # Feeds ----------------------------------------------------------------------------------------------------------------
 
 

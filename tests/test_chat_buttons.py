@@ -1,6 +1,7 @@
 """Buttons under alerts and /settings, pressed in private chats, groups, topics and channels; over HTTP."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import fake_bot_api as fakes
@@ -170,6 +171,71 @@ async def test_only_an_admin_of_the_chat_mutes_a_pair_and_only_where_it_was_pres
     assert "is muted here" in (await place.press(bench, f"alert:mute:{alert}"))["text"]
     muted = [found.muted_dyads for at in (place, other) if (found := bench.find(at.chat_id, at.topic))]
     assert muted == [["RU-UA"], []]
+
+
+# Pressed before a stop of ours, and too old to be answered ------------------------------------------------------------
+
+TOO_OLD = fakes.bad_request("query is too old and response timeout expired or query ID is invalid")
+
+
+@pytest.mark.parametrize(
+    ("data", "shown"),
+    [("set:levels:escalation:critical", "● ⬆ critical"), ("forget:yes", "Deleted."), ("join:yes:1", "Approved")],
+    ids=["setting", "forget", "request"],
+)
+async def test_a_page_shows_what_a_press_changed_though_the_press_is_too_old_to_be_answered(
+    bench: Bench, data: str, shown: str
+) -> None:
+    bench.use(admins=(ANNA,))
+    bench.add(SubscriberState.PENDING if data.startswith("join") else ACTIVE)
+    bench.fake.fail(TOO_OLD, "answerCallbackQuery")
+    await PRIVATE.press(bench, data)
+    (page,) = await bench.fake.called("editMessageText")
+    assert shown in f"{page.text} {page.params.get('reply_markup')}"
+
+
+@pytest.mark.parametrize("place", [PRIVATE, IN_TOPIC], ids=["private", "topic"])
+async def test_a_mute_is_told_in_the_chat_where_the_press_is_too_old_to_be_answered(bench: Bench, place: Place) -> None:
+    bench.fake.members[GROUP, ANNA] = "administrator"
+    alert = place.tell(bench)
+    bench.fake.fail(TOO_OLD, "answerCallbackQuery")
+    await place.press(bench, f"alert:mute:{alert}")
+    (told,) = await bench.fake.sent(1)
+    assert "is muted here" in told.text
+    assert (told.chat_id, told.params.get("message_thread_id", 0)) == (place.chat_id, place.topic)
+
+
+# Flood control --------------------------------------------------------------------------------------------------------
+
+
+async def test_a_page_of_settings_is_turned_once_flood_control_is_over(bench: Bench) -> None:
+    PRIVATE.subscribe(bench)
+    bench.fake.fail(fakes.flood(1), "editMessageText", times=1)
+    await PRIVATE.press(bench, "set:levels:escalation:critical")
+    refused, shown = await bench.fake.called("editMessageText", 2)
+    assert "● ⬆ critical" in str(shown.params["reply_markup"]) and shown.params == refused.params
+
+
+async def test_flood_control_of_a_page_holds_whatever_goes_to_its_chat(bench: Bench) -> None:
+    PRIVATE.tell(bench)
+    with bench.database.write() as session:
+        session.exec(select(Delivery)).one().state = DeliveryState.WAITING
+    bench.fake.fail(fakes.flood(300), "editMessageText")
+    await PRIVATE.press(bench, "set:levels")
+    await bench.fake.until(lambda: bench.outbox(ANNA)[0].send_after > NOW)
+    assert bench.outbox(ANNA)[0].send_after == NOW + timedelta(seconds=300)
+    held = await bench.fake.push(updates.private("/help", ANNA))
+    await bench.fake.until(lambda: bench.fake.confirmed >= held)
+    assert bench.fake.messages == []
+
+
+async def test_a_page_that_is_gone_comes_anew(bench: Bench) -> None:
+    IN_TOPIC.subscribe(bench)
+    bench.fake.members[GROUP, ANNA] = "administrator"
+    bench.fake.fail(fakes.bad_request("message to edit not found"), "editMessageText")
+    await IN_TOPIC.press(bench, "set:levels:escalation:critical")
+    (page,) = await bench.fake.sent(1)
+    assert "● ⬆ critical" in str(page.params["reply_markup"]) and page.params["message_thread_id"] == 9
 
 
 # /settings in a topic -------------------------------------------------------------------------------------------------

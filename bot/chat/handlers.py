@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from difflib import get_close_matches
@@ -26,7 +25,7 @@ from telegram.ext import (
 
 from bot.chat import access, choices, commands, mutes, stories, verdicts
 from bot.chat.access import CodeGuesses, Visitor
-from bot.chat.buttons import CHAT_ADMINS, Buttons
+from bot.chat.buttons import CHAT_ADMINS, Buttons, answer_press
 from bot.chat.desk import Desk
 from bot.chat.visitors import visitor_of
 from bot.messages import replies
@@ -183,8 +182,7 @@ class Handlers:
         if not isinstance(update, Update) or chat is None or update.my_chat_member is not None:
             return
         if update.callback_query is not None and chat.type != ChatType.PRIVATE:  # others read along
-            with suppress(TelegramError):
-                await update.callback_query.answer(replies.something_went_wrong().plain, show_alert=True)
+            await answer_press(update.callback_query, replies.something_went_wrong().plain, True)
         else:
             await self._desk.answer(visitor_of(update).chat, replies.something_went_wrong())
 
