@@ -51,7 +51,7 @@ from models.feed import sync_feeds
 from tests.rows import UNLIMITED
 
 NOW = datetime(2022, 2, 17, 12, 0, tzinfo=UTC)
-ADMIN, SECOND, ANNA, GROUP = 1001, 1002, 42, -1005
+ADMIN, SECOND, ANNA, GROUP, CHANNEL = 1001, 1002, 42, -1005, -1007
 A, B = "https://a.example/rss", "https://b.example/rss"
 HOSTILE = '<b>Bob</b> & <a href="https://evil.example">x</a>\u202e\n\nApproved'
 FEEDS = f'# mine\n[[feeds]]\nurl = "{A}"  # the first\ntitle = "Alpha"\n\n[[feeds]]\nurl = "{B}"\n'
@@ -221,10 +221,26 @@ async def test_who_is_no_admin_any_more_loses_admin_from_their_menu_when_they_us
     assert (english.get("language_code", ""), french["language_code"]) == ("", "fr")
 
 
-async def test_in_a_group_admin_shows_nothing(bench: Bench) -> None:
-    await bench.fake.push(updates.group("/admin", GROUP, ADMIN))
+@pytest.mark.parametrize("user_id", [ADMIN, ANNA], ids=["admin", "anybody"])
+async def test_in_a_group_or_channel_admin_is_for_another_bot_unless_it_names_this_one(
+    bench: Bench, user_id: int
+) -> None:
+    for text in ("/admin", "/admin feeds", "/admin@another_bot"):
+        await bench.fake.push(updates.group(text, GROUP, user_id, topic=9))
+        await bench.fake.push(updates.channel(text, CHANNEL))
+    await bench.say("/help", user_id)
+    await bench.fake.until(lambda: bench.fake.confirmed >= bench.fake.last_update)
+    assert [call.chat_id for call in bench.fake.messages] == [user_id]
+
+
+@pytest.mark.parametrize(("user_id", "said"), [(ADMIN, "private chat"), (ANNA, "no command")], ids=["admin", "anybody"])
+async def test_in_a_group_admin_that_names_the_bot_is_answered_in_its_topic_and_shows_nothing(
+    bench: Bench, user_id: int, said: str
+) -> None:
+    await bench.fake.push(updates.group("/admin@Tocsin_Test_bot", GROUP, user_id, topic=9))
     (answer,) = await bench.fake.sent(1)
-    assert "private chat" in answer.text
+    assert said in answer.text
+    assert (answer.chat_id, answer.params["message_thread_id"]) == (GROUP, 9)
     assert buttons(answer) == {}
 
 

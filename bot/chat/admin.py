@@ -26,6 +26,7 @@ from bot.chat.desk import LONGEST_RETRY_S, AdminTools, Desk
 from bot.chat.failures import as_failure
 from bot.chat.menus import offer_admin_command, withdraw_admin_command
 from bot.chat.sender import TelegramSender
+from bot.chat.visitors import first_word, visitor_of
 from bot.messages import replies
 from bot.messages.message import Message, notice
 from bot.outlet import Chat, Envelope, SendFailure
@@ -83,18 +84,23 @@ class AdminHandlers:
         """/admin [PAGE]"""
         chat, user = update.effective_chat, update.effective_user
         assert chat is not None  # noqa: S101 - the handler's filter says so
-        if user is None or not self._is_admin(user.id):
-            await self._desk.answer(Chat(chat.id, kind=str(chat.type)), replies.unknown_command())
+        is_admin = user is not None and self._is_admin(user.id)
+        if chat.type != ChatType.PRIVATE:
+            await self._answer_elsewhere(update, is_admin)
+        elif user is None or not is_admin:
+            await self._desk.answer(Chat(chat.id), replies.unknown_command())
             await withdraw_admin_command(self._bot, chat.id)
             self._with_menu.discard(chat.id)
-        elif chat.type != ChatType.PRIVATE:
-            await self._desk.answer(
-                Chat(chat.id, kind=str(chat.type)), notice("/admin works in a private chat with me.")
-            )
         else:
             await self._add_to_menu(user.id)
             words = [word.lower()[:20] for word in context.args or ()]
             await self._send(user.id, await self._run(user.id, words[0] if words else "", "list", ()))
+
+    async def _answer_elsewhere(self, update: Update, is_admin: bool) -> None:
+        """In a group or channel, where without @our_name it may be for another bot."""
+        if first_word(update).lower().endswith(f"@{self._bot.username.lower()}"):
+            where = notice("/admin works in a private chat with me.")
+            await self._desk.answer(visitor_of(update).chat, where if is_admin else replies.unknown_command())
 
     async def button(self, update: Update, _context: Context) -> None:
         """A button of a page."""

@@ -27,7 +27,7 @@ from bot.chat import access, choices, commands, mutes, stories, verdicts
 from bot.chat.access import CodeGuesses, Visitor
 from bot.chat.buttons import CHAT_ADMINS, Buttons, answer_press
 from bot.chat.desk import Desk
-from bot.chat.visitors import visitor_of
+from bot.chat.visitors import first_word, visitor_of
 from bot.messages import replies
 from bot.messages.chart import index_chart
 from bot.messages.message import Message
@@ -131,11 +131,11 @@ class Handlers:
 
     async def anything_else(self, update: Update, _context: Context) -> None:
         """Any other text in a private chat."""
-        await self._desk.answer(visitor_of(update).chat, _what_was_meant(_first_word(update)))
+        await self._desk.answer(visitor_of(update).chat, _what_was_meant(first_word(update)))
 
     async def addressed_to_us(self, update: Update, _context: Context) -> None:
         """An unknown command in a group or channel; without @our_name it may be for another bot."""
-        command, _, name = _first_word(update).partition("@")
+        command, _, name = first_word(update).partition("@")
         if name.lower() == self._bot.username.lower():
             await self._desk.answer(visitor_of(update).chat, _what_was_meant(command))
 
@@ -198,11 +198,6 @@ class Handlers:
         if not allowed:
             await self._desk.answer(visitor.chat, replies.only_chat_admins())
         return allowed
-
-
-def _first_word(update: Update) -> str:
-    message = update.effective_message
-    return next(iter((message.text or "").split(maxsplit=1)), "") if message else ""
 
 
 def _what_was_meant(word: str) -> Message:
