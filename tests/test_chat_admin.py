@@ -201,17 +201,56 @@ async def test_admin_opens_a_page_of_buttons_for_admins_only(bench: Bench) -> No
     assert "no command" in (await bench.say("/admin", ANNA)).text
 
 
-async def test_who_becomes_an_admin_later_finds_admin_in_their_menu_after_the_first_time(bench: Bench) -> None:
-    (bench.folder / "telegram.toml").write_text(f"admins = [{ADMIN}, {ANNA}]\n", encoding="utf-8")
-    await bench.say("/help")
+def menus_of(bench: Bench, user_id: int) -> list[tuple[str, str]]:
+    """Language and last command of each menu that was set for one person."""
+    theirs = [call.params for call in bench.fake.calls_of("setMyCommands") if str(user_id) in str(call.params)]
+    return [(menu.get("language_code", ""), menu["commands"][-1]["command"]) for menu in theirs]
+
+
+async def appoint(bench: Bench, *admins: int) -> None:
+    (bench.folder / "telegram.toml").write_text(f"admins = {[*admins]}\n", encoding="utf-8")
     await bench.reload()
-    for _ in range(2):
-        await bench.say("/admin", ANNA)
-    theirs = [call.params for call in bench.fake.calls_of("setMyCommands") if str(ANNA) in str(call.params)]
-    assert [(menu.get("language_code", ""), menu["commands"][-1]["command"]) for menu in theirs] == [
-        ("", "admin"),
-        ("fr", "admin"),
-    ]
+
+
+async def test_who_becomes_an_admin_later_finds_admin_in_their_menu_at_the_reload(bench: Bench) -> None:
+    await bench.say("/help")
+    await appoint(bench, ADMIN, ANNA)
+    await bench.fake.until(lambda: len(menus_of(bench, ANNA)) == 2)
+    for wish in ("/start", "/admin", "/start"):
+        await bench.say(wish, ANNA)
+    assert menus_of(bench, ANNA) == [("", "admin"), ("fr", "admin")]
+
+
+@pytest.mark.parametrize("wish", ["/start", "/admin"])
+async def test_an_admin_who_writes_to_the_bot_only_then_finds_admin_in_their_menu(bench: Bench, wish: str) -> None:
+    await bench.say("/help")
+    bench.fake.fail(fakes.bad_request("chat not found"), "setMyCommands")
+    await appoint(bench, ADMIN, ANNA)
+    await bench.fake.until(lambda: len(menus_of(bench, ANNA)) == 1)
+    bench.fake.heal()
+    await bench.say(wish, ANNA)
+    await bench.fake.until(lambda: len(menus_of(bench, ANNA)) == 3)
+
+
+async def test_who_is_no_admin_any_more_loses_admin_from_their_menu_at_the_reload(bench: Bench) -> None:
+    await bench.say("/help")
+    await appoint(bench, ADMIN)
+    scopes = [call.params["scope"] for call in await bench.fake.called("deleteMyCommands", 2)]
+    assert scopes == [{"type": "chat", "chat_id": SECOND}] * 2
+
+
+async def test_who_becomes_an_admin_by_the_documented_steps_hears_of_admin(bench: Bench) -> None:
+    await bench.say("/start", ANNA)
+    assert "/admin" not in (await bench.say("/help", ANNA)).text
+    await appoint(bench, ADMIN, ANNA)
+    for wish in ("/start", "/start", "/help", "/admn"):  # the second one finds the chat subscribed already
+        assert "/admin" in (await bench.say(wish, ANNA)).text
+    await bench.say("/start", 43)
+    with bench.database.write() as session:
+        for row in session.exec(select(Subscriber)):
+            row.state = SubscriberState.ACTIVE
+    for wish in ("/start", "/help", "/admn"):
+        assert "/admin" not in (await bench.say(wish, 43)).text
 
 
 async def test_who_is_no_admin_any_more_loses_admin_from_their_menu_when_they_use_it(bench: Bench) -> None:

@@ -24,7 +24,7 @@ from bot.chat.admin_call import CANCEL, Call, Page, Reply, TextWanted, answered_
 from bot.chat.buttons import OUTDATED, answer_press
 from bot.chat.desk import LONGEST_RETRY_S, AdminTools, Desk
 from bot.chat.failures import as_failure
-from bot.chat.menus import offer_admin_command, withdraw_admin_command
+from bot.chat.menus import AdminMenus
 from bot.chat.sender import TelegramSender
 from bot.chat.visitors import first_word, visitor_of
 from bot.messages import replies
@@ -64,11 +64,11 @@ class _OfAdmins(filters.MessageFilter):
 class AdminHandlers:
     """Finds out who asks, hands the call to its page, and shows what that gives."""
 
-    def __init__(self, desk: Desk, bot: telegram.Bot) -> None:
+    def __init__(self, desk: Desk, bot: telegram.Bot, menus: AdminMenus) -> None:
         self._desk = desk
         self._bot = bot
+        self._menus = menus
         self._sender = TelegramSender(bot, desk.parts.limiter, patience_s=LONGEST_RETRY_S)
-        self._with_menu: set[int] = set()
         self._errands: set[asyncio.Task[None]] = set()
 
     def attach(self, application: Application[Any, Any, Any, Any, Any, Any]) -> None:
@@ -89,10 +89,9 @@ class AdminHandlers:
             await self._answer_elsewhere(update, is_admin)
         elif user is None or not is_admin:
             await self._desk.answer(Chat(chat.id), replies.unknown_command())
-            await withdraw_admin_command(self._bot, chat.id)
-            self._with_menu.discard(chat.id)
+            await self._menus.withdraw(self._bot, chat.id)
         else:
-            await self._add_to_menu(user.id)
+            await self._menus.offer(self._bot, user.id)
             words = [word.lower()[:20] for word in context.args or ()]
             await self._send(user.id, await self._run(user.id, words[0] if words else "", "list", ()))
 
@@ -222,11 +221,6 @@ class AdminHandlers:
 
     async def _deliver(self, user_id: int, message: Message, photo: bytes | None = None) -> None:
         await self._desk.deliver(Envelope(Chat(user_id), message, photo, priority=Priority.REPLY))
-
-    async def _add_to_menu(self, user_id: int) -> None:
-        """/admin behind the / key of who became an admin, or spoke to us first, after the start."""
-        if user_id not in self._with_menu and await offer_admin_command(self._bot, user_id):
-            self._with_menu.add(user_id)
 
 
 def _note_refusal(user_id: int, topic: str, verb: str, error: TocsinError) -> None:

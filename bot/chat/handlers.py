@@ -27,6 +27,7 @@ from bot.chat import access, choices, commands, mutes, stories, verdicts
 from bot.chat.access import CodeGuesses, Visitor
 from bot.chat.buttons import CHAT_ADMINS, Buttons, answer_press
 from bot.chat.desk import Desk
+from bot.chat.menus import AdminMenus
 from bot.chat.visitors import first_word, visitor_of
 from bot.messages import replies
 from bot.messages.chart import index_chart
@@ -58,16 +59,17 @@ class Ask:
 class Handlers:
     """One method per kind of update."""
 
-    def __init__(self, desk: Desk, bot: telegram.Bot) -> None:
+    def __init__(self, desk: Desk, bot: telegram.Bot, menus: AdminMenus) -> None:
         self._desk = desk
         self._bot = bot
+        self._menus = menus
         self._guesses = CodeGuesses()
 
     def attach(self, application: Application[Any, Any, Any, Any, Any, Any]) -> None:
         """Register every handler; an update goes to the first that fits."""
         answers: dict[str, Callable[[Ask], Message | None]] = {
             "stop": lambda ask: access.leave(ask.session, ask.settings, ask.visitor, ask.now),
-            "help": lambda ask: commands.show_help(ask.session, ask.visitor),
+            "help": lambda ask: commands.show_help(ask.session, ask.settings, ask.visitor),
             "latest": lambda ask: commands.show_latest(ask.session, ask.settings.alerts, ask.visitor),
             "threshold": lambda ask: commands.set_levels(ask.session, ask.settings.alerts, ask.visitor, ask.words),
             "settings": lambda ask: choices.show_settings(ask.session, ask.settings, ask.visitor, ask.words, ask.now),
@@ -105,6 +107,8 @@ class Handlers:
                 lambda s, cfg, now: access.join(s, cfg, visitor, code, self._guesses, now)
             )
             await self._desk.answer(visitor.chat, decision)
+            if self._is_admin(visitor.chat.chat_id):
+                await self._menus.offer(self._bot, visitor.chat.chat_id)
 
     def _command(self, answer: Callable[[Ask], Message | None], for_admins: bool) -> Handler:
         """A command that one function answers in one transaction; `for_admins`: in groups their admins' only."""
@@ -131,13 +135,15 @@ class Handlers:
 
     async def anything_else(self, update: Update, _context: Context) -> None:
         """Any other text in a private chat."""
-        await self._desk.answer(visitor_of(update).chat, _what_was_meant(first_word(update)))
+        chat = visitor_of(update).chat
+        known = [*replies.COMMANDS, *(replies.ADMIN_COMMAND if self._is_admin(chat.chat_id) else ())]
+        await self._desk.answer(chat, _what_was_meant(first_word(update), known))
 
     async def addressed_to_us(self, update: Update, _context: Context) -> None:
         """An unknown command in a group or channel; without @our_name it may be for another bot."""
         command, _, name = first_word(update).partition("@")
         if name.lower() == self._bot.username.lower():
-            await self._desk.answer(visitor_of(update).chat, _what_was_meant(command))
+            await self._desk.answer(visitor_of(update).chat, _what_was_meant(command, [*replies.COMMANDS]))
 
     # Things that happen to the bot --------------------------------------------------------------------------------
 
@@ -186,6 +192,10 @@ class Handlers:
         else:
             await self._desk.answer(visitor_of(update).chat, replies.something_went_wrong())
 
+    def _is_admin(self, chat_id: int) -> bool:
+        """Whether it is the private chat of an admin of the bot, whose id is that of the user."""
+        return chat_id in self._desk.parts.settings().telegram.admins
+
     async def _speaks_for_chat(self, update: Update, visitor: Visitor) -> bool:
         """Whether the speaker may decide for the chat; tells them when not. Asked of Telegram at every command."""
         message, chat, user = update.effective_message, update.effective_chat, update.effective_user
@@ -200,8 +210,7 @@ class Handlers:
         return allowed
 
 
-def _what_was_meant(word: str) -> Message:
-    """For a word that is no command of ours: those that are spelled nearly so."""
-    known = [*replies.COMMANDS]
+def _what_was_meant(word: str, known: Sequence[str]) -> Message:
+    """For a word that is none of the commands `known`: those that are spelled nearly so."""
     close = get_close_matches(word[1:].lower()[:30], known, n=2, cutoff=0.7) if word.startswith("/") else []
     return replies.did_you_mean(close) if close else replies.unknown_command()
