@@ -779,7 +779,7 @@ async def test_a_backtest_that_fails_says_so_and_the_question_stays(bench: Bench
 
 
 def chat(chat_id: int, state: SubscriberState, **values: Any) -> Subscriber:
-    return Subscriber(chat_id=chat_id, state=state, created_at=NOW, changed_at=NOW, **values)
+    return Subscriber(chat_id=chat_id, state=state, **{"created_at": NOW, "changed_at": NOW} | values)
 
 
 async def test_a_subscriber_is_approved_and_blocked_and_both_are_recorded(bench: Bench) -> None:
@@ -866,6 +866,34 @@ async def test_what_did_not_arrive_is_shown_with_its_reason_and_time(bench: Benc
     assert "old 3" in lines[7]
     one = await bench.follow(page, "2")
     assert "Last not delivered: alert of 17 Feb 2022 12:10 UTC may have arrived: chat 43: no answer" in one.text
+
+
+async def test_a_mute_that_is_over_is_not_shown(bench: Bench) -> None:
+    bench.add(chat(ANNA, SubscriberState.ACTIVE, muted_until=NOW + timedelta(hours=1)))
+    assert "Muted until: 17 Feb 13:00" in (await bench.press("adm:people:one:1")).text
+    bench.now += timedelta(hours=1)
+    assert "Muted until" not in (await bench.press("adm:people:one:1")).text
+
+
+async def test_a_name_written_from_right_to_left_leaves_the_rest_of_its_line_in_place(bench: Bench) -> None:
+    bench.add(chat(GROUP, SubscriberState.ACTIVE, name="חדשות", kind="supergroup", thread_id=9))
+    assert "supergroup chat “\u2068חדשות\u2069” (id -1005, topic 9)" in (await bench.press("adm:people:one:1")).text
+
+
+async def test_history_names_the_chat_that_was_let_in_and_leads_to_its_page(bench: Bench) -> None:
+    bench.add(chat(ANNA, SubscriberState.PENDING, name=HOSTILE), chat(43, SubscriberState.PENDING))
+    for number in (1, 2):
+        await bench.press(f"join:yes:{number}")
+    page = await bench.press("adm:log:list")
+    assert "private chat “&lt;b&gt;Bob" in page.text and "(id 42): pending → active" in page.text
+    assert "(id 42)" in (await bench.follow(page, "See 1")).text
+    with bench.database.write() as session:
+        session.delete(session.get_one(Subscriber, 2))
+        session.flush()
+        session.add(chat(44, SubscriberState.ACTIVE, id=2, created_at=NOW + timedelta(hours=1)))
+    page = await bench.press("adm:log:list")
+    assert "a chat that was forgotten since: pending → active" in page.text
+    assert [text for text in buttons(page) if "See" in text] == ["See 1"]
 
 
 async def test_a_subscriber_whom_everything_reached_has_no_such_line(bench: Bench) -> None:

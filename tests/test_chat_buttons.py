@@ -8,7 +8,7 @@ import fake_bot_api as fakes
 import fake_updates as updates
 import pytest
 from fake_bot_api import TOKEN, Call
-from sqlmodel import select
+from sqlmodel import col, select
 
 from bot.chat.api import open_bot
 from bot.chat.limiter import Limiter
@@ -102,6 +102,30 @@ async def test_where_others_read_along_an_explanation_answers_its_alert_and_is_p
     assert posted.params["reply_parameters"]["message_id"] == TOLD_AS
     assert "see the answer to this alert" in (await place.press(bench, f"alert:why:{alert}", BORIS))["text"]
     assert await send_what_waits(bench) == [posted]
+
+
+@pytest.mark.parametrize("fate", [DeliveryState.FAILED, DeliveryState.UNCERTAIN])
+async def test_an_explanation_that_failed_is_posted_when_it_is_asked_for_again(
+    bench: Bench, fate: DeliveryState
+) -> None:
+    alert = IN_GROUP.tell(bench)
+    for number in range(2):
+        assert "comes as an answer" in (await IN_GROUP.press(bench, f"alert:why:{alert}"))["text"]
+        with bench.database.write() as session:
+            last = session.exec(select(Delivery).order_by(col(Delivery.id).desc()).limit(1)).one()
+            last.state = DeliveryState.FAILED if number == 0 else fate
+    again = (await IN_GROUP.press(bench, f"alert:why:{alert}"))["text"]
+    assert ("comes as an answer" in again) == (fate is DeliveryState.FAILED)
+    if fate is DeliveryState.FAILED:
+        (posted,) = await send_what_waits(bench)
+        assert posted.params["reply_parameters"]["message_id"] == TOLD_AS
+
+
+async def test_who_asks_for_an_explanation_again_is_shown_rule_and_score_as_it_may_be_deleted(bench: Bench) -> None:
+    alert = IN_GROUP.tell(bench)
+    await IN_GROUP.press(bench, f"alert:why:{alert}")
+    told = (await IN_GROUP.press(bench, f"alert:why:{alert}"))["text"]
+    assert told.endswith("see the answer to this alert. escalation 66. Rule: escalation 66 reached warning (60).")
 
 
 async def test_a_reader_of_a_channel_is_told_rule_and_score_alone_and_nothing_is_posted(bench: Bench) -> None:

@@ -10,10 +10,10 @@ from bot.chat.access import Visitor, subscriber_or_reply
 from bot.chat.mutes import mute_pair
 from bot.messages import replies, to_admins
 from bot.messages.message import Message, clip, notice
-from bot.messages.why import why_in_brief, why_message
+from bot.messages.why import PRESS_LIMIT, why_in_brief, why_message
 from bot.notices import enqueue, tell_admins
 from config.schema import Settings
-from models import Alert, Delivery, Priority, Reading, Story, Subscriber, Verdict, VerdictKind
+from models import Alert, Delivery, DeliveryState, Priority, Reading, Story, Subscriber, Verdict, VerdictKind
 from models.story import find_story
 
 FEEDBACK_A_DAY = 5
@@ -42,7 +42,8 @@ def press_alert(session: Session, visitor: Visitor, verb: str, alert_id: int, no
 
 
 def explain_once(session: Session, visitor: Visitor, alert_id: int, now: datetime) -> str:
-    """Why? in a group or by a channel's admin: the explanation queued once an alert and chat, as an answer to it.
+    """Why? in a group or by a channel's admin: the explanation queued once an alert and chat, as an answer to it; once
+    more where it did not arrive.
 
     Returns the line for the one who pressed.
     """
@@ -50,12 +51,23 @@ def explain_once(session: Session, visitor: Visitor, alert_id: int, now: datetim
     if isinstance(found, str):
         return found
     known, alert = found
-    posted = enqueue(session, known, f"why:{alert.id}", why_message(alert), now, Priority.REPLY)
-    if posted is None:
-        return "It was explained here before: see the answer to this alert."
+    tries = _explanations(session, known, alert)
+    posted = None
+    if all(state is DeliveryState.FAILED for state in tries):
+        again = f":{len(tries)}" if tries else ""
+        posted = enqueue(session, known, f"why:{alert.id}{again}", why_message(alert), now, Priority.REPLY)
+    if posted is None:  # in brief too, since the answer may have been deleted
+        return clip(f"It was explained here before: see the answer to this alert. {why_in_brief(alert)}", PRESS_LIMIT)
     told = select(Delivery.id).where(Delivery.subscriber_id == known.id, Delivery.alert_id == alert.id)
     posted.replies_to_id = session.exec(told.limit(1)).first()
     return "The explanation comes as an answer to this alert."
+
+
+def _explanations(session: Session, known: Subscriber, alert: Alert) -> Sequence[DeliveryState]:
+    """How far each explanation of an alert came in a chat."""
+    key = f"why:{alert.id}"
+    of_alert = (col(Delivery.key) == key) | col(Delivery.key).startswith(f"{key}:")
+    return session.exec(select(Delivery.state).where(Delivery.subscriber_id == known.id, of_alert)).all()
 
 
 def explain_in_brief(session: Session, visitor: Visitor, alert_id: int) -> str:
