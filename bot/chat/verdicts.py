@@ -67,7 +67,8 @@ def _explanations(session: Session, known: Subscriber, alert: Alert) -> Sequence
     """How far each explanation of an alert came in a chat."""
     key = f"why:{alert.id}"
     of_alert = (col(Delivery.key) == key) | col(Delivery.key).startswith(f"{key}:")
-    return session.exec(select(Delivery.state).where(Delivery.subscriber_id == known.id, of_alert)).all()
+    states = session.exec(select(Delivery.state).where(Delivery.subscriber_id == known.id, of_alert))
+    return [DeliveryState(state) for state in states]
 
 
 def explain_in_brief(session: Session, visitor: Visitor, alert_id: int) -> str:
