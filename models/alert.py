@@ -38,7 +38,7 @@ FOLLOW_UPS = (AlertKind.CONTESTED, *CORRECTIONS)
 
 class Alert(SQLModel, table=True):
     """Told once per story, kind, direction and level. `facts` is what the message is made of, as it stood then, or
-    when later sources last changed it."""
+    when later sources last changed it; "pair" in it is the code of the pair that it names, or null."""
 
     #: The buttons of one that was forgotten say so, and explain no other.
     __table_args__ = (UniqueConstraint("story_id", "kind", "direction", "level"), {"sqlite_autoincrement": True})

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlmodel import Session, col, select, update
+from sqlmodel import Session, col, func, select, update
 
 from models.alert import CORRECTIONS, Alert, Suppression, suppress
 from models.delivery import FOR_SUBSCRIBERS, Delivery, DeliveryState, give_up_waiting
@@ -52,8 +52,12 @@ def withdraw_deliveries(session: Session, subscriber: Subscriber, reason: str, n
 
 
 def withdraw_pair(session: Session, subscriber: Subscriber, dyad: str, reason: str) -> None:
-    """Give up the alerts about a pair that wait for a subscriber, but for those that set right what was told."""
-    of_pair = select(Alert.id).join(Story).where(Story.dyad == dyad, col(Alert.kind).not_in(CORRECTIONS))
+    """Give up the alerts about a pair that wait for a subscriber, but for those that set right what was told.
+
+    An alert is about the pair that it names; those of older versions did not keep it, and are about their story's.
+    """
+    named = func.coalesce(col(Alert.facts)["pair"].as_string(), Story.dyad)
+    of_pair = select(Alert.id).join(Story).where(named == dyad, col(Alert.kind).not_in(CORRECTIONS))
     mine = col(Delivery.subscriber_id) == subscriber.id
     give_up_waiting(session, mine & col(Delivery.alert_id).in_(of_pair), reason)
 

@@ -15,6 +15,7 @@ from bot.app import App, utc_now
 from bot.chat.application import AnyApplication, build_application
 from bot.chat.desk import AdminTools, ChatParts
 from bot.chat.limiter import Limiter
+from bot.chat.menus import AdminMenus
 from bot.chat.sender import TelegramSender
 from bot.demo.play import SimulatedClock, Stage, demo_app
 from bot.errands import Done, Errands
@@ -119,7 +120,7 @@ async def _answering(app: App, phone: Phone, folder: Path) -> AsyncIterator[AnyA
 
     tools = AdminTools(app.folder, app.reload, app.preview, run)
     parts = ChatParts(app.database, lambda: app.settings, app.clock, limiter, tools)
-    application = build_application(TOKEN, phone.url, parts)
+    application = build_application(TOKEN, phone.url, parts, AdminMenus())
     await application.initialize()
     app.senders = {Outlet.TELEGRAM: TelegramSender(application.bot, limiter)}
     await asyncio.to_thread(app.sync, app.settings)  # which ends the terminal's subscription: it hears what admins do

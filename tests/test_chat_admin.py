@@ -51,7 +51,7 @@ from models.feed import sync_feeds
 from tests.rows import UNLIMITED
 
 NOW = datetime(2022, 2, 17, 12, 0, tzinfo=UTC)
-ADMIN, SECOND, ANNA, GROUP = 1001, 1002, 42, -1005
+ADMIN, SECOND, ANNA, GROUP, CHANNEL = 1001, 1002, 42, -1005, -1007
 A, B = "https://a.example/rss", "https://b.example/rss"
 HOSTILE = '<b>Bob</b> & <a href="https://evil.example">x</a>\u202e\n\nApproved'
 FEEDS = f'# mine\n[[feeds]]\nurl = "{A}"  # the first\ntitle = "Alpha"\n\n[[feeds]]\nurl = "{B}"\n'
@@ -201,17 +201,56 @@ async def test_admin_opens_a_page_of_buttons_for_admins_only(bench: Bench) -> No
     assert "no command" in (await bench.say("/admin", ANNA)).text
 
 
-async def test_who_becomes_an_admin_later_finds_admin_in_their_menu_after_the_first_time(bench: Bench) -> None:
-    (bench.folder / "telegram.toml").write_text(f"admins = [{ADMIN}, {ANNA}]\n", encoding="utf-8")
-    await bench.say("/help")
+def menus_of(bench: Bench, user_id: int) -> list[tuple[str, str]]:
+    """Language and last command of each menu that was set for one person."""
+    theirs = [call.params for call in bench.fake.calls_of("setMyCommands") if str(user_id) in str(call.params)]
+    return [(menu.get("language_code", ""), menu["commands"][-1]["command"]) for menu in theirs]
+
+
+async def appoint(bench: Bench, *admins: int) -> None:
+    (bench.folder / "telegram.toml").write_text(f"admins = {[*admins]}\n", encoding="utf-8")
     await bench.reload()
-    for _ in range(2):
-        await bench.say("/admin", ANNA)
-    theirs = [call.params for call in bench.fake.calls_of("setMyCommands") if str(ANNA) in str(call.params)]
-    assert [(menu.get("language_code", ""), menu["commands"][-1]["command"]) for menu in theirs] == [
-        ("", "admin"),
-        ("fr", "admin"),
-    ]
+
+
+async def test_who_becomes_an_admin_later_finds_admin_in_their_menu_at_the_reload(bench: Bench) -> None:
+    await bench.say("/help")
+    await appoint(bench, ADMIN, ANNA)
+    await bench.fake.until(lambda: len(menus_of(bench, ANNA)) == 2)
+    for wish in ("/start", "/admin", "/start"):
+        await bench.say(wish, ANNA)
+    assert menus_of(bench, ANNA) == [("", "admin"), ("fr", "admin")]
+
+
+@pytest.mark.parametrize("wish", ["/start", "/admin"])
+async def test_an_admin_who_writes_to_the_bot_only_then_finds_admin_in_their_menu(bench: Bench, wish: str) -> None:
+    await bench.say("/help")
+    bench.fake.fail(fakes.bad_request("chat not found"), "setMyCommands")
+    await appoint(bench, ADMIN, ANNA)
+    await bench.fake.until(lambda: len(menus_of(bench, ANNA)) == 1)
+    bench.fake.heal()
+    await bench.say(wish, ANNA)
+    await bench.fake.until(lambda: len(menus_of(bench, ANNA)) == 3)
+
+
+async def test_who_is_no_admin_any_more_loses_admin_from_their_menu_at_the_reload(bench: Bench) -> None:
+    await bench.say("/help")
+    await appoint(bench, ADMIN)
+    scopes = [call.params["scope"] for call in await bench.fake.called("deleteMyCommands", 2)]
+    assert scopes == [{"type": "chat", "chat_id": SECOND}] * 2
+
+
+async def test_who_becomes_an_admin_by_the_documented_steps_hears_of_admin(bench: Bench) -> None:
+    await bench.say("/start", ANNA)
+    assert "/admin" not in (await bench.say("/help", ANNA)).text
+    await appoint(bench, ADMIN, ANNA)
+    for wish in ("/start", "/start", "/help", "/admn"):  # the second one finds the chat subscribed already
+        assert "/admin" in (await bench.say(wish, ANNA)).text
+    await bench.say("/start", 43)
+    with bench.database.write() as session:
+        for row in session.exec(select(Subscriber)):
+            row.state = SubscriberState.ACTIVE
+    for wish in ("/start", "/help", "/admn"):
+        assert "/admin" not in (await bench.say(wish, 43)).text
 
 
 async def test_who_is_no_admin_any_more_loses_admin_from_their_menu_when_they_use_it(bench: Bench) -> None:
@@ -221,10 +260,26 @@ async def test_who_is_no_admin_any_more_loses_admin_from_their_menu_when_they_us
     assert (english.get("language_code", ""), french["language_code"]) == ("", "fr")
 
 
-async def test_in_a_group_admin_shows_nothing(bench: Bench) -> None:
-    await bench.fake.push(updates.group("/admin", GROUP, ADMIN))
+@pytest.mark.parametrize("user_id", [ADMIN, ANNA], ids=["admin", "anybody"])
+async def test_in_a_group_or_channel_admin_is_for_another_bot_unless_it_names_this_one(
+    bench: Bench, user_id: int
+) -> None:
+    for text in ("/admin", "/admin feeds", "/admin@another_bot"):
+        await bench.fake.push(updates.group(text, GROUP, user_id, topic=9))
+        await bench.fake.push(updates.channel(text, CHANNEL))
+    await bench.say("/help", user_id)
+    await bench.fake.until(lambda: bench.fake.confirmed >= bench.fake.last_update)
+    assert [call.chat_id for call in bench.fake.messages] == [user_id]
+
+
+@pytest.mark.parametrize(("user_id", "said"), [(ADMIN, "private chat"), (ANNA, "no command")], ids=["admin", "anybody"])
+async def test_in_a_group_admin_that_names_the_bot_is_answered_in_its_topic_and_shows_nothing(
+    bench: Bench, user_id: int, said: str
+) -> None:
+    await bench.fake.push(updates.group("/admin@Tocsin_Test_bot", GROUP, user_id, topic=9))
     (answer,) = await bench.fake.sent(1)
-    assert "private chat" in answer.text
+    assert said in answer.text
+    assert (answer.chat_id, answer.params["message_thread_id"]) == (GROUP, 9)
     assert buttons(answer) == {}
 
 
@@ -282,6 +337,19 @@ async def test_an_odd_press_is_answered_and_changes_nothing(bench: Bench, data: 
 async def test_a_page_turns_though_the_press_is_too_old_to_be_answered(bench: Bench) -> None:
     bench.fake.fail(fakes.bad_request("query is too old"), "answerCallbackQuery")
     assert "feeds" in (await bench.press("adm:feeds:list")).text
+
+
+async def test_a_page_is_turned_once_flood_control_is_over(bench: Bench) -> None:
+    bench.fake.fail(fakes.flood(1), "editMessageText", times=1)
+    await bench.press("adm:feeds:list")
+    refused, shown = await bench.fake.called("editMessageText", 2)
+    assert "2 feeds" in shown.text and shown.params == refused.params
+
+
+async def test_a_page_too_old_to_be_turned_comes_anew(bench: Bench) -> None:
+    bench.fake.fail(fakes.bad_request("message can't be edited"), "editMessageText")
+    await bench.press("adm:feeds:list")
+    assert "2 feeds" in (await bench.fake.sent(1))[0].text
 
 
 # Feeds ----------------------------------------------------------------------------------------------------------------
@@ -718,7 +786,7 @@ async def test_a_backtest_that_fails_says_so_and_the_question_stays(bench: Bench
 
 
 def chat(chat_id: int, state: SubscriberState, **values: Any) -> Subscriber:
-    return Subscriber(chat_id=chat_id, state=state, created_at=NOW, changed_at=NOW, **values)
+    return Subscriber(chat_id=chat_id, state=state, **{"created_at": NOW, "changed_at": NOW} | values)
 
 
 async def test_a_subscriber_is_approved_and_blocked_and_both_are_recorded(bench: Bench) -> None:
@@ -805,6 +873,34 @@ async def test_what_did_not_arrive_is_shown_with_its_reason_and_time(bench: Benc
     assert "old 3" in lines[7]
     one = await bench.follow(page, "2")
     assert "Last not delivered: alert of 17 Feb 2022 12:10 UTC may have arrived: chat 43: no answer" in one.text
+
+
+async def test_a_mute_that_is_over_is_not_shown(bench: Bench) -> None:
+    bench.add(chat(ANNA, SubscriberState.ACTIVE, muted_until=NOW + timedelta(hours=1)))
+    assert "Muted until: 17 Feb 13:00" in (await bench.press("adm:people:one:1")).text
+    bench.now += timedelta(hours=1)
+    assert "Muted until" not in (await bench.press("adm:people:one:1")).text
+
+
+async def test_a_name_written_from_right_to_left_leaves_the_rest_of_its_line_in_place(bench: Bench) -> None:
+    bench.add(chat(GROUP, SubscriberState.ACTIVE, name="חדשות", kind="supergroup", thread_id=9))
+    assert "supergroup chat “\u2068חדשות\u2069” (id -1005, topic 9)" in (await bench.press("adm:people:one:1")).text
+
+
+async def test_history_names_the_chat_that_was_let_in_and_leads_to_its_page(bench: Bench) -> None:
+    bench.add(chat(ANNA, SubscriberState.PENDING, name=HOSTILE), chat(43, SubscriberState.PENDING))
+    for number in (1, 2):
+        await bench.press(f"join:yes:{number}")
+    page = await bench.press("adm:log:list")
+    assert "private chat “&lt;b&gt;Bob" in page.text and "(id 42): pending → active" in page.text
+    assert "(id 42)" in (await bench.follow(page, "See 1")).text
+    with bench.database.write() as session:
+        session.delete(session.get_one(Subscriber, 2))
+        session.flush()
+        session.add(chat(44, SubscriberState.ACTIVE, id=2, created_at=NOW + timedelta(hours=1)))
+    page = await bench.press("adm:log:list")
+    assert "a chat that was forgotten since: pending → active" in page.text
+    assert [text for text in buttons(page) if "See" in text] == ["See 1"]
 
 
 async def test_a_subscriber_whom_everything_reached_has_no_such_line(bench: Bench) -> None:

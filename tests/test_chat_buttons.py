@@ -1,13 +1,14 @@
 """Buttons under alerts and /settings, pressed in private chats, groups, topics and channels; over HTTP."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import fake_bot_api as fakes
 import fake_updates as updates
 import pytest
 from fake_bot_api import TOKEN, Call
-from sqlmodel import select
+from sqlmodel import col, select
 
 from bot.chat.api import open_bot
 from bot.chat.limiter import Limiter
@@ -103,6 +104,30 @@ async def test_where_others_read_along_an_explanation_answers_its_alert_and_is_p
     assert await send_what_waits(bench) == [posted]
 
 
+@pytest.mark.parametrize("fate", [DeliveryState.FAILED, DeliveryState.UNCERTAIN])
+async def test_an_explanation_that_failed_is_posted_when_it_is_asked_for_again(
+    bench: Bench, fate: DeliveryState
+) -> None:
+    alert = IN_GROUP.tell(bench)
+    for number in range(2):
+        assert "comes as an answer" in (await IN_GROUP.press(bench, f"alert:why:{alert}"))["text"]
+        with bench.database.write() as session:
+            last = session.exec(select(Delivery).order_by(col(Delivery.id).desc()).limit(1)).one()
+            last.state = DeliveryState.FAILED if number == 0 else fate
+    again = (await IN_GROUP.press(bench, f"alert:why:{alert}"))["text"]
+    assert ("comes as an answer" in again) == (fate is DeliveryState.FAILED)
+    if fate is DeliveryState.FAILED:
+        (posted,) = await send_what_waits(bench)
+        assert posted.params["reply_parameters"]["message_id"] == TOLD_AS
+
+
+async def test_who_asks_for_an_explanation_again_is_shown_rule_and_score_as_it_may_be_deleted(bench: Bench) -> None:
+    alert = IN_GROUP.tell(bench)
+    await IN_GROUP.press(bench, f"alert:why:{alert}")
+    told = (await IN_GROUP.press(bench, f"alert:why:{alert}"))["text"]
+    assert told.endswith("see the answer to this alert. escalation 66. Rule: escalation 66 reached warning (60).")
+
+
 async def test_a_reader_of_a_channel_is_told_rule_and_score_alone_and_nothing_is_posted(bench: Bench) -> None:
     alert = IN_CHANNEL.tell(bench)
     told = await IN_CHANNEL.press(bench, f"alert:why:{alert}")
@@ -192,6 +217,71 @@ async def test_a_press_by_whom_telegram_does_not_tell_of_is_allowed_by_the_list_
     assert "is muted here" in (await IN_GROUP.press(bench, f"alert:mute:{alert}"))["text"]
     bench.fake.fail(fakes.bad_request("member list is inaccessible"), "getChatAdministrators")
     assert "I cannot see who is an admin here" in (await IN_GROUP.press(bench, f"alert:mute:{alert}"))["text"]
+
+
+# Pressed before a stop of ours, and too old to be answered ------------------------------------------------------------
+
+TOO_OLD = fakes.bad_request("query is too old and response timeout expired or query ID is invalid")
+
+
+@pytest.mark.parametrize(
+    ("data", "shown"),
+    [("set:levels:escalation:critical", "● ⬆ critical"), ("forget:yes", "Deleted."), ("join:yes:1", "Approved")],
+    ids=["setting", "forget", "request"],
+)
+async def test_a_page_shows_what_a_press_changed_though_the_press_is_too_old_to_be_answered(
+    bench: Bench, data: str, shown: str
+) -> None:
+    bench.use(admins=(ANNA,))
+    bench.add(SubscriberState.PENDING if data.startswith("join") else ACTIVE)
+    bench.fake.fail(TOO_OLD, "answerCallbackQuery")
+    await PRIVATE.press(bench, data)
+    (page,) = await bench.fake.called("editMessageText")
+    assert shown in f"{page.text} {page.params.get('reply_markup')}"
+
+
+@pytest.mark.parametrize("place", [PRIVATE, IN_TOPIC], ids=["private", "topic"])
+async def test_a_mute_is_told_in_the_chat_where_the_press_is_too_old_to_be_answered(bench: Bench, place: Place) -> None:
+    bench.fake.members[GROUP, ANNA] = "administrator"
+    alert = place.tell(bench)
+    bench.fake.fail(TOO_OLD, "answerCallbackQuery")
+    await place.press(bench, f"alert:mute:{alert}")
+    (told,) = await bench.fake.sent(1)
+    assert "is muted here" in told.text
+    assert (told.chat_id, told.params.get("message_thread_id", 0)) == (place.chat_id, place.topic)
+
+
+# Flood control --------------------------------------------------------------------------------------------------------
+
+
+async def test_a_page_of_settings_is_turned_once_flood_control_is_over(bench: Bench) -> None:
+    PRIVATE.subscribe(bench)
+    bench.fake.fail(fakes.flood(1), "editMessageText", times=1)
+    await PRIVATE.press(bench, "set:levels:escalation:critical")
+    refused, shown = await bench.fake.called("editMessageText", 2)
+    assert "● ⬆ critical" in str(shown.params["reply_markup"]) and shown.params == refused.params
+
+
+async def test_flood_control_of_a_page_holds_whatever_goes_to_its_chat(bench: Bench) -> None:
+    PRIVATE.tell(bench)
+    with bench.database.write() as session:
+        session.exec(select(Delivery)).one().state = DeliveryState.WAITING
+    bench.fake.fail(fakes.flood(300), "editMessageText")
+    await PRIVATE.press(bench, "set:levels")
+    await bench.fake.until(lambda: bench.outbox(ANNA)[0].send_after > NOW)
+    assert bench.outbox(ANNA)[0].send_after == NOW + timedelta(seconds=300)
+    held = await bench.fake.push(updates.private("/help", ANNA))
+    await bench.fake.until(lambda: bench.fake.confirmed >= held)
+    assert bench.fake.messages == []
+
+
+async def test_a_page_that_is_gone_comes_anew(bench: Bench) -> None:
+    IN_TOPIC.subscribe(bench)
+    bench.fake.members[GROUP, ANNA] = "administrator"
+    bench.fake.fail(fakes.bad_request("message to edit not found"), "editMessageText")
+    await IN_TOPIC.press(bench, "set:levels:escalation:critical")
+    (page,) = await bench.fake.sent(1)
+    assert "● ⬆ critical" in str(page.params["reply_markup"]) and page.params["message_thread_id"] == 9
 
 
 # /settings in a topic -------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from sqlmodel import col, select
 
 from bot.chat.settings import BadChoice, Known, choose, values_of
 from bot.messages.message import Message
+from bot.messages.names import party_names
 from bot.messages.settings import Offer, settings_page
 from bot.pipeline.fold import fold_old_news
 from classifiers.labels import SIGNALS
@@ -42,6 +43,8 @@ __all__ = ["bench", "database"]
 
 KNOWN = Known(["europe", "middle east"], ["RU-UA", "IL-IR"], SIGNALS)
 ACTIVE = SubscriberState.ACTIVE
+#: One more than there are buttons for.
+PAIRS = [f"RU-{code}" for code in sorted(party_names(Actors())) if code > "RU"][:25]
 PAGES = [
     "main",
     "levels",
@@ -902,6 +905,28 @@ async def test_what_waits_of_a_pair_just_muted_is_withdrawn_and_its_corrections_
     assert rows["r"].state is DeliveryState.WAITING
 
 
+async def test_mute_under_an_alert_silences_the_pair_it_shows_though_the_story_turned_to_another(bench: Bench) -> None:
+    number = bench.add(ACTIVE)
+    alert = alert_told(bench, number)
+    waiting(bench, alert, number)
+    with bench.database.write() as session:
+        row = session.get_one(Alert, alert)
+        row.facts = row.facts | {"pair": "RU-UA"}
+        session.get_one(Story, row.story_id).dyad = "NATO-RU"
+    assert "Russia – Ukraine is muted here. /unmute RU-UA" in (await press(bench, f"alert:mute:{alert}"))["text"]
+    found = bench.find()
+    assert found is not None and found.muted_dyads == ["RU-UA"]
+    assert {each.key: each.state for each in bench.outbox(ANNA)}["waits"] is DeliveryState.FAILED
+
+
+async def test_mute_under_an_alert_of_an_older_version_names_the_pair_that_it_silences(bench: Bench) -> None:
+    alert = alert_told(bench, bench.add(ACTIVE))
+    with bench.database.write() as session:
+        story = session.get_one(Story, session.get_one(Alert, alert).story_id)
+        story.dyad, story.actors = "NATO-RU", [{"code": "RU", "name": "Russia"}, {"code": "NATO", "name": "NATO"}]
+    assert "NATO – Russia is muted here. /unmute NATO-RU" in (await press(bench, f"alert:mute:{alert}"))["text"]
+
+
 @pytest.mark.parametrize("way", ["typed", "pressed"])
 async def test_to_watch_a_muted_pair_ends_its_mute_and_says_so(bench: Bench, way: str) -> None:
     bench.add(ACTIVE, muted_dyads=["RU-UA", "IL-IR"])
@@ -925,6 +950,28 @@ async def test_settings_list_muted_pairs_and_a_tap_on_one_ends_its_mute(bench: B
     assert "Iran – Israel" in str(again.params["reply_markup"]) and "RU-UA" not in str(again.params["reply_markup"])
     found = bench.find()
     assert found is not None and found.muted_dyads == ["IR-IL"]
+
+
+@pytest.mark.parametrize(
+    ("page", "way", "field"),
+    [("muted", "/unmute {}", "muted_dyads"), ("pairs", "/unwatch {}", "dyads"),
+     ("regions", "/settings regions {} off", "regions")],
+)  # fmt: skip
+async def test_a_page_says_how_many_of_those_chosen_have_no_button_and_how_to_take_them_off(
+    bench: Bench, page: str, way: str, field: str
+) -> None:
+    many = [f"X{number}" for number in range(25)] if page == "regions" else PAIRS
+    bench.add(ACTIVE, **{field: many})
+    await press(bench, f"set:{page}")
+    (full,) = await bench.fake.called("editMessageText")
+    command = way.format(many[24])
+    assert f"1 more have no button here: /settings lists them, and {command} takes one off." in full.text
+    assert many[23] in str(full.params["reply_markup"]) and many[24] not in str(full.params["reply_markup"])
+    await bench.ask(command)
+    found = bench.find()
+    assert found is not None and getattr(found, field) == many[:24]
+    await press(bench, f"set:{page}")
+    assert "no button" not in (await bench.fake.called("editMessageText", 2))[1].text
 
 
 async def test_to_unmute_a_pair_that_was_not_muted_says_so_and_what_is(bench: Bench) -> None:

@@ -13,7 +13,19 @@ from bot.pipeline.decide import raise_alerts, update_story
 from bot.pipeline.rules import Past, Silence, Telling, worth_telling
 from bot.pipeline.weigh import Weight
 from config.schema import Alerts
-from models import Alert, AlertKind, Delivery, Direction, Level, Reading, Story, Suppression, SuppressionReason
+from models import (
+    Alert,
+    AlertKind,
+    Delivery,
+    Direction,
+    Level,
+    Reading,
+    Story,
+    Subscriber,
+    Suppression,
+    SuppressionReason,
+)
+from models.chats import withdraw_pair
 from models.database import Database
 from models.delivery import DeliveryState
 from models.story import StoryStatus
@@ -73,6 +85,26 @@ def test_a_story_that_crosses_a_level_rings_once_for_each_subscriber(database: D
         rows = session.exec(select(Delivery)).all()
     assert [row.edits_id is None for row in rows] == [True, True, False, False]
     assert silences(database)[SuppressionReason.REPEAT] == 2
+
+
+def test_an_alert_keeps_the_pair_it_shows_and_a_mute_of_that_withdraws_it_though_the_story_turns_to_another(
+    database: Database, now: datetime
+) -> None:
+    with database.write() as session:
+        subscriber = add_subscriber(session, now).id
+    story = tell(database, now, escalation=75.0, dyad="RU-UA")
+    judge(database, now)
+    for _ in range(2):
+        tell(database, now, story, escalation=70.0, dyad="NATO-RU")
+    first, *_ = judge(database, now + timedelta(minutes=5))
+    assert first.facts["pair"] == "RU-UA"
+    with database.write() as session:
+        assert session.get_one(Story, story).dyad == "NATO-RU"
+        for pair, state in (("NATO-RU", DeliveryState.WAITING), ("RU-UA", DeliveryState.FAILED)):
+            withdraw_pair(session, session.get_one(Subscriber, subscriber), pair, "muted")
+            row = session.exec(select(Delivery).where(Delivery.alert_id == first.id)).one()
+            session.refresh(row)
+            assert row.state is state
 
 
 def test_a_rise_is_told_even_within_the_quiet_period(database: Database, now: datetime) -> None:

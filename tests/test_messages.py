@@ -97,7 +97,7 @@ HOSTILE_ARABIC = f"{ARABIC}\u2069\u202e"
 def test_words_from_right_to_left_do_not_turn_our_sentence_around() -> None:
     source = {"publisher": HEBREW, "title": ARABIC, "url": "https://a.example/1", "at": NOW.isoformat()}
     evidence = {"sentence": HOSTILE_ARABIC, "signal": None, "direction": "escalation", "score": 9.0}
-    made = alert(sources=[source], evidence=[evidence], claims=[SAYS | {"sentence": HEBREW}])
+    made = alert(sources=[source], evidence=[evidence], claims=[SAYS | {"claimant": ARABIC, "sentence": HEBREW}])
     story = StoryLine(70, ARABIC, url="https://a.example/1", sources=3)
     for message in (alert_message(made), why_message(made), digest_message(week(escalating=(story,)))):
         for text in (message.html, message.plain):

@@ -204,8 +204,9 @@ def _new_subscriber(session: Session, settings: Settings, visitor: Visitor, now:
 
 
 def _let_in(session: Session, settings: Settings, subscriber: Subscriber, now: datetime) -> Message:
+    is_admin = subscriber.chat_id in settings.telegram.admins
     if subscriber.state == SubscriberState.ACTIVE:
-        return replies.already_subscribed()
+        return replies.already_subscribed(is_admin)
     if _is_new(subscriber):
         level = Level[settings.alerts.telling.default_level.upper()]
         subscriber.level_escalation = subscriber.level_deescalation = level
@@ -213,7 +214,7 @@ def _let_in(session: Session, settings: Settings, subscriber: Subscriber, now: d
     wanted = digest_for(subscriber, settings.digest)
     subscriber.digest_due_at = next_digest(wanted, now) if subscriber.digest else None
     session.add(subscriber)
-    return replies.welcome(levels_of(subscriber), in_language(subscriber.language))
+    return replies.welcome(levels_of(subscriber), in_language(subscriber.language), is_admin)
 
 
 def _is_new(subscriber: Subscriber) -> bool:

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
 from types import MappingProxyType
 from typing import Any
 
@@ -22,12 +21,13 @@ from bot.chat import (
     admin_thresholds,
 )
 from bot.chat.admin_call import CANCEL, Call, Page, Reply, TextWanted, answered_by_text, menu, page
-from bot.chat.buttons import OUTDATED
+from bot.chat.buttons import OUTDATED, answer_press
 from bot.chat.desk import LONGEST_RETRY_S, AdminTools, Desk
 from bot.chat.failures import as_failure
 from bot.chat.handlers import SPOKEN
-from bot.chat.menus import offer_admin_command, withdraw_admin_command
-from bot.chat.sender import TelegramSender, keyboard
+from bot.chat.menus import AdminMenus
+from bot.chat.sender import TelegramSender
+from bot.chat.visitors import first_word, visitor_of
 from bot.messages import replies
 from bot.messages.message import Message, notice
 from bot.outlet import Chat, Envelope, SendFailure
@@ -65,11 +65,11 @@ class _OfAdmins(filters.MessageFilter):
 class AdminHandlers:
     """Finds out who asks, hands the call to its page, and shows what that gives."""
 
-    def __init__(self, desk: Desk, bot: telegram.Bot) -> None:
+    def __init__(self, desk: Desk, bot: telegram.Bot, menus: AdminMenus) -> None:
         self._desk = desk
         self._bot = bot
+        self._menus = menus
         self._sender = TelegramSender(bot, desk.parts.limiter, patience_s=LONGEST_RETRY_S)
-        self._with_menu: set[int] = set()
         self._errands: set[asyncio.Task[None]] = set()
 
     def attach(self, application: Application[Any, Any, Any, Any, Any, Any]) -> None:
@@ -84,18 +84,22 @@ class AdminHandlers:
         """/admin [PAGE]"""
         chat, user = update.effective_chat, update.effective_user
         assert chat is not None  # noqa: S101 - the handler's filter says so
-        if user is None or not self._is_admin(user.id):
-            await self._desk.answer(Chat(chat.id, kind=str(chat.type)), replies.unknown_command())
-            await withdraw_admin_command(self._bot, chat.id)
-            self._with_menu.discard(chat.id)
-        elif chat.type != ChatType.PRIVATE:
-            await self._desk.answer(
-                Chat(chat.id, kind=str(chat.type)), notice("/admin works in a private chat with me.")
-            )
+        is_admin = user is not None and self._is_admin(user.id)
+        if chat.type != ChatType.PRIVATE:
+            await self._answer_elsewhere(update, is_admin)
+        elif user is None or not is_admin:
+            await self._desk.answer(Chat(chat.id), replies.unknown_command())
+            await self._menus.withdraw(self._bot, chat.id)
         else:
-            await self._add_to_menu(user.id)
+            await self._menus.offer(self._bot, user.id)
             words = [word.lower()[:20] for word in context.args or ()]
             await self._send(user.id, await self._run(user.id, words[0] if words else "", "list", ()))
+
+    async def _answer_elsewhere(self, update: Update, is_admin: bool) -> None:
+        """In a group or channel, where without @our_name it may be for another bot."""
+        if first_word(update).lower().endswith(f"@{self._bot.username.lower()}"):
+            where = notice("/admin works in a private chat with me.")
+            await self._desk.answer(visitor_of(update).chat, where if is_admin else replies.unknown_command())
 
     async def button(self, update: Update, _context: Context) -> None:
         """A button of a page."""
@@ -103,13 +107,12 @@ class AdminHandlers:
         assert query is not None  # noqa: S101 - as above
         user_id, chat = query.from_user.id, query.message.chat.id if query.message else 0
         if not (query.data or "").startswith("adm:"):  # the library lets an empty one through every pattern
-            await query.answer(OUTDATED, show_alert=True)
+            await answer_press(query, OUTDATED, True)
             return
         if not self._is_admin(user_id) or chat != user_id:
-            await query.answer(NOT_AN_ADMIN, show_alert=True)
+            await answer_press(query, NOT_AN_ADMIN, True)
             return
-        with suppress(TelegramError):  # at once: an answer after a long step is refused as too old
-            await query.answer()
+        await answer_press(query)  # at once: an answer after a long step is refused as too old
         _, topic, verb, *args = [*(query.data or "").split(":"), "", ""]
         reply = await self._run(user_id, topic, verb, [arg for arg in args if arg])
         await self._show(query, user_id, reply)
@@ -195,12 +198,9 @@ class AdminHandlers:
         task.add_done_callback(self._errands.discard)
 
     async def _show(self, query: telegram.CallbackQuery, user_id: int, reply: Reply) -> None:
-        """Turn the page in place; what was done is stored, that Telegram shows it is worth a try and no more."""
-        try:
-            await self._desk.parts.limiter.wait(user_id, Priority.REPLY)
-            await query.edit_message_text(reply.message.html, parse_mode="HTML", reply_markup=keyboard(reply.message))
-        except TelegramError as error:
-            log.info("page_not_shown admin=%s error=%s", user_id, error)
+        """Turn the page in place."""
+        if query.message is not None:
+            await self._desk.turn(Chat(user_id), query.message.message_id, reply.message)
         await self._attachments(user_id, reply)
 
     async def _send(self, user_id: int, reply: Reply) -> None:
@@ -220,16 +220,7 @@ class AdminHandlers:
                 await self._deliver(user_id, notice(f"The file could not be sent: {failure}"))
 
     async def _deliver(self, user_id: int, message: Message, photo: bytes | None = None) -> None:
-        try:
-            await self._sender.send(Envelope(Chat(user_id), message, photo, priority=Priority.REPLY))
-        except SendFailure as failure:
-            log.warning("answer_failed chat=%s error=%s", user_id, failure)
-            await self._desk.note_failure(Chat(user_id), failure)
-
-    async def _add_to_menu(self, user_id: int) -> None:
-        """/admin behind the / key of who became an admin, or spoke to us first, after the start."""
-        if user_id not in self._with_menu and await offer_admin_command(self._bot, user_id):
-            self._with_menu.add(user_id)
+        await self._desk.deliver(Envelope(Chat(user_id), message, photo, priority=Priority.REPLY))
 
 
 def _note_refusal(user_id: int, topic: str, verb: str, error: TocsinError) -> None:

@@ -9,6 +9,7 @@ from sqlmodel import Session, col, func, select
 from bot import changes
 from bot.chat.access import Answer, answer_request
 from bot.chat.admin_call import Call, Reply, number, page, turner
+from bot.chat.mutes import unmute_in_time
 from bot.messages import to_admins
 from bot.messages.language import ENGLISH
 from bot.messages.lines import one_line
@@ -118,12 +119,19 @@ def _name(row: Subscriber) -> str:
 async def _one(call: Call, note: str = "") -> Reply:
     wanted = number(call.arg)
     row, lost = await call.desk.decide(
-        lambda s, _cfg, _now: (s.get(Subscriber, wanted), undelivered(s, 1, subscriber_id=wanted))
+        lambda s, _cfg, now: (_as_it_stands(s, wanted, now), undelivered(s, 1, subscriber_id=wanted))
     )
     if row is None:
         raise ConfigError("that subscriber is gone")
     chosen = summary(row, call.desk.parts.settings(), ENGLISH)
     return _details(row, chosen, [delivery for delivery, _ in lost], note)
+
+
+def _as_it_stands(session: Session, subscriber_id: int, now: datetime) -> Subscriber | None:
+    row = session.get(Subscriber, subscriber_id)
+    if row is not None:
+        unmute_in_time(row, now)
+    return row
 
 
 def _details(row: Subscriber, chosen: str, lost: Sequence[Delivery], note: str) -> Reply:

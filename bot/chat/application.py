@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
 from typing import Any
 
 from telegram import Update
@@ -12,7 +11,7 @@ from bot.chat.admin import AdminHandlers
 from bot.chat.api import bot_url, keep_out_of_logs, make_request
 from bot.chat.desk import ChatParts, Desk
 from bot.chat.handlers import Handlers
-from bot.chat.menus import describe_bot, offer_admin_command, offer_commands
+from bot.chat.menus import AdminMenus, describe_bot, offer_commands
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +48,7 @@ class ChatOrder(BaseUpdateProcessor):
         """Nothing to give back."""
 
 
-def build_application(token: str, base_url: str | None, parts: ChatParts) -> AnyApplication:
+def build_application(token: str, base_url: str | None, parts: ChatParts, menus: AdminMenus) -> AnyApplication:
     """The handlers on a bot of their own; asks Telegram nothing yet. Raises ConfigError for a bad `base_url`."""
     url = bot_url(base_url)
     keep_out_of_logs(token)
@@ -58,17 +57,15 @@ def build_application(token: str, base_url: str | None, parts: ChatParts) -> Any
     builder = builder.request(make_request(connections=64)).get_updates_request(make_request(connections=1))
     application = builder.concurrent_updates(ChatOrder()).build()
     desk = Desk(parts, application.bot)
-    AdminHandlers(desk, application.bot).attach(application)
-    Handlers(desk, application.bot).attach(application)
+    AdminHandlers(desk, application.bot, menus).attach(application)
+    Handlers(desk, application.bot, menus).attach(application)
     return application
 
 
-async def say_hello(application: AnyApplication, admins: Sequence[int]) -> None:
-    """Ask who the bot is, which proves the token, and set its menus; `admins` are user ids. Raises TelegramError."""
+async def say_hello(application: AnyApplication) -> None:
+    """Ask who the bot is, which proves the token, and set its menus. Raises TelegramError."""
     await application.initialize()
     await application.start()
     log.info("telegram_ready bot=@%s", application.bot.username)
     await offer_commands(application.bot)
     await describe_bot(application.bot)
-    for user_id in admins:
-        await offer_admin_command(application.bot, user_id)

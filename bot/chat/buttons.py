@@ -1,7 +1,6 @@
 """A press of a button in, what it asks for done and shown out. Who may press it is asked at every press."""
 
 import logging
-from contextlib import suppress
 from dataclasses import replace
 
 import telegram
@@ -15,15 +14,14 @@ from bot.chat import access, choices, commands, verdicts
 from bot.chat.access import Visitor
 from bot.chat.chat_admins import is_chat_admin
 from bot.chat.desk import Desk
-from bot.chat.sender import keyboard
 from bot.chat.visitors import visitor_of
 from bot.messages import replies
 from bot.messages.language import in_language
-from bot.messages.message import Message
+from bot.messages.message import Message, notice
 from bot.messages.settings import DONE
 from bot.outlet import Chat
 from models import SubscriberState
-from models.delivery import Priority, topic_of_message
+from models.delivery import topic_of_message
 
 log = logging.getLogger(__name__)
 
@@ -49,15 +47,15 @@ class Buttons:
         elif parts[0] in pressed:
             await pressed[parts[0]](update, query, parts)
         else:
-            await query.answer(OUTDATED, show_alert=True)
+            await answer_press(query, OUTDATED, True)
 
     async def _press_join(self, update: Update, query: telegram.CallbackQuery, parts: list[str]) -> None:
         """Approve or Refuse, by somebody who is an admin of this bot at this moment."""
         verb, number, seen, *more = [*parts[1:], *["", "", SubscriberState.PENDING.value][len(parts) - 1 :]]
         if query.from_user.id not in self._desk.parts.settings().telegram.admins:
-            await query.answer("Only admins of this bot can do that.", show_alert=True)
+            await answer_press(query, "Only admins of this bot can do that.", True)
         elif verb not in ("yes", "no") or not number.isdecimal() or seen not in list(SubscriberState) or more:
-            await query.answer(OUTDATED, show_alert=True)
+            await answer_press(query, OUTDATED, True)
         else:
             answer = access.Answer(verb == "yes", SubscriberState(seen))
             outcome = await self._desk.decide(
@@ -75,8 +73,7 @@ class Buttons:
         outcome = await self._desk.decide(lambda s, cfg, now: choices.press_setting(s, cfg, visitor, parts, now))
         over = outcome is None or parts[1:] == [DONE]
         if over and visitor.chat.kind == ChatType.CHANNEL and await self._taken_away(query):
-            with suppress(TelegramError):  # an answer to an old press is refused
-                await query.answer((outcome or replies.how_to_ask()).plain[:200])
+            await answer_press(query, (outcome or replies.how_to_ask()).plain[:200])
             return
         await self._show_outcome(query, outcome or replies.how_to_ask(), visitor.chat, quietly=outcome is not None)
 
@@ -95,17 +92,18 @@ class Buttons:
         if visitor is None:
             return
         if verb not in ("why", "mute", *verdicts.KINDS) or not parts[2].isdecimal():
-            await query.answer(OUTDATED, show_alert=True)
+            await answer_press(query, OUTDATED, True)
         elif verb == "why" and visitor.chat.kind != ChatType.PRIVATE:
             await self._explain_in_public(query, visitor, int(parts[2][:18]))
         elif verb != "mute" or await self._may_press(query, visitor):
             said = await self._desk.decide(
                 lambda s, _cfg, now: verdicts.press_alert(s, visitor, verb, int(parts[2][:18]), now)
             )
-            with suppress(TelegramError):  # what was said is stored; an answer to an old press is refused
-                await query.answer(said if isinstance(said, str) else None)
             if isinstance(said, Message):
+                await answer_press(query)
                 await self._desk.answer(visitor.chat, said)
+            elif not await answer_press(query, said) and verb == "mute" and visitor.chat.kind != ChatType.CHANNEL:
+                await self._desk.answer(visitor.chat, notice(said))
 
     async def _explain_in_public(self, query: telegram.CallbackQuery, visitor: Visitor, alert_id: int) -> None:
         """Why? where others read along: posted once, as an answer to the alert; a channel's readers are told alone."""
@@ -118,8 +116,7 @@ class Buttons:
                 else verdicts.explain_once(s, visitor, alert_id, now)
             )
         )
-        with suppress(TelegramError):  # as above
-            await query.answer(said, show_alert=alone)
+        await answer_press(query, said, alone)
 
     async def _press_forget(self, update: Update, query: telegram.CallbackQuery, parts: list[str]) -> None:
         visitor = await self._visitor(update, query)
@@ -141,7 +138,7 @@ class Buttons:
         chat_id, number = visitor.chat.chat_id, message.message_id
         topic = await self._desk.decide(lambda s, _cfg, _now: topic_of_message(s, chat_id, number))
         if topic is None:
-            await query.answer(TOO_OLD, show_alert=True)
+            await answer_press(query, TOO_OLD, True)
             return None
         return replace(visitor, chat=replace(visitor.chat, thread_id=topic))
 
@@ -151,8 +148,7 @@ class Buttons:
             return True
         allowed = await is_chat_admin(self._bot, visitor.chat.chat_id, query.from_user.id)
         if not allowed:
-            refusal = replies.may_not_decide(allowed, in_language(visitor.language))
-            await query.answer(refusal.plain, show_alert=True)
+            await answer_press(query, replies.may_not_decide(allowed, in_language(visitor.language)).plain, True)
         return bool(allowed)
 
     async def _show_outcome(
@@ -160,13 +156,19 @@ class Buttons:
     ) -> None:
         """The change is stored; that Telegram shows it is worth a try and no more. What cannot be edited any more is
         answered anew."""
-        shown = outcome or Message(html="That request is gone.", plain="That request is gone.")
-        try:
-            await query.answer(None if quietly else shown.plain.partition("\n")[0][:200])
-            if query.message is not None and query.message.is_accessible:
-                await self._desk.parts.limiter.wait(query.message.chat.id, Priority.REPLY)
-                await query.edit_message_text(shown.html, parse_mode="HTML", reply_markup=keyboard(shown))
-            elif query.message is not None:
-                await self._desk.answer(chat, shown)
-        except TelegramError as error:
-            log.info("outcome_not_shown admin=%s error=%s", query.from_user.id, error)
+        shown = outcome or notice("That request is gone.")
+        await answer_press(query, None if quietly else shown.plain.partition("\n")[0][:200])
+        if query.message is not None and query.message.is_accessible:
+            await self._desk.turn(chat, query.message.message_id, shown)
+        elif query.message is not None:
+            await self._desk.answer(chat, shown)
+
+
+async def answer_press(query: telegram.CallbackQuery, text: str | None = None, as_dialog: bool = False) -> bool:
+    """Show a line to the one who pressed and nobody else; False when it was not: what was pressed before a stop of ours
+    is done, and too old to be answered."""
+    try:
+        return await query.answer(text, show_alert=as_dialog)
+    except TelegramError as error:
+        log.info("press_not_answered user=%s error=%s", query.from_user.id, error)
+        return False

@@ -15,7 +15,7 @@ from bot.messages.language import in_language
 from bot.messages.message import Message
 from bot.messages.why import why_message
 from bot.pipeline.address import Occasion, withheld
-from config.schema import Alerts
+from config.schema import Alerts, Settings
 from models import Alert, Delivery, Direction, Level, Story, Subscriber, SubscriberState, Suppression
 from models.alert import CORRECTIONS, loudest_silences
 from models.delivery import OPEN_STATES, give_up_waiting, given, told_at
@@ -33,12 +33,12 @@ DIRECTIONS = {
 }
 
 
-def show_help(session: Session, visitor: Visitor) -> Message:
+def show_help(session: Session, settings: Settings, visitor: Visitor) -> Message:
     """/help: to strangers it says only how to ask."""
     known = subscriber_or_reply(session, visitor)
     if isinstance(known, Message):
         return known
-    return replies.help_text(in_language(known.language))
+    return replies.help_text(in_language(known.language), known.chat_id in settings.telegram.admins)
 
 
 def show_latest(session: Session, alerts: Alerts, visitor: Visitor) -> Message:

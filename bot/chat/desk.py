@@ -92,11 +92,20 @@ class Desk:
             return
         self._answers.forget_before(now - ANSWERS.seconds)
         self._answers.add(chat.chat_id, ANSWERS, now)
+        await self.deliver(Envelope(chat, message, photo, Priority.REPLY))
+
+    async def turn(self, chat: Chat, message_id: int, message: Message) -> None:
+        """Show a message in place of one that is there, or anew where that is gone; a failure is logged: what the
+        message tells of is stored."""
+        await self.deliver(Envelope(chat, message, priority=Priority.REPLY, edits=message_id))
+
+    async def deliver(self, envelope: Envelope) -> None:
+        """Send at once; what a failure says of the chat is kept, and more than log it nobody can do."""
         try:
-            await self._send(chat, message, photo)
+            await self._send(envelope)
         except SendFailure as failure:
-            log.warning("answer_failed chat=%s error=%s", chat.chat_id, failure)
-            await self.note_failure(chat, failure)
+            log.warning("answer_failed chat=%s error=%s", envelope.chat.chat_id, failure)
+            await self.note_failure(envelope.chat, failure)
 
     async def note_failure(self, chat: Chat, failure: SendFailure) -> None:
         """Keep what a failed answer says of its chat, for the outbox and over a restart; that this failed is logged."""
@@ -109,14 +118,13 @@ class Desk:
         """Queue a message for every admin, if that it is broken (or no longer) is news. Raises DatabaseError."""
         await self.decide(lambda s, cfg, now: tell_trouble(s, cfg, subject, broken, message, now))
 
-    async def _send(self, chat: Chat, message: Message, photo: bytes | None) -> None:
+    async def _send(self, envelope: Envelope) -> None:
         """Once more after flood control, which the limiter then waits out."""
-        envelope = Envelope(chat, message, photo, Priority.REPLY)
         try:
             await self._sender.send(envelope)
         except SendFailure as failure:
             if failure.retry_after_s is None or failure.retry_after_s > LONGEST_RETRY_S:
                 raise
-            await self.note_failure(chat, failure)
+            await self.note_failure(envelope.chat, failure)
             await asyncio.sleep(failure.retry_after_s)
             await self._sender.send(envelope)

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from difflib import get_close_matches
@@ -26,10 +25,11 @@ from telegram.ext import (
 
 from bot.chat import access, choices, commands, mutes, stories, verdicts
 from bot.chat.access import CodeGuesses, Visitor
-from bot.chat.buttons import Buttons
+from bot.chat.buttons import Buttons, answer_press
 from bot.chat.chat_admins import is_chat_admin
 from bot.chat.desk import Desk
-from bot.chat.visitors import visitor_of
+from bot.chat.menus import AdminMenus
+from bot.chat.visitors import first_word, visitor_of
 from bot.messages import replies
 from bot.messages.chart import index_chart
 from bot.messages.language import in_language
@@ -63,16 +63,17 @@ class Ask:
 class Handlers:
     """One method per kind of update."""
 
-    def __init__(self, desk: Desk, bot: telegram.Bot) -> None:
+    def __init__(self, desk: Desk, bot: telegram.Bot, menus: AdminMenus) -> None:
         self._desk = desk
         self._bot = bot
+        self._menus = menus
         self._guesses = CodeGuesses()
 
     def attach(self, application: Application[Any, Any, Any, Any, Any, Any]) -> None:
         """Register every handler; an update goes to the first that fits."""
         answers: dict[str, Callable[[Ask], Message | None]] = {
             "stop": lambda ask: access.leave(ask.session, ask.settings, ask.visitor, ask.now),
-            "help": lambda ask: commands.show_help(ask.session, ask.visitor),
+            "help": lambda ask: commands.show_help(ask.session, ask.settings, ask.visitor),
             "latest": lambda ask: commands.show_latest(ask.session, ask.settings.alerts, ask.visitor),
             "threshold": lambda ask: commands.set_levels(ask.session, ask.settings.alerts, ask.visitor, ask.words),
             "settings": lambda ask: choices.show_settings(ask.session, ask.settings, ask.visitor, ask.words, ask.now),
@@ -113,6 +114,8 @@ class Handlers:
                     visitor, lambda s, cfg, now: access.join(s, cfg, visitor, code, self._guesses, now)
                 ),
             )
+            if self._is_admin(visitor.chat.chat_id):
+                await self._menus.offer(self._bot, visitor.chat.chat_id)
 
     def _command(self, name: str, answer: Callable[[Ask], Message | None]) -> Handler:
         """A command that one function answers in one transaction; some are in groups their admins' only."""
@@ -151,13 +154,15 @@ class Handlers:
 
     async def anything_else(self, update: Update, _context: Context) -> None:
         """Any other text in a private chat."""
-        await self._desk.answer(visitor_of(update).chat, _what_was_meant(_first_word(update)))
+        chat = visitor_of(update).chat
+        known = [*replies.COMMANDS, *(replies.ADMIN_COMMAND if self._is_admin(chat.chat_id) else ())]
+        await self._desk.answer(chat, _what_was_meant(first_word(update), known))
 
     async def addressed_to_us(self, update: Update, _context: Context) -> None:
         """An unknown command in a group or channel; without @our_name it may be for another bot."""
-        command, _, name = _first_word(update).partition("@")
+        command, _, name = first_word(update).partition("@")
         if name.lower() == self._bot.username.lower():
-            visitor, meant = visitor_of(update), _what_was_meant(command)
+            visitor, meant = visitor_of(update), _what_was_meant(command, [*replies.COMMANDS])
             await self._desk.reply(visitor.chat, _not_before_strangers(visitor, lambda _s, _cfg, _now: meant))
 
     # Things that happen to the bot --------------------------------------------------------------------------------
@@ -214,10 +219,13 @@ class Handlers:
         if not isinstance(update, Update) or chat is None or update.my_chat_member is not None:
             return
         if update.callback_query is not None and chat.type != ChatType.PRIVATE:  # others read along
-            with suppress(TelegramError):
-                await update.callback_query.answer(replies.something_went_wrong().plain, show_alert=True)
+            await answer_press(update.callback_query, replies.something_went_wrong().plain, True)
         else:
             await self._desk.answer(visitor_of(update).chat, replies.something_went_wrong())
+
+    def _is_admin(self, chat_id: int) -> bool:
+        """Whether it is the private chat of an admin of the bot, whose id is that of the user."""
+        return chat_id in self._desk.parts.settings().telegram.admins
 
     async def _speaks_for_chat(self, update: Update, visitor: Visitor) -> bool:
         """Whether the speaker may decide for the chat; tells them when not. Asked of Telegram at every command."""
@@ -246,13 +254,7 @@ def _not_before_strangers(
     return decide if visitor.chat.kind == ChatType.CHANNEL else decision
 
 
-def _first_word(update: Update) -> str:
-    message = update.effective_message
-    return next(iter((message.text or "").split(maxsplit=1)), "") if message else ""
-
-
-def _what_was_meant(word: str) -> Message:
-    """For a word that is no command of ours: those that are spelled nearly so."""
-    known = [*replies.COMMANDS]
+def _what_was_meant(word: str, known: Sequence[str]) -> Message:
+    """For a word that is none of the commands `known`: those that are spelled nearly so."""
     close = get_close_matches(word[1:].lower()[:30], known, n=2, cutoff=0.7) if word.startswith("/") else []
     return replies.did_you_mean(close) if close else replies.unknown_command()

@@ -1,6 +1,7 @@
 """A bot in, its command menus and description set, per language. An ornament; that it fails is logged."""
 
 import logging
+from collections.abc import Iterable
 
 import telegram
 from telegram import (
@@ -49,10 +50,39 @@ async def _describe(bot: telegram.Bot, say: Say, code: str) -> None:
         await bot.set_my_short_description(short, language_code=code)
 
 
+class AdminMenus:
+    """/admin in the menus of who is an admin, and of nobody who was."""
+
+    def __init__(self) -> None:
+        self._with_admin: set[int] = set()
+        self._followed: frozenset[int] = frozenset()
+
+    async def follow(self, bot: telegram.Bot, admins: Iterable[int]) -> None:
+        """Once after each change of who the admins (user ids) are, the start included."""
+        now = frozenset(admins)
+        if now == self._followed:
+            return
+        former, self._followed = self._followed, now
+        for user_id in sorted(now - former):
+            await self.offer(bot, user_id)
+        for user_id in sorted(self._with_admin - now):
+            await self.withdraw(bot, user_id)
+
+    async def offer(self, bot: telegram.Bot, user_id: int) -> None:
+        """To an admin; tried again when they write, where Telegram knew no chat with them yet."""
+        if user_id not in self._with_admin:
+            self._with_admin.add(user_id)
+            if not await offer_admin_command(bot, user_id):
+                self._with_admin.discard(user_id)
+
+    async def withdraw(self, bot: telegram.Bot, user_id: int) -> None:
+        """From who is no admin any more."""
+        self._with_admin.discard(user_id)
+        await withdraw_admin_command(bot, user_id)
+
+
 async def withdraw_admin_command(bot: telegram.Bot, user_id: int) -> None:
-    """The menu of who is no admin any more becomes that of everybody; a group never had another."""
-    if user_id < 0:
-        return
+    """The menu of who is no admin any more becomes that of everybody."""
     try:
         for language in LANGUAGES:
             code = None if language == ENGLISH else language

@@ -16,6 +16,7 @@ from bot.chat.api import TokenFilter
 from bot.chat.application import build_application, say_hello
 from bot.chat.desk import ChatParts, Desk
 from bot.chat.failures import as_failure, retry_after_s
+from bot.chat.menus import AdminMenus
 from bot.chat.poller import Poller
 from bot.chat.serving import DEFAULT_PACE, Pace, Serving
 from bot.chat.token_lease import TokenLease
@@ -45,7 +46,8 @@ class Receiver:
     def __init__(
         self, token: str, base_url: str | None, parts: ChatParts, pace: Pace, webhook_secret: str | None
     ) -> None:
-        self._application = build_application(token, base_url, parts)
+        self._menus = AdminMenus()
+        self._application = build_application(token, base_url, parts, self._menus)
         self._redact = TokenFilter(token).redact
         self._pace = pace
         self._desk = Desk(parts, self._application.bot)
@@ -74,7 +76,8 @@ class Receiver:
                 await self._way.stop()
                 return self._pace.lease_s / 6
             if not self._application.running:
-                await say_hello(self._application, self._desk.parts.settings().telegram.admins)
+                await say_hello(self._application)
+            await self._menus.follow(self._desk.bot, self._desk.parts.settings().telegram.admins)
             await self._follow_settings()
             pause = await self._way.step()
         except TelegramError as error:

@@ -11,10 +11,10 @@ from bot.chat.mutes import mute_pair
 from bot.messages import replies, to_admins
 from bot.messages.language import in_language
 from bot.messages.message import Message, clip, notice
-from bot.messages.why import why_in_brief, why_message
+from bot.messages.why import PRESS_LIMIT, why_in_brief, why_message
 from bot.notices import enqueue, tell_admins
 from config.schema import Settings
-from models import Alert, Delivery, Priority, Reading, Story, Subscriber, Verdict, VerdictKind
+from models import Alert, Delivery, DeliveryState, Priority, Reading, Story, Subscriber, Verdict, VerdictKind
 from models.delivery import told_at
 from models.story import find_story
 
@@ -44,7 +44,8 @@ def press_alert(session: Session, visitor: Visitor, verb: str, alert_id: int, no
 
 
 def explain_once(session: Session, visitor: Visitor, alert_id: int, now: datetime) -> str:
-    """Why? in a group or by a channel's admin: the explanation queued once an alert and chat, as an answer to it.
+    """Why? in a group or by a channel's admin: the explanation queued once an alert and chat, as an answer to it; once
+    more where it did not arrive.
 
     Returns the line for the one who pressed.
     """
@@ -52,12 +53,24 @@ def explain_once(session: Session, visitor: Visitor, alert_id: int, now: datetim
     if isinstance(found, str):
         return found
     known, alert = found
-    posted = enqueue(session, known, f"why:{alert.id}", why_message(alert), now, Priority.REPLY)
-    if posted is None:
-        return "It was explained here before: see the answer to this alert."
+    tries = _explanations(session, known, alert)
+    posted = None
+    if all(state is DeliveryState.FAILED for state in tries):
+        again = f":{len(tries)}" if tries else ""
+        posted = enqueue(session, known, f"why:{alert.id}{again}", why_message(alert), now, Priority.REPLY)
+    if posted is None:  # in brief too, since the answer may have been deleted
+        return clip(f"It was explained here before: see the answer to this alert. {why_in_brief(alert)}", PRESS_LIMIT)
     told = select(Delivery.id).where(Delivery.subscriber_id == known.id, Delivery.alert_id == alert.id)
     posted.replies_to_id = session.exec(told.limit(1)).first()
     return "The explanation comes as an answer to this alert."
+
+
+def _explanations(session: Session, known: Subscriber, alert: Alert) -> Sequence[DeliveryState]:
+    """How far each explanation of an alert came in a chat."""
+    key = f"why:{alert.id}"
+    of_alert = (col(Delivery.key) == key) | col(Delivery.key).startswith(f"{key}:")
+    states = session.exec(select(Delivery.state).where(Delivery.subscriber_id == known.id, of_alert))
+    return [DeliveryState(state) for state in states]
 
 
 def explain_in_brief(session: Session, visitor: Visitor, alert_id: int) -> str:
@@ -117,12 +130,24 @@ def last_alert(session: Session, subscriber: Subscriber) -> Alert | None:
 
 
 def _mute(session: Session, subscriber: Subscriber, alert: Alert) -> str:
-    dyad = session.get_one(Story, alert.story_id).dyad
-    if dyad is None:
+    pair, names = _pair_of(session, alert)
+    if pair is None:
         return "This story names no pair that could be muted."
-    mute_pair(session, subscriber, dyad)
-    pair = clip(" – ".join(alert.facts["dyad"]) or dyad, 100)  # Telegram shows 200 characters
-    return f"{pair} is muted here. /unmute {dyad} brings it back."
+    mute_pair(session, subscriber, pair)
+    shown = clip(" – ".join(names), 100)  # Telegram shows 200 characters
+    return f"{shown} is muted here. /unmute {pair} brings it back."
+
+
+def _pair_of(session: Session, alert: Alert) -> tuple[str | None, list[str]]:
+    """The pair that an alert shows, by code and by the names of its parties.
+
+    The story may have turned to another since. Alerts of older versions kept no code, and are of the story's pair.
+    """
+    if "pair" in alert.facts:
+        return alert.facts["pair"], alert.facts["dyad"]
+    story = session.get_one(Story, alert.story_id)
+    names = {actor["code"]: actor["name"] for actor in story.actors}
+    return story.dyad, [names.get(code, code) for code in (story.dyad or "").split("-")]
 
 
 def _judge(session: Session, subscriber: Subscriber, alert: Alert, kind: VerdictKind, now: datetime) -> None:

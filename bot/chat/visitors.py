@@ -22,5 +22,11 @@ def visitor_of(update: Update) -> Visitor:
     return Visitor(Chat(chat.id, topic or 0, str(chat.type)), user_id, name, language)
 
 
+def first_word(update: Update) -> str:
+    """What the text of `update` begins with, such as "/admin@our_bot"; "" when it has none."""
+    message = update.effective_message
+    return next(iter((message.text or "").split(maxsplit=1)), "") if message else ""
+
+
 def _personal_name(user: telegram.User) -> str:
     return f"{user.full_name} (@{user.username})" if user.username else user.full_name

@@ -61,6 +61,7 @@ def alert_facts(story: Story, weight: "Weight", direction: Direction, tension: "
         "deescalation": round(weight.deescalation),
         "status": story.status.value,
         "independent": weight.sources,
+        "pair": story.dyad,
         "dyad": [name for _code, name in _pair(story, weight)],
         "signals": list(weight.signals)[:4],
         "contested": list(weight.contested),

@@ -54,8 +54,8 @@ SHORT_DESCRIPTION = "Early warning from news feeds: which conflicts heat up or c
 # Joining and leaving --------------------------------------------------------------------------------------------------
 
 
-def welcome(levels: Mapping[Direction, Level], say: Say) -> Message:
-    """For a chat that is subscribed from now on, with the way to its choices."""
+def welcome(levels: Mapping[Direction, Level], say: Say, is_admin: bool = False) -> Message:
+    """For a chat that is subscribed from now on, with the way to its choices, and an admin of the bot to the bot's."""
     told = say(
         "You are subscribed: a story is told once it reaches your levels (escalation from {up}, easing from {down}), "
         "and a digest comes every week."
@@ -65,12 +65,18 @@ def welcome(levels: Mapping[Direction, Level], say: Say) -> Message:
         "/help says more."
     )
     buttons = ((Button(say("Choose what you hear"), "set:main"),),)
-    return notice(f"{told}\n{more}", buttons=buttons)
+    return notice(f"{told}\n{more}{_for_admin(is_admin, say)}", buttons=buttons)
 
 
-def already_subscribed() -> Message:
+def already_subscribed(is_admin: bool) -> Message:
     """For /start by a subscriber."""
-    return notice("This chat is subscribed already. /threshold shows your levels, /help the commands.")
+    said = "This chat is subscribed already. /threshold shows your levels, /help the commands."
+    return notice(f"{said}{_for_admin(is_admin, str)}")
+
+
+def _for_admin(is_admin: bool, say: Say) -> str:
+    rest = say("You are an admin of this bot: /admin opens its feeds, thresholds and subscribers.")
+    return f"\n{rest}" if is_admin else ""
 
 
 def asked(user_id: int | None, somebody_answers: bool) -> Message:
@@ -145,9 +151,10 @@ def _your_id(user_id: int | None) -> str:
 # Commands -------------------------------------------------------------------------------------------------------------
 
 
-def help_text(say: Say) -> Message:
-    """What a subscriber can do."""
-    lines = [f"/{command} – {say(what)}" for command, what in COMMANDS.items()]
+def help_text(say: Say, is_admin: bool = False) -> Message:
+    """What a subscriber can do, and an admin of the bot."""
+    commands = COMMANDS | ADMIN_COMMAND if is_admin else COMMANDS
+    lines = [f"/{command} – {say(what)}" for command, what in commands.items()]
     what = say(
         "Tocsin reads news feeds for signs that a conflict heats up or cools down, and tells you when a story crosses "
         "your level."

@@ -144,28 +144,32 @@ def _levels(offer: Offer) -> tuple[str, Rows]:
 
 
 def _regions_page(offer: Offer) -> tuple[str, Rows]:
+    text = offer.say(
+        "Alerts about these parts of the world, by the feeds that report and the parties named. With pairs chosen "
+        "too, either will do. None chosen: all."
+    )
     return (
-        offer.say(
-            "Alerts about these parts of the world, by the feeds that report and the parties named. With pairs chosen "
-            "too, either will do. None chosen: all."
-        ),
+        text + _left_out("regions", offer.subscriber.regions, "/settings regions {} off", offer.say),
         _many("regions", offer.regions, offer.subscriber.regions, lambda region: offer.say(region_name(region)), offer),
     )
 
 
 def _pairs(offer: Offer) -> tuple[str, Rows]:
     names = party_names(offer.settings.actors)
+    text = offer.say("Which pairs of parties? These are in the news; /watch RU UA adds any other. None chosen: all.")
     return (
-        offer.say("Which pairs of parties? These are in the news; /watch RU UA adds any other. None chosen: all."),
+        text + _left_out("pairs", offer.subscriber.dyads, "/unwatch {}", offer.say),
         _many("pairs", offer.dyads, offer.subscriber.dyads, lambda pair: pair_name(pair, names), offer),
     )
 
 
 def _muted(offer: Offer) -> tuple[str, Rows]:
-    """Every muted pair, one tap each: here they are found again by who forgot their codes."""
+    """The muted pairs, one tap each: here they are found again by who forgot their codes."""
     muted, names = offer.subscriber.muted_dyads, party_names(offer.settings.actors)
     text = offer.say("Nothing of these pairs is told here. Tap one to hear of it again.")
-    buttons = [Button(f"🔇 {pair_name(pair, names)}", f"set:muted:muted:{pair}:off") for pair in muted[:_MOST_CHOICES]]
+    text += _left_out("muted", muted, "/unmute {}", offer.say)
+    shown = _with_button("muted", muted)
+    buttons = [Button(f"🔇 {pair_name(pair, names)}", f"set:muted:muted:{pair}:off") for pair in shown]
     return text if muted else offer.say("No pair is muted. /mute RU UA mutes one."), in_rows(buttons, 2)
 
 
@@ -279,10 +283,24 @@ def in_rows(buttons: Sequence[Button], width: int) -> Rows:
 
 def _many(page: str, there: Iterable[str], chosen: Sequence[str], name_of: Callable[[str], str], offer: Offer) -> Rows:
     """What is chosen and what there is besides, by name, two a row: a phone cuts longer ones off."""
-    codes = list(dict.fromkeys([*chosen, *there]))[:_MOST_CHOICES]
+    codes = _with_button(page, list(dict.fromkeys([*chosen, *there])))
     buttons = [_listed(page, page, code, code in chosen, name_of(code)) for code in codes]
-    fitting = [button for button in buttons if len(button.data.encode()) <= _DATA_LIMIT]
-    return (*in_rows(fitting, 2), (_choice(page, page, "all", not chosen, offer.say("all")),))
+    return (*in_rows(buttons, 2), (_choice(page, page, "all", not chosen, offer.say("all")),))
+
+
+def _with_button(page: str, codes: Sequence[str]) -> list[str]:
+    """As many as a page has room for, without those that a button cannot carry."""
+    return [code for code in codes[:_MOST_CHOICES] if len(f"set:{page}:{page}:{code}:off".encode()) <= _DATA_LIMIT]
+
+
+def _left_out(page: str, chosen: Sequence[str], command: str, say: Say) -> str:
+    """How many of those chosen have no button, and the `command` that takes the first of them off; "" for none."""
+    shown = _with_button(page, chosen)
+    rest = [code for code in chosen if code not in shown]
+    if not rest:
+        return ""
+    said = say("{number} more have no button here: /settings lists them, and {command} takes one off.")
+    return "\n\n" + said.format(number=len(rest), command=command.format(rest[0]))
 
 
 def _choice(page: str, key: str, value: str, chosen: bool, words: str) -> Button:

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from bot.messages.lines import one_line
+from bot.messages.lines import isolated, one_line
 from bot.messages.message import Button, Message, notice
 from models import SubscriberState
 
@@ -35,9 +35,9 @@ def many_requests(number: int) -> Message:
 
 
 def describe(name: str, kind: str, chat_id: int, thread_id: int = 0) -> str:
-    """Who asks, in one line that starts and ends in our own words."""
+    """Who asks, in one line that starts and ends in our own words, whichever way the name is written."""
     topic = f", topic {thread_id}" if thread_id else ""
-    return f"{kind} chat “{one_line(name)}” (id {chat_id}{topic})"
+    return f"{kind} chat “{isolated(one_line(name))}” (id {chat_id}{topic})"
 
 
 def test_message() -> Message:
@@ -53,7 +53,7 @@ def unreachable(who: str, why: str, paused: bool) -> Message:
 
 def feedback(who: str, text: str) -> Message:
     """What somebody wrote, to the admins; `who` is made by `describe`."""
-    return notice(f"Feedback of {who}:\n“{one_line(text, 1000)}”", title="Feedback")
+    return notice(f"Feedback of {who}:\n“{isolated(one_line(text, 1000))}”", title="Feedback")
 
 
 def _answers(subscriber_id: int, state: SubscriberState) -> tuple[Button, ...]:

@@ -4,12 +4,12 @@ from datetime import datetime
 from typing import Any
 
 from bot.messages.alert import MAX_CLAIMS, MAX_EVIDENCE, MAX_SOURCES, NAME_LIMIT, headline_of, signal_name, stance_verb
-from bot.messages.lines import Line, fitting, heading, is_linkable, joined, line, linked, one_line, quoted
+from bot.messages.lines import Line, fitting, heading, is_linkable, isolated, joined, line, linked, one_line, quoted
 from bot.messages.message import Message, clip
 from models import Alert, AlertKind
 
 _TITLE_LIMIT, _SENTENCE_LIMIT = 200, 240
-_PRESS_LIMIT = 200  # https://core.telegram.org/bots/api#answercallbackquery
+PRESS_LIMIT = 200  # https://core.telegram.org/bots/api#answercallbackquery
 _RING_FOR_MORE_THAN_A_SCORE = (AlertKind.CONFIRMED, AlertKind.CONTESTED, AlertKind.TEMPO)
 
 
@@ -34,7 +34,7 @@ def why_message(alert: Alert) -> Message:
 
 def why_in_brief(alert: Alert) -> str:
     """Direction, score and rule in what Telegram shows to the one who pressed: at most 200 characters."""
-    return clip(f"{alert.direction.word} {alert.score:.0f}. Rule: {one_line(alert.rule, _PRESS_LIMIT)}.", _PRESS_LIMIT)
+    return clip(f"{alert.direction.word} {alert.score:.0f}. Rule: {one_line(alert.rule, PRESS_LIMIT)}.", PRESS_LIMIT)
 
 
 def _rule(alert: Alert) -> str:
@@ -66,7 +66,7 @@ def _claims(facts: dict[str, Any]) -> list[Line]:
         if (name := signal_name(claim["signal"])) not in signals:
             signals.append(name)
     return [
-        line(f"• {one_line(party, NAME_LIMIT)} {verb} {', '.join(signals)}")
+        line(f"• {isolated(one_line(party, NAME_LIMIT))} {verb} {', '.join(signals)}")
         for (party, verb), signals in list(said.items())[:MAX_CLAIMS]
     ]
 
