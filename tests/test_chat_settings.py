@@ -338,6 +338,48 @@ async def test_words_that_are_no_pair_are_answered_with_what_was_understood_and_
     assert found is not None and found.dyads == []
 
 
+async def test_to_watch_a_first_pair_says_that_all_others_are_told_no_longer_and_what_brings_them_back(
+    bench: Bench,
+) -> None:
+    bench.add(ACTIVE)
+    assert "From now on only it is told here; /unwatch RU-UA: all again." in await bench.ask("/watch RU UA")
+    assert "From now on" not in await bench.ask("/watch Israel Iran")
+    assert "Pairs chosen: Israel – Iran." in await bench.ask("/unwatch RU-UA")
+    assert "you hear of all" in await bench.ask("/unwatch Israel Iran")
+
+
+async def test_to_watch_a_first_pair_beside_regions_says_that_both_are_told(bench: Bench) -> None:
+    bench.add(ACTIVE, regions=["middle-east"])
+    assert "Besides it you hear of the regions chosen: Middle East." in await bench.ask("/watch RU UA")
+    assert "you hear of the regions chosen, Middle East." in await bench.ask("/unwatch RU UA")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "again", "name"),
+    [
+        ("regions", "europe", "africa", "Europe"),
+        ("pairs", "RU-UA", "IL-IR", "Russia – Ukraine"),
+        ("signals", "threat", "ceasefire", "threat"),
+    ],
+)
+async def test_a_first_choice_on_a_page_of_settings_says_that_nothing_else_is_told_from_now_on(
+    bench: Bench, key: str, value: str, again: str, name: str
+) -> None:
+    bench.add(ACTIVE)
+    set_up(bench)
+    for data in (f"{value}:on", f"{again}:on", "all"):
+        await press(bench, f"set:{key}:{key}:{data}")
+    first, second, emptied = await bench.fake.called("editMessageText", 3)
+    assert first.text.startswith(f"From now on you hear only of {name}; /settings {key} all: of everything again.")
+    assert "From now on" not in second.text and "From now on" not in emptied.text
+
+
+async def test_to_unwatch_a_pair_that_was_not_watched_says_so(bench: Bench) -> None:
+    bench.add(ACTIVE, dyads=["IL-IR"])
+    assert "Russia – Ukraine was not watched here. Pairs chosen: Israel – Iran." in await bench.ask("/unwatch RU UA")
+    assert "Israel – Iran is no longer watched here." in await bench.ask("/unwatch IL IR")
+
+
 async def test_words_that_are_no_pair_are_answered_in_the_chats_language_with_its_own_command(bench: Bench) -> None:
     bench.add(ACTIVE, language="fr")
     said = await bench.ask("/unwatch Ukrain Russie")

@@ -13,9 +13,10 @@ from bot.chat.mutes import mute_pair, unmute_in_time, unmute_pair
 from bot.chat.pairs import pair_or_reply
 from bot.chat.settings import BadChoice, Known, choose, values_of
 from bot.messages import replies
-from bot.messages.language import in_language
+from bot.messages.alert import signal_name
+from bot.messages.language import Say, in_language
 from bot.messages.message import Message
-from bot.messages.names import chart_title, pair_name, party_names
+from bot.messages.names import chart_title, pair_name, party_names, region_name
 from bot.messages.settings import MAIN, Offer, settings_page, summary
 from bot.pipeline.index import DAY, Point, followed_since, tension, told_by_panel
 from bot.pipeline.reschedule import Hours, reschedule
@@ -136,10 +137,8 @@ def watch(session: Session, settings: Settings, visitor: Visitor, words: Sequenc
     if isinstance(pair, Message):
         return pair
     known.dyads = [*(each for each in known.dyads if each != pair), pair]
-    was_muted = unmute_pair(known, pair)
-    return replies.pair_watched(
-        pair_name(pair, names), was_muted, [pair_name(each, names) for each in known.dyads], say
-    )
+    was_muted, watched = unmute_pair(known, pair), [pair_name(each, names) for each in known.dyads]
+    return replies.pair_watched(pair_name(pair, names), pair, was_muted, watched, _regions_of(known, say), say)
 
 
 def unwatch(session: Session, settings: Settings, visitor: Visitor, words: Sequence[str]) -> Message:
@@ -151,14 +150,21 @@ def unwatch(session: Session, settings: Settings, visitor: Visitor, words: Seque
     pair = pair_or_reply(settings, words, "unwatch", say)
     if isinstance(pair, Message):
         return pair
+    was_watched = pair in known.dyads
     known.dyads = [each for each in known.dyads if each != pair]
-    return replies.pair_unwatched(pair_name(pair, names), [pair_name(each, names) for each in known.dyads], say)
+    watched = [pair_name(each, names) for each in known.dyads]
+    return replies.pair_unwatched(pair_name(pair, names), was_watched, watched, _regions_of(known, say), say)
+
+
+def _regions_of(known: Subscriber, say: Say) -> list[str]:
+    return [say(region_name(region)) for region in known.regions]
 
 
 def _change(
     session: Session, settings: Settings, subscriber: Subscriber, key: str, values: Sequence[str], now: datetime
 ) -> str:
     muted, say = set(subscriber.muted_dyads), in_language(subscriber.language)
+    had_places, had_signals = bool(subscriber.regions or subscriber.dyads), bool(subscriber.signals)
     hours = Hours.of(subscriber, settings.digest.timezone, now)
     try:
         choose(subscriber, known_choices(session, now), key, values)
@@ -174,5 +180,18 @@ def _change(
             wanted = digest_for(subscriber, settings.digest)
             subscriber.digest_due_at = next_digest(wanted, now) if subscriber.digest else None
     heard = sorted(muted - set(subscriber.muted_dyads))
-    names = ", ".join(pair_name(pair, party_names(settings.actors)) for pair in heard)
-    return say("No longer muted: {pairs}.").format(pairs=names) if heard else ""
+    pairs = ", ".join(pair_name(pair, party_names(settings.actors)) for pair in heard)
+    ended = say("No longer muted: {pairs}.").format(pairs=pairs) if heard else ""
+    return f"{ended} {_narrowed(had_places, had_signals, subscriber, settings)}".strip()
+
+
+def _narrowed(had_places: bool, had_signals: bool, subscriber: Subscriber, settings: Settings) -> str:
+    """That a first choice silences everything else, or nothing."""
+    say, names = in_language(subscriber.language), party_names(settings.actors)
+    if subscriber.regions and not had_places:
+        return replies.narrowed("regions", _regions_of(subscriber, say), say)
+    if subscriber.dyads and not had_places:
+        return replies.narrowed("pairs", [pair_name(pair, names) for pair in subscriber.dyads], say)
+    if subscriber.signals and not had_signals:
+        return replies.narrowed("signals", [say(signal_name(signal)) for signal in subscriber.signals], say)
+    return ""

@@ -21,7 +21,7 @@ COMMANDS = {
     "stop": "stop everything sent here",
     "settings": "levels, regions, pairs, quiet hours, digest",
     "threshold": "from which level on to be told",
-    "watch": "hear of a pair: /watch RU UA",
+    "watch": "hear only of the pairs you name: /watch RU UA",
     "unwatch": "take a watched pair back: /unwatch RU UA",
     "mute": "hear nothing of a pair, or nothing for hours",
     "unmute": "hear of a muted pair again, or end the quiet",
@@ -154,21 +154,37 @@ def did_you_mean(close: Sequence[str]) -> Message:
     return notice(f"That is no command of this bot. Did you mean {meant}? /help lists them.")
 
 
-def pair_watched(pair: str, was_muted: bool, watched: Sequence[str], say: Say) -> Message:
-    """For /watch."""
+def pair_watched(
+    pair: str, code: str, was_muted: bool, watched: Sequence[str], regions: Sequence[str], say: Say
+) -> Message:
+    """For /watch; `code` is what takes it back. To watch a first pair is to lose all others, which is said."""
     said = [say("{pair} is watched here.").format(pair=pair), say("Its mute has ended.") if was_muted else ""]
-    return notice(" ".join([*filter(None, said), _chosen_pairs(watched, say)]))
+    said.append(_chosen_pairs(watched, regions, say))
+    if len(watched) == 1:
+        only = say("From now on only it is told here; /unwatch {code}: all again.")
+        both = say("Besides it you hear of the regions chosen: {names}.")
+        said.append(both.format(names=", ".join(regions)) if regions else only.format(code=code))
+    return notice(" ".join(filter(None, said)))
 
 
-def pair_unwatched(pair: str, watched: Sequence[str], say: Say) -> Message:
+def pair_unwatched(pair: str, was_watched: bool, watched: Sequence[str], regions: Sequence[str], say: Say) -> Message:
     """For /unwatch."""
-    return notice(f"{say('{pair} is no longer watched here.').format(pair=pair)} {_chosen_pairs(watched, say)}")
+    said = say("{pair} is no longer watched here.") if was_watched else say("{pair} was not watched here.")
+    return notice(f"{said.format(pair=pair)} {_chosen_pairs(watched, regions, say)}")
 
 
-def _chosen_pairs(watched: Sequence[str], say: Say) -> str:
-    if not watched:
-        return say("No pair is chosen: you hear of all.")
-    return say("Pairs chosen: {names}.").format(names=", ".join(watched))
+def _chosen_pairs(watched: Sequence[str], regions: Sequence[str], say: Say) -> str:
+    if watched:
+        return say("Pairs chosen: {names}.").format(names=", ".join(watched))
+    if regions:
+        return say("No pair is chosen: you hear of the regions chosen, {names}.").format(names=", ".join(regions))
+    return say("No pair is chosen: you hear of all.")
+
+
+def narrowed(key: str, names: Sequence[str], say: Say) -> str:
+    """Above a page of /settings where something is chosen first: everything else is told no longer."""
+    said = say("From now on you hear only of {names}; /settings {key} all: of everything again.")
+    return said.format(names=", ".join(names), key=key)
 
 
 def pair_muted(pair: str, code: str, say: Say) -> Message:
