@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,7 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlmodel import select
 
-from bot.chat.settings import BadChoice, Known, choose, values_of
+from bot.chat.settings import choose, values_of
+from bot.chat.typed import BadChoice, Known
+from bot.messages.language import in_language
 from bot.messages.message import Message
 from bot.messages.settings import Offer, settings_page
 from bot.pipeline.fold import fold_old_news
@@ -38,7 +41,8 @@ from tests.test_chat_handlers import ADMIN, ANNA, CHANNEL, GROUP, NOW, Bench, be
 
 __all__ = ["bench", "database"]
 
-KNOWN = Known(["europe", "middle east"], ["RU-UA", "IL-IR"], SIGNALS)
+KNOWN = Known(["europe", "middle-east"], ["RU-UA", "IL-IR"], SIGNALS, in_language("en"), Actors())
+FRENCH = replace(KNOWN, say=in_language("fr"))
 ACTIVE = SubscriberState.ACTIVE
 PAGES = [
     "main",
@@ -77,6 +81,15 @@ def buttons(message: Message) -> Iterator[str]:
         ("regions", ["Europe"], "regions", ["europe"]),
         ("pairs", ["ru-ua", "IL-IR"], "dyads", ["RU-UA", "IL-IR"]),
         ("signals", ["threat"], "signals", ["threat"]),
+        ("regions", ["Middle", "East"], "regions", ["middle-east"]),
+        ("regions", ["middle", "east,", "Europe"], "regions", ["middle-east", "europe"]),
+        ("regions", ["europe", "and", "middle-east", "on"], "regions", ["europe", "middle-east"]),
+        ("signals", ["Ties", "restored"], "signals", ["diplomatic_restoration"]),
+        ("signals", ["armed_attack,", "sanctions", "relief"], "signals", ["armed_attack", "sanctions_relief"]),
+        ("pairs", ["Russia", "Ukraine"], "dyads", ["RU-UA"]),
+        ("pairs", ["us", "iran,", "IL-IR"], "dyads", ["IR-US", "IL-IR"]),
+        ("pairs", ["RU,", "UA"], "dyads", ["RU-UA"]),
+        ("muted", ["Corée", "du", "Nord", "et", "Japon"], "muted_dyads", ["JP-KP"]),
         ("timezone", ["europe/kyiv"], "timezone", "Europe/Kyiv"),
         ("timezone", ["America/New", "York"], "timezone", "America/New_York"),
         ("language", ["FR"], "language", "fr"),
@@ -85,7 +98,9 @@ def buttons(message: Message) -> Iterator[str]:
         ("budget", ["default"], "daily_budget", None),
         ("digest", ["off"], "digest", False),
         ("day", ["fri"], "digest_weekday", 4),
+        ("day", ["Fridays"], "digest_weekday", 4),
         ("time", ["7"], "digest_at", "07:00"),
+        ("time", ["7h30"], "digest_at", "07:30"),
         ("silent", ["on"], "silent", True),
         ("previews", ["on"], "link_previews", True),
     ],
@@ -97,38 +112,94 @@ def test_a_choice_changes_its_field_and_nothing_else(key: str, values: list[str]
     assert subscriber.model_dump() == before | {field: chosen}
 
 
+@pytest.mark.parametrize(
+    ("key", "typed", "field", "chosen"),
+    [
+        ("day", "vendredi", "digest_weekday", 4),
+        ("day", "friday", "digest_weekday", 4),
+        ("digest", "non", "digest", False),
+        ("silent", "oui", "silent", True),
+        ("through", "jamais", "break_through", 4),
+        ("regions", "Moyen-Orient", "regions", ["middle-east"]),
+        ("regions", "moyen orient, Europe", "regions", ["middle-east", "europe"]),
+        ("regions", "Middle East", "regions", ["middle-east"]),
+        ("signals", "liens retablis", "signals", ["diplomatic_restoration"]),
+        ("budget", "5", "daily_budget", 5),
+    ],
+)
+def test_in_a_french_chat_words_are_understood_as_its_pages_show_them_and_in_english(
+    key: str, typed: str, field: str, chosen: object
+) -> None:
+    subscriber = fresh()
+    before = subscriber.model_dump()
+    choose(subscriber, FRENCH, key, typed.split())
+    assert subscriber.model_dump() == before | {field: chosen}
+
+
+@pytest.mark.parametrize(
+    ("key", "typed", "field", "empty"),
+    [
+        ("budget", "par défaut", "daily_budget", None),
+        ("quiet", "aucune", "quiet_from", None),
+        ("quiet", "aucun", "quiet_from", None),
+        ("regions", "toutes", "regions", []),
+        ("regions", "Europe non", "regions", []),
+        ("timezone", "par défaut", "timezone", ""),
+        ("day", "non", "digest_weekday", None),
+    ],
+)
+def test_in_a_french_chat_a_choice_is_taken_back_in_its_words(key: str, typed: str, field: str, empty: object) -> None:
+    subscriber = fresh(
+        daily_budget=3, quiet_from="22:00", quiet_until="06:00", regions=["europe"], timezone="UTC", digest_weekday=2
+    )
+    choose(subscriber, FRENCH, key, typed.split())
+    assert getattr(subscriber, field) == empty
+
+
+@pytest.mark.parametrize("typed", ["22:30 06:30", "22:30–06:30", "22h30 6h30", "de 22:30 à 06:30", "22:30 to 06:30"])
+def test_quiet_hours_are_understood_as_the_pages_show_them(typed: str) -> None:
+    subscriber = fresh()
+    choose(subscriber, FRENCH, "quiet", typed.split())
+    assert (subscriber.quiet_from, subscriber.quiet_until) == ("22:30", "06:30")
+
+
 def test_a_choice_is_put_in_or_taken_back_once_however_often_it_is_said_and_all_empties_the_list() -> None:
     subscriber = fresh(regions=["europe"])
     for _ in range(2):
-        choose(subscriber, KNOWN, "regions", ["middle east"])
+        choose(subscriber, KNOWN, "regions", ["middle-east"])
         choose(subscriber, KNOWN, "regions", ["Europe", "on"])
-        assert subscriber.regions == ["europe", "middle east"]
+        assert subscriber.regions == ["europe", "middle-east"]
     for _ in range(2):
         choose(subscriber, KNOWN, "regions", ["europe", "off"])
-        assert subscriber.regions == ["middle east"]
+        assert subscriber.regions == ["middle-east"]
     choose(subscriber, KNOWN, "regions", ["all"])
     assert subscriber.regions == []
 
 
-@pytest.mark.parametrize(
-    ("key", "values", "said"),
-    [
-        ("muted", ["XX"], "There are: RU-UA, IL-IR"),
-        ("quite", ["22:00", "07:00"], "Did you mean quiet?"),
-        ("quiet", ["22:00"], "22:30 06:30"),
-        ("quiet", ["25:00", "07:00"], "no time of the day"),
-        ("quiet", ["07:00", "7"], "another end"),
-        ("timezone", ["Kiev-City"], "no time zone"),
-        ("timezone", ["Berlim"], "Did you mean Europe/Berlin?"),
-        ("budget", ["0"], "from 1 to 100"),
-        ("budget", ["²"], "from 1 to 100"),
-        ("escalation", ["loud"], "watch, warning, critical"),
-        ("regions", ["erope"], "Did you mean europe?"),
-        ("signals", ["threats"], "Did you mean threat?"),
-        ("day", ["someday"], "monday, tuesday"),
-        ("silent", [], "on, off"),
-    ],
-)
+BAD = [
+    ("muted", ["XX"], r"Russia – Ukraine \(RU-UA\), Israel – Iran \(IL-IR\)"),
+    ("quite", ["22:00", "07:00"], "Did you mean quiet?"),
+    ("quiet", ["22:00"], "22:30 06:30"),
+    ("quiet", ["25:00", "07:00"], "no time of the day"),
+    ("quiet", ["07:00", "7"], "another end"),
+    ("timezone", ["Kiev-City"], "no time zone"),
+    ("timezone", ["Berlim"], "Did you mean Europe/Berlin?"),
+    ("budget", ["0"], "from 1 to 100"),
+    ("budget", ["²"], "from 1 to 100"),
+    ("escalation", ["loud"], "watch, warning, critical"),
+    ("regions", ["erope"], "Did you mean Europe?"),
+    ("signals", ["threats"], "Did you mean threat?"),
+    ("signals", ["ties", "restord"], "Did you mean ties restored?"),
+    ("regions", ["europe,", "midle", "east"], "“midle east” is no region here. Did you mean Middle East?"),
+    ("regions", [], "There are: Europe, Middle East."),
+    ("pairs", ["Russia"], "Understood: Russia. Write the codes or names"),
+    ("digest", ["friday"], "/settings day friday"),
+    ("day", ["someday"], "monday, tuesday"),
+    ("silent", [], "on, off"),
+]
+
+
+@pytest.mark.parametrize(("key", "values", "said"), BAD)
 def test_a_bad_choice_says_what_can_be_chosen_and_changes_nothing(key: str, values: list[str], said: str) -> None:
     subscriber = fresh(regions=["europe"], quiet_from="22:00", quiet_until="06:00")
     before = subscriber.model_dump()
@@ -137,9 +208,20 @@ def test_a_bad_choice_says_what_can_be_chosen_and_changes_nothing(key: str, valu
     assert subscriber.model_dump() == before
 
 
+@pytest.mark.parametrize(("key", "values"), [(key, values) for key, values, _ in BAD])
+def test_a_bad_choice_is_answered_in_the_chats_language(key: str, values: list[str]) -> None:
+    said = []
+    for known in (KNOWN, FRENCH):
+        with pytest.raises(BadChoice) as refused:
+            choose(fresh(), known, key, values)
+        said.append(str(refused.value))
+    english, french = (set(words.split(". ")) for words in said)
+    assert not english & french
+
+
 def test_where_feeds_name_no_region_a_typed_one_is_told_so() -> None:
     with pytest.raises(BadChoice, match=r"no region here\. There is none to choose yet\."):
-        choose(fresh(), Known([], [], SIGNALS), "regions", ["europe"])
+        choose(fresh(), replace(KNOWN, regions=[]), "regions", ["europe"])
 
 
 @settings(deadline=None)
@@ -687,6 +769,21 @@ async def test_a_mute_for_hours_ends_by_itself_or_at_once(bench: Bench) -> None:
     await bench.ask("/unmute")
     found = bench.find()
     assert found is not None and found.muted_until is None
+
+
+async def test_a_french_chat_reads_the_month_and_why_a_setting_was_refused_in_french(bench: Bench) -> None:
+    bench.add(ACTIVE, language="fr")
+    assert "Jusqu’au 17 févr. 15:00 (UTC)" in await bench.ask("/mute 3h")
+    assert "« loud » ne peut pas être choisi ici" in await bench.ask("/settings escalation loud")
+    assert "le vendredi à 08:00" in await bench.ask("/settings day vendredi")
+
+
+async def test_settings_take_pairs_and_regions_by_the_names_their_pages_show(bench: Bench) -> None:
+    bench.add(ACTIVE)
+    set_up(bench)
+    assert "Pairs: Israel – Iran" in await bench.ask("/settings pairs Israel Iran")
+    assert "In the news: Russia – Ukraine (RU-UA), Israel – Iran (IL-IR)." in await bench.ask("/settings pairs Rusia")
+    assert "Regions: Europe" in await bench.ask("/settings regions europe")
 
 
 @pytest.mark.parametrize(

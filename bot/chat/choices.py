@@ -11,7 +11,8 @@ from bot.calendar import digest_for, next_digest
 from bot.chat.access import Visitor, subscriber_or_reply
 from bot.chat.mutes import mute_pair, unmute_in_time, unmute_pair
 from bot.chat.pairs import pair_or_reply
-from bot.chat.settings import BadChoice, Known, choose, values_of
+from bot.chat.settings import choose, values_of
+from bot.chat.typed import BadChoice, Known
 from bot.messages import replies
 from bot.messages.alert import signal_name
 from bot.messages.language import Say, in_language
@@ -28,6 +29,7 @@ from models.story import is_whole
 IN_THE_NEWS = timedelta(days=30)
 STATUS_PAIRS = 10
 MOST_PAIRS = 18
+MOST_WORDS = 60
 
 
 def show_settings(
@@ -37,7 +39,7 @@ def show_settings(
     known = subscriber_or_reply(session, visitor)
     if isinstance(known, Message):
         return known
-    note = _change(session, settings, known, words[0].lower(), words[1:8], now) if words else ""
+    note = _change(session, settings, known, words[0].lower(), words[1:MOST_WORDS], now) if words else ""
     return page_of(session, settings, known, MAIN, now, note)
 
 
@@ -59,14 +61,15 @@ def page_of(
 ) -> Message:
     """A page of /settings with what there is to choose from."""
     unmute_in_time(subscriber, now)
-    there = known_choices(session, now)
+    there = known_choices(session, settings, subscriber, now)
     return settings_page(page, Offer(subscriber, settings, there.regions, there.dyads), note)
 
 
-def known_choices(session: Session, now: datetime) -> Known:
+def known_choices(session: Session, settings: Settings, subscriber: Subscriber, now: datetime) -> Known:
     """Regions of enabled feeds, and the pairs with the most stories of the last month."""
     regions = sorted({region for feed in session.exec(select(Feed).where(Feed.enabled)) for region in feed.regions})
-    return Known(regions, _busiest(session, now, frozenset()), get_args(SignalName))
+    pairs, say = _busiest(session, now, frozenset()), in_language(subscriber.language)
+    return Known(regions, pairs, get_args(SignalName), say, settings.actors)
 
 
 def show_status(
@@ -167,7 +170,7 @@ def _change(
     had_places, had_signals = bool(subscriber.regions or subscriber.dyads), bool(subscriber.signals)
     hours = Hours.of(subscriber, settings.digest.timezone, now)
     try:
-        choose(subscriber, known_choices(session, now), key, values)
+        choose(subscriber, known_choices(session, settings, subscriber, now), key, values)
     except BadChoice as error:
         return str(error)
     for pair in set(subscriber.muted_dyads) - muted:

@@ -118,7 +118,7 @@ def _hold_back(session: Session, known: Subscriber, settings: Settings, span: ti
     known.muted_until = now + span
     reschedule(session, known, before, settings.digest.timezone, now)
     through = Level(known.break_through).word if known.break_through <= Level.CRITICAL else ""
-    until = local_moment(known.muted_until, known.timezone or settings.digest.timezone)
+    until = local_moment(known.muted_until, known.timezone or settings.digest.timezone, say)
     old = settings.alerts.telling.max_age_hours
     return replies.muted_until(until, through, old if span > timedelta(hours=old) else None, say)
 

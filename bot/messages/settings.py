@@ -77,7 +77,7 @@ def summary(subscriber: Subscriber, settings: Settings, language: str | None = N
         (say("Muted pairs"), ", ".join(pair_name(pair, names) for pair in subscriber.muted_dyads)),
         (say("Signals"), ", ".join(say(signal_name(name)) for name in subscriber.signals) or say("all")),
         (say("Quiet hours"), _quiet_words(subscriber, say)),
-        (say("Muted until"), local_moment(subscriber.muted_until, zone) if subscriber.muted_until else ""),
+        (say("Muted until"), local_moment(subscriber.muted_until, zone, say) if subscriber.muted_until else ""),
         (say("Time zone"), subscriber.timezone or f"{settings.digest.timezone} ({default})"),
         (say("Alerts a day"), say("at most {number}").format(number=budget)),
         (say("Digest"), _digest_words(subscriber, settings, say)),
