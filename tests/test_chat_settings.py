@@ -535,6 +535,17 @@ async def test_why_explains_the_alert_from_rule_to_sentence(bench: Bench) -> Non
     assert (await bench.fake.sent(2))[1].text == text
 
 
+async def test_why_with_words_explains_the_last_alert_of_the_story_they_name(bench: Bench) -> None:
+    number = bench.add(ACTIVE)
+    alert_told(bench, number)
+    text = await bench.ask("/why")
+    with bench.database.write() as session:
+        later = NOW + timedelta(minutes=5)
+        session.add(Story(title="Armour rests", first_seen_at=later, last_seen_at=later, dyad="RU-UA"))
+    assert await bench.ask("/why RU UA") == await bench.ask("/why armour") == text
+    assert "No story that rang" in await bench.ask("/why armour rests")
+
+
 async def test_mute_under_an_alert_silences_its_pair(bench: Bench) -> None:
     alert = alert_told(bench, bench.add(ACTIVE))
     assert "Russia – Ukraine is muted here. /unmute RU-UA" in (await press(bench, f"alert:mute:{alert}"))["text"]
@@ -663,6 +674,16 @@ async def test_status_of_a_chat_that_chose_regions_tells_their_pairs_and_none_th
     tension = (await bench.ask("/status")).partition("Escalation from")[0]
     assert "Israel – Iran: escalation 12" in tension and "Russia – Ukraine: calm" in tension
     assert "Taiwan" not in tension and "Lebanon" not in tension
+
+
+async def test_status_of_a_pair_tells_its_tension_with_its_chart_whatever_was_chosen(bench: Bench) -> None:
+    bench.add(ACTIVE, dyads=["IL-IR"])
+    in_the_news(bench, "RU-UA", 90)
+    shown = await bench.say(updates.private("/status Russia Ukraine", ANNA))
+    assert shown.method == "sendPhoto"
+    assert "Russia – Ukraine: escalation 18" in shown.text and "Israel" not in shown.text
+    assert "China – Taiwan: calm" in await bench.ask("/status cn tw")
+    assert "such as /status RU UA" in await bench.ask("/status Russia")
 
 
 async def test_digest_sends_the_last_one_again(bench: Bench) -> None:

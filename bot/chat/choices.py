@@ -73,12 +73,15 @@ def known_choices(session: Session, settings: Settings, subscriber: Subscriber, 
 
 
 def show_status(
-    session: Session, settings: Settings, visitor: Visitor, now: datetime
+    session: Session, settings: Settings, visitor: Visitor, words: Sequence[str], now: datetime
 ) -> tuple[Message, tuple[str, list[Point]] | None]:
-    """/status: the chat's choices and the tension of its pairs (else of the busiest), the loudest to be drawn."""
+    """/status: the chat's choices and the tension of its pairs (else of the busiest), the loudest to be drawn;
+    /status RU UA: that of one pair."""
     known = subscriber_or_reply(session, visitor)
     if isinstance(known, Message):
         return known, None
+    if words:
+        return _status_of_pair(session, settings, words, in_language(known.language), now)
     unmute_in_time(known, now)
     pairs, since = pairs_of_interest(session, known, now), followed_since(session, now)
     series = {pair: tension(told_by_panel(session, since, pair), since, now, DAY) for pair in pairs[:MOST_PAIRS]}
@@ -90,8 +93,24 @@ def show_status(
     drawn = None
     if loudest_first:
         first = loudest_first[0]
-        drawn = chart_title(first, names, f" since {since:%d %b}"), shown[first]
+        drawn = _titled(first, settings, since), shown[first]
     return replies.status(summary(known, settings), rows, more, in_language(known.language)), drawn
+
+
+def _status_of_pair(
+    session: Session, settings: Settings, words: Sequence[str], say: Say, now: datetime
+) -> tuple[Message, tuple[str, list[Point]] | None]:
+    pair = pair_or_reply(settings, words, "status", say)
+    if isinstance(pair, Message):
+        return pair, None
+    since = followed_since(session, now)
+    points = tension(told_by_panel(session, since, pair), since, now, DAY)
+    named = pair_name(pair, party_names(settings.actors))
+    return replies.status_of_pair(named, points[-1], say), (_titled(pair, settings, since), points)
+
+
+def _titled(pair: str, settings: Settings, since: datetime) -> str:
+    return chart_title(pair, party_names(settings.actors), f" since {since:%d %b}")
 
 
 def _loudness(point: Point) -> float:
