@@ -325,6 +325,28 @@ async def test_a_digest_day_of_ones_own_moves_the_next_digest(bench: Bench) -> N
     assert found.digest_due_at.isoformat() == "2022-02-18T09:45:00+00:00"
 
 
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [("en", "Fridays at 08:00, next on 25 Feb"), ("fr", "le vendredi à 08:00, prochain envoi le 25 févr.")],
+)
+async def test_a_digest_moved_to_a_day_too_near_the_last_one_is_told_with_its_date(
+    bench: Bench, language: str, said: str
+) -> None:
+    number = bench.add(ACTIVE, language=language, digest_due_at=NOW + timedelta(days=4))
+    monday = NOW - timedelta(days=3, hours=4)
+    with bench.database.write() as session:
+        week = WeeklyDigest(since=monday - timedelta(days=7), until=monday, created_at=monday)
+        session.add(week)
+        session.flush()
+        session.add(
+            Delivery(subscriber_id=number, key="digest:1", digest_id=week.id, send_after=monday, created_at=monday)
+        )
+    assert said in await bench.ask("/settings day friday")
+    assert said in await bench.ask("/status")
+    await press(bench, "set:digest")
+    assert said in (await bench.fake.called("editMessageText"))[0].text
+
+
 async def test_a_typed_mistake_is_answered_with_what_there_is(bench: Bench) -> None:
     bench.add(ACTIVE)
     assert "Did you mean quiet?" in await bench.ask("/settings qiet 22:00 07:00")

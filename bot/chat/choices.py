@@ -19,6 +19,7 @@ from bot.messages.language import Say, in_language
 from bot.messages.message import Message
 from bot.messages.names import chart_title, pair_name, party_names, region_name
 from bot.messages.settings import MAIN, Offer, settings_page, summary
+from bot.pipeline.digest import coming_digest
 from bot.pipeline.index import DAY, Point, followed_since, tension, told_by_panel
 from bot.pipeline.reschedule import Hours, reschedule
 from config.schema import Settings, SignalName
@@ -62,7 +63,8 @@ def page_of(
     """A page of /settings with what there is to choose from."""
     unmute_in_time(subscriber, now)
     there = known_choices(session, settings, subscriber, now)
-    return settings_page(page, Offer(subscriber, settings, there.regions, there.dyads), note)
+    digest_at = coming_digest(session, settings, subscriber, now)
+    return settings_page(page, Offer(subscriber, settings, there.regions, there.dyads, digest_at), note)
 
 
 def known_choices(session: Session, settings: Settings, subscriber: Subscriber, now: datetime) -> Known:
@@ -94,7 +96,8 @@ def show_status(
     if loudest_first:
         first = loudest_first[0]
         drawn = _titled(first, settings, since), shown[first]
-    return replies.status(summary(known, settings), rows, more, in_language(known.language)), drawn
+    chosen = summary(known, settings, digest_at=coming_digest(session, settings, known, now))
+    return replies.status(chosen, rows, more, in_language(known.language)), drawn
 
 
 def _status_of_pair(
