@@ -511,6 +511,59 @@ async def test_latest_shows_five_alerts_newest_first(bench: Bench) -> None:
     assert lines[9].endswith("Talks on the border 1</a>")
 
 
+@pytest.mark.parametrize(("words", "shown"), [("10", 10), ("1", 1), ("20", 20), ("99", 20)])
+async def test_latest_shows_as_many_as_are_asked_for_and_twenty_at_most(bench: Bench, words: str, shown: int) -> None:
+    bench.add(SubscriberState.ACTIVE, level_escalation=1, level_deescalation=1)
+    for _ in range(5):
+        add_alerts(bench, 5, title="Talks " * 60, url=f"https://x.example/{'a' * 500}")
+    assert (await bench.ask(f"/latest {words}")).count("https://x.example/") == shown
+
+
+@pytest.mark.parametrize("words", ["ten", "0", "-3", "RU UA"])
+async def test_latest_with_words_that_are_no_number_says_how_to_ask(bench: Bench, words: str) -> None:
+    bench.add(SubscriberState.ACTIVE)
+    assert "/latest 10 shows the last ten, 20 at most" in await bench.ask(f"/latest {words}")
+
+
+@pytest.mark.parametrize("command", ["digest", "missed", "privacy"])
+async def test_words_after_a_command_that_takes_none_are_not_passed_over_in_silence(bench: Bench, command: str) -> None:
+    bench.add(SubscriberState.ACTIVE)
+    assert await bench.ask(f"/{command} 2") == f"/{command} takes no words."
+
+
+TAKES_WORDS = frozenset(COMMANDS) - {"start", "stop", "missed", "digest", "privacy", "forget"}
+
+
+@pytest.mark.parametrize("name", sorted(TAKES_WORDS))
+async def test_help_shows_an_example_of_every_command_that_takes_words(bench: Bench, name: str) -> None:
+    bench.add(SubscriberState.ACTIVE)
+    (line,) = (line for line in (await bench.ask("/help")).splitlines() if line.startswith(f"/{name} "))
+    assert f": /{name} " in line
+
+
+async def test_help_in_a_group_marks_what_only_its_admins_may_do(bench: Bench) -> None:
+    bench.add(SubscriberState.ACTIVE, chat_id=GROUP, kind="supergroup")
+    bench.add(SubscriberState.ACTIVE)
+    lines = (await bench.say(updates.group("/help", GROUP, ANNA))).text.splitlines()
+    marked = {line.split()[0][1:] for line in lines if "(admins of this group only)" in line}
+    assert marked == FOR_CHAT_ADMINS
+    assert "only)" not in await bench.ask("/help")
+
+
+async def test_help_for_a_command_tells_of_that_one_alone(bench: Bench) -> None:
+    bench.add(SubscriberState.ACTIVE)
+    assert (await bench.ask("/help /mute")).startswith("/mute – hear nothing of a pair")
+    assert "/stop – " in await bench.ask("/help me")
+
+
+async def test_to_stop_a_pair_stops_nothing_and_says_how_to_mute_it(bench: Bench) -> None:
+    bench.add(SubscriberState.ACTIVE)
+    assert "Nothing was stopped. /mute RU-UA mutes Russia – Ukraine" in await bench.ask("/stop Russia Ukraine")
+    assert bench.state() is SubscriberState.ACTIVE
+    await bench.ask("/stop writing of Russia and Ukraine to me")
+    assert bench.state() is SubscriberState.STOPPED
+
+
 async def test_latest_says_that_nothing_has_rung(bench: Bench) -> None:
     bench.add(SubscriberState.ACTIVE)
     assert await bench.ask("/latest") == "Nothing has rung yet."

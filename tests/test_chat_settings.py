@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,7 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlmodel import col, select
 
-from bot.chat.settings import BadChoice, Known, choose, values_of
+from bot.chat.settings import choose, values_of
+from bot.chat.typed import BadChoice, Known
+from bot.messages.language import in_language
 from bot.messages.message import Message
 from bot.messages.names import party_names
 from bot.messages.settings import Offer, settings_page
@@ -41,7 +44,8 @@ from tests.test_chat_handlers import ADMIN, ANNA, CHANNEL, GROUP, NOW, Bench, be
 
 __all__ = ["bench", "database"]
 
-KNOWN = Known(["europe", "middle east"], ["RU-UA", "IL-IR"], SIGNALS)
+KNOWN = Known(["europe", "middle-east"], ["RU-UA", "IL-IR"], SIGNALS, in_language("en"), Actors())
+FRENCH = replace(KNOWN, say=in_language("fr"))
 ACTIVE = SubscriberState.ACTIVE
 #: One more than there are buttons for.
 PAIRS = [f"RU-{code}" for code in sorted(party_names(Actors())) if code > "RU"][:25]
@@ -82,6 +86,15 @@ def buttons(message: Message) -> Iterator[str]:
         ("regions", ["Europe"], "regions", ["europe"]),
         ("pairs", ["ru-ua", "IL-IR"], "dyads", ["RU-UA", "IL-IR"]),
         ("signals", ["threat"], "signals", ["threat"]),
+        ("regions", ["Middle", "East"], "regions", ["middle-east"]),
+        ("regions", ["middle", "east,", "Europe"], "regions", ["middle-east", "europe"]),
+        ("regions", ["europe", "and", "middle-east", "on"], "regions", ["europe", "middle-east"]),
+        ("signals", ["Ties", "restored"], "signals", ["diplomatic_restoration"]),
+        ("signals", ["armed_attack,", "sanctions", "relief"], "signals", ["armed_attack", "sanctions_relief"]),
+        ("pairs", ["Russia", "Ukraine"], "dyads", ["RU-UA"]),
+        ("pairs", ["us", "iran,", "IL-IR"], "dyads", ["IR-US", "IL-IR"]),
+        ("pairs", ["RU,", "UA"], "dyads", ["RU-UA"]),
+        ("muted", ["Corée", "du", "Nord", "et", "Japon"], "muted_dyads", ["JP-KP"]),
         ("timezone", ["europe/kyiv"], "timezone", "Europe/Kyiv"),
         ("timezone", ["America/New", "York"], "timezone", "America/New_York"),
         ("language", ["FR"], "language", "fr"),
@@ -90,7 +103,9 @@ def buttons(message: Message) -> Iterator[str]:
         ("budget", ["default"], "daily_budget", None),
         ("digest", ["off"], "digest", False),
         ("day", ["fri"], "digest_weekday", 4),
+        ("day", ["Fridays"], "digest_weekday", 4),
         ("time", ["7"], "digest_at", "07:00"),
+        ("time", ["7h30"], "digest_at", "07:30"),
         ("silent", ["on"], "silent", True),
         ("previews", ["on"], "link_previews", True),
     ],
@@ -102,38 +117,94 @@ def test_a_choice_changes_its_field_and_nothing_else(key: str, values: list[str]
     assert subscriber.model_dump() == before | {field: chosen}
 
 
+@pytest.mark.parametrize(
+    ("key", "typed", "field", "chosen"),
+    [
+        ("day", "vendredi", "digest_weekday", 4),
+        ("day", "friday", "digest_weekday", 4),
+        ("digest", "non", "digest", False),
+        ("silent", "oui", "silent", True),
+        ("through", "jamais", "break_through", 4),
+        ("regions", "Moyen-Orient", "regions", ["middle-east"]),
+        ("regions", "moyen orient, Europe", "regions", ["middle-east", "europe"]),
+        ("regions", "Middle East", "regions", ["middle-east"]),
+        ("signals", "liens retablis", "signals", ["diplomatic_restoration"]),
+        ("budget", "5", "daily_budget", 5),
+    ],
+)
+def test_in_a_french_chat_words_are_understood_as_its_pages_show_them_and_in_english(
+    key: str, typed: str, field: str, chosen: object
+) -> None:
+    subscriber = fresh()
+    before = subscriber.model_dump()
+    choose(subscriber, FRENCH, key, typed.split())
+    assert subscriber.model_dump() == before | {field: chosen}
+
+
+@pytest.mark.parametrize(
+    ("key", "typed", "field", "empty"),
+    [
+        ("budget", "par défaut", "daily_budget", None),
+        ("quiet", "aucune", "quiet_from", None),
+        ("quiet", "aucun", "quiet_from", None),
+        ("regions", "toutes", "regions", []),
+        ("regions", "Europe non", "regions", []),
+        ("timezone", "par défaut", "timezone", ""),
+        ("day", "non", "digest_weekday", None),
+    ],
+)
+def test_in_a_french_chat_a_choice_is_taken_back_in_its_words(key: str, typed: str, field: str, empty: object) -> None:
+    subscriber = fresh(
+        daily_budget=3, quiet_from="22:00", quiet_until="06:00", regions=["europe"], timezone="UTC", digest_weekday=2
+    )
+    choose(subscriber, FRENCH, key, typed.split())
+    assert getattr(subscriber, field) == empty
+
+
+@pytest.mark.parametrize("typed", ["22:30 06:30", "22:30–06:30", "22h30 6h30", "de 22:30 à 06:30", "22:30 to 06:30"])
+def test_quiet_hours_are_understood_as_the_pages_show_them(typed: str) -> None:
+    subscriber = fresh()
+    choose(subscriber, FRENCH, "quiet", typed.split())
+    assert (subscriber.quiet_from, subscriber.quiet_until) == ("22:30", "06:30")
+
+
 def test_a_choice_is_put_in_or_taken_back_once_however_often_it_is_said_and_all_empties_the_list() -> None:
     subscriber = fresh(regions=["europe"])
     for _ in range(2):
-        choose(subscriber, KNOWN, "regions", ["middle east"])
+        choose(subscriber, KNOWN, "regions", ["middle-east"])
         choose(subscriber, KNOWN, "regions", ["Europe", "on"])
-        assert subscriber.regions == ["europe", "middle east"]
+        assert subscriber.regions == ["europe", "middle-east"]
     for _ in range(2):
         choose(subscriber, KNOWN, "regions", ["europe", "off"])
-        assert subscriber.regions == ["middle east"]
+        assert subscriber.regions == ["middle-east"]
     choose(subscriber, KNOWN, "regions", ["all"])
     assert subscriber.regions == []
 
 
-@pytest.mark.parametrize(
-    ("key", "values", "said"),
-    [
-        ("muted", ["XX"], "There are: RU-UA, IL-IR"),
-        ("quite", ["22:00", "07:00"], "Did you mean quiet?"),
-        ("quiet", ["22:00"], "22:30 06:30"),
-        ("quiet", ["25:00", "07:00"], "no time of the day"),
-        ("quiet", ["07:00", "7"], "another end"),
-        ("timezone", ["Kiev-City"], "no time zone"),
-        ("timezone", ["Berlim"], "Did you mean Europe/Berlin?"),
-        ("budget", ["0"], "from 1 to 100"),
-        ("budget", ["²"], "from 1 to 100"),
-        ("escalation", ["loud"], "watch, warning, critical"),
-        ("regions", ["erope"], "Did you mean europe?"),
-        ("signals", ["threats"], "Did you mean threat?"),
-        ("day", ["someday"], "monday, tuesday"),
-        ("silent", [], "on, off"),
-    ],
-)
+BAD = [
+    ("muted", ["XX"], r"Russia – Ukraine \(RU-UA\), Israel – Iran \(IL-IR\)"),
+    ("quite", ["22:00", "07:00"], "Did you mean quiet?"),
+    ("quiet", ["22:00"], "22:30 06:30"),
+    ("quiet", ["25:00", "07:00"], "no time of the day"),
+    ("quiet", ["07:00", "7"], "another end"),
+    ("timezone", ["Kiev-City"], "no time zone"),
+    ("timezone", ["Berlim"], "Did you mean Europe/Berlin?"),
+    ("budget", ["0"], "from 1 to 100"),
+    ("budget", ["²"], "from 1 to 100"),
+    ("escalation", ["loud"], "watch, warning, critical"),
+    ("regions", ["erope"], "Did you mean Europe?"),
+    ("signals", ["threats"], "Did you mean threat?"),
+    ("signals", ["ties", "restord"], "Did you mean ties restored?"),
+    ("regions", ["europe,", "midle", "east"], "“midle east” is no region here. Did you mean Middle East?"),
+    ("regions", [], "There are: Europe, Middle East."),
+    ("pairs", ["Russia"], "Understood: Russia. Write the codes or names"),
+    ("digest", ["friday"], "/settings day friday"),
+    ("day", ["someday"], "monday, tuesday"),
+    ("silent", [], "on, off"),
+]
+
+
+@pytest.mark.parametrize(("key", "values", "said"), BAD)
 def test_a_bad_choice_says_what_can_be_chosen_and_changes_nothing(key: str, values: list[str], said: str) -> None:
     subscriber = fresh(regions=["europe"], quiet_from="22:00", quiet_until="06:00")
     before = subscriber.model_dump()
@@ -142,9 +213,20 @@ def test_a_bad_choice_says_what_can_be_chosen_and_changes_nothing(key: str, valu
     assert subscriber.model_dump() == before
 
 
+@pytest.mark.parametrize(("key", "values"), [(key, values) for key, values, _ in BAD])
+def test_a_bad_choice_is_answered_in_the_chats_language(key: str, values: list[str]) -> None:
+    said = []
+    for known in (KNOWN, FRENCH):
+        with pytest.raises(BadChoice) as refused:
+            choose(fresh(), known, key, values)
+        said.append(str(refused.value))
+    english, french = (set(words.split(". ")) for words in said)
+    assert not english & french
+
+
 def test_where_feeds_name_no_region_a_typed_one_is_told_so() -> None:
     with pytest.raises(BadChoice, match=r"no region here\. There is none to choose yet\."):
-        choose(fresh(), Known([], [], SIGNALS), "regions", ["europe"])
+        choose(fresh(), replace(KNOWN, regions=[]), "regions", ["europe"])
 
 
 @settings(deadline=None)
@@ -248,6 +330,28 @@ async def test_a_digest_day_of_ones_own_moves_the_next_digest(bench: Bench) -> N
     assert found.digest_due_at.isoformat() == "2022-02-18T09:45:00+00:00"
 
 
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [("en", "Fridays at 08:00, next on 25 Feb"), ("fr", "le vendredi à 08:00, prochain envoi le 25 févr.")],
+)
+async def test_a_digest_moved_to_a_day_too_near_the_last_one_is_told_with_its_date(
+    bench: Bench, language: str, said: str
+) -> None:
+    number = bench.add(ACTIVE, language=language, digest_due_at=NOW + timedelta(days=4))
+    monday = NOW - timedelta(days=3, hours=4)
+    with bench.database.write() as session:
+        week = WeeklyDigest(since=monday - timedelta(days=7), until=monday, created_at=monday)
+        session.add(week)
+        session.flush()
+        session.add(
+            Delivery(subscriber_id=number, key="digest:1", digest_id=week.id, send_after=monday, created_at=monday)
+        )
+    assert said in await bench.ask("/settings day friday")
+    assert said in await bench.ask("/status")
+    await press(bench, "set:digest")
+    assert said in (await bench.fake.called("editMessageText"))[0].text
+
+
 async def test_a_typed_mistake_is_answered_with_what_there_is(bench: Bench) -> None:
     bench.add(ACTIVE)
     assert "Did you mean quiet?" in await bench.ask("/settings qiet 22:00 07:00")
@@ -343,6 +447,48 @@ async def test_words_that_are_no_pair_are_answered_with_what_was_understood_and_
     assert found is not None and found.dyads == []
 
 
+async def test_to_watch_a_first_pair_says_that_all_others_are_told_no_longer_and_what_brings_them_back(
+    bench: Bench,
+) -> None:
+    bench.add(ACTIVE)
+    assert "From now on only it is told here; /unwatch RU-UA: all again." in await bench.ask("/watch RU UA")
+    assert "From now on" not in await bench.ask("/watch Israel Iran")
+    assert "Pairs chosen: Israel – Iran." in await bench.ask("/unwatch RU-UA")
+    assert "you hear of all" in await bench.ask("/unwatch Israel Iran")
+
+
+async def test_to_watch_a_first_pair_beside_regions_says_that_both_are_told(bench: Bench) -> None:
+    bench.add(ACTIVE, regions=["middle-east"])
+    assert "Besides it you hear of the regions chosen: Middle East." in await bench.ask("/watch RU UA")
+    assert "you hear of the regions chosen, Middle East." in await bench.ask("/unwatch RU UA")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "again", "name"),
+    [
+        ("regions", "europe", "africa", "Europe"),
+        ("pairs", "RU-UA", "IL-IR", "Russia – Ukraine"),
+        ("signals", "threat", "ceasefire", "threat"),
+    ],
+)
+async def test_a_first_choice_on_a_page_of_settings_says_that_nothing_else_is_told_from_now_on(
+    bench: Bench, key: str, value: str, again: str, name: str
+) -> None:
+    bench.add(ACTIVE)
+    set_up(bench)
+    for data in (f"{value}:on", f"{again}:on", "all"):
+        await press(bench, f"set:{key}:{key}:{data}")
+    first, second, emptied = await bench.fake.called("editMessageText", 3)
+    assert first.text.startswith(f"From now on you hear only of {name}; /settings {key} all: of everything again.")
+    assert "From now on" not in second.text and "From now on" not in emptied.text
+
+
+async def test_to_unwatch_a_pair_that_was_not_watched_says_so(bench: Bench) -> None:
+    bench.add(ACTIVE, dyads=["IL-IR"])
+    assert "Russia – Ukraine was not watched here. Pairs chosen: Israel – Iran." in await bench.ask("/unwatch RU UA")
+    assert "Israel – Iran is no longer watched here." in await bench.ask("/unwatch IL IR")
+
+
 async def test_words_that_are_no_pair_are_answered_in_the_chats_language_with_its_own_command(bench: Bench) -> None:
     bench.add(ACTIVE, language="fr")
     said = await bench.ask("/unwatch Ukrain Russie")
@@ -433,6 +579,17 @@ async def test_what_a_summary_told_counts_as_told(bench: Bench) -> None:
     assert "Noted" in await bench.ask("/feedback wrong")
     with bench.database.read() as session:
         assert session.exec(select(Verdict.alert_id)).all() == [alert]
+
+
+async def test_why_with_words_explains_the_last_alert_of_the_story_they_name(bench: Bench) -> None:
+    number = bench.add(ACTIVE)
+    alert_told(bench, number)
+    text = await bench.ask("/why")
+    with bench.database.write() as session:
+        later = NOW + timedelta(minutes=5)
+        session.add(Story(title="Armour rests", first_seen_at=later, last_seen_at=later, dyad="RU-UA"))
+    assert await bench.ask("/why RU UA") == await bench.ask("/why armour") == text
+    assert "No story that rang" in await bench.ask("/why armour rests")
 
 
 async def test_mute_under_an_alert_silences_its_pair(bench: Bench) -> None:
@@ -632,6 +789,16 @@ async def test_status_of_a_chat_that_chose_regions_tells_their_pairs_and_none_th
     assert "Taiwan" not in tension and "Lebanon" not in tension
 
 
+async def test_status_of_a_pair_tells_its_tension_with_its_chart_whatever_was_chosen(bench: Bench) -> None:
+    bench.add(ACTIVE, dyads=["IL-IR"])
+    in_the_news(bench, "RU-UA", 90)
+    shown = await bench.say(updates.private("/status Russia Ukraine", ANNA))
+    assert shown.method == "sendPhoto"
+    assert "Russia – Ukraine: escalation 18" in shown.text and "Israel" not in shown.text
+    assert "China – Taiwan: calm" in await bench.ask("/status cn tw")
+    assert "such as /status RU UA" in await bench.ask("/status Russia")
+
+
 async def test_digest_sends_the_last_one_again(bench: Bench) -> None:
     bench.add(ACTIVE)
     assert "no digest yet" in await bench.ask("/digest")
@@ -742,6 +909,21 @@ async def test_a_mute_for_hours_ends_by_itself_or_at_once(bench: Bench) -> None:
     await bench.ask("/unmute")
     found = bench.find()
     assert found is not None and found.muted_until is None
+
+
+async def test_a_french_chat_reads_the_month_and_why_a_setting_was_refused_in_french(bench: Bench) -> None:
+    bench.add(ACTIVE, language="fr")
+    assert "Jusqu’au 17 févr. 15:00 (UTC)" in await bench.ask("/mute 3h")
+    assert "« loud » ne peut pas être choisi ici" in await bench.ask("/settings escalation loud")
+    assert "le vendredi à 08:00" in await bench.ask("/settings day vendredi")
+
+
+async def test_settings_take_pairs_and_regions_by_the_names_their_pages_show(bench: Bench) -> None:
+    bench.add(ACTIVE)
+    set_up(bench)
+    assert "Pairs: Israel – Iran" in await bench.ask("/settings pairs Israel Iran")
+    assert "In the news: Russia – Ukraine (RU-UA), Israel – Iran (IL-IR)." in await bench.ask("/settings pairs Rusia")
+    assert "Regions: Europe" in await bench.ask("/settings regions europe")
 
 
 @pytest.mark.parametrize(

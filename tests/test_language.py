@@ -1,6 +1,7 @@
 """The catalogues of other languages: complete, without leftovers, with the same placeholders, and used."""
 
 import ast
+from calendar import month_abbr
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,6 +36,7 @@ def said() -> Iterator[str]:
     yield from (DESCRIPTION, SHORT_DESCRIPTION)
     yield from map(signal_name, get_args(SignalName))
     yield from WEEKDAYS
+    yield from month_abbr[1:]
     yield from map(region_name, shipped_regions())
     for path in BOT.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

@@ -11,12 +11,15 @@ from bot.calendar import digest_for, next_digest
 from bot.chat.access import Visitor, subscriber_or_reply
 from bot.chat.mutes import mute_pair, unmute_in_time, unmute_pair
 from bot.chat.pairs import pair_or_reply
-from bot.chat.settings import BadChoice, Known, choose, values_of
+from bot.chat.settings import choose, values_of
+from bot.chat.typed import BadChoice, Known
 from bot.messages import replies
-from bot.messages.language import in_language
+from bot.messages.alert import signal_name
+from bot.messages.language import Say, in_language
 from bot.messages.message import Message
-from bot.messages.names import chart_title, pair_name, party_names
+from bot.messages.names import chart_title, pair_name, party_names, region_name
 from bot.messages.settings import MAIN, Offer, settings_page, summary
+from bot.pipeline.digest import coming_digest
 from bot.pipeline.index import DAY, Point, followed_since, tension, told_by_panel
 from bot.pipeline.reschedule import Hours, reschedule
 from config.schema import Settings, SignalName
@@ -27,6 +30,7 @@ from models.story import is_whole
 IN_THE_NEWS = timedelta(days=30)
 STATUS_PAIRS = 10
 MOST_PAIRS = 18
+MOST_WORDS = 60
 
 
 def show_settings(
@@ -36,7 +40,7 @@ def show_settings(
     known = subscriber_or_reply(session, visitor)
     if isinstance(known, Message):
         return known
-    note = _change(session, settings, known, words[0].lower(), words[1:8], now) if words else ""
+    note = _change(session, settings, known, words[0].lower(), words[1:MOST_WORDS], now) if words else ""
     return page_of(session, settings, known, MAIN, now, note)
 
 
@@ -58,23 +62,28 @@ def page_of(
 ) -> Message:
     """A page of /settings with what there is to choose from."""
     unmute_in_time(subscriber, now)
-    there = known_choices(session, now)
-    return settings_page(page, Offer(subscriber, settings, there.regions, there.dyads), note)
+    there = known_choices(session, settings, subscriber, now)
+    digest_at = coming_digest(session, settings, subscriber, now)
+    return settings_page(page, Offer(subscriber, settings, there.regions, there.dyads, digest_at), note)
 
 
-def known_choices(session: Session, now: datetime) -> Known:
+def known_choices(session: Session, settings: Settings, subscriber: Subscriber, now: datetime) -> Known:
     """Regions of enabled feeds, and the pairs with the most stories of the last month."""
     regions = sorted({region for feed in session.exec(select(Feed).where(Feed.enabled)) for region in feed.regions})
-    return Known(regions, _busiest(session, now, frozenset()), get_args(SignalName))
+    pairs, say = _busiest(session, now, frozenset()), in_language(subscriber.language)
+    return Known(regions, pairs, get_args(SignalName), say, settings.actors)
 
 
 def show_status(
-    session: Session, settings: Settings, visitor: Visitor, now: datetime
+    session: Session, settings: Settings, visitor: Visitor, words: Sequence[str], now: datetime
 ) -> tuple[Message, tuple[str, list[Point]] | None]:
-    """/status: the chat's choices and the tension of its pairs (else of the busiest), the loudest to be drawn."""
+    """/status: the chat's choices and the tension of its pairs (else of the busiest), the loudest to be drawn;
+    /status RU UA: that of one pair."""
     known = subscriber_or_reply(session, visitor)
     if isinstance(known, Message):
         return known, None
+    if words:
+        return _status_of_pair(session, settings, words, in_language(known.language), now)
     unmute_in_time(known, now)
     pairs, since = pairs_of_interest(session, known, now), followed_since(session, now)
     series = {pair: tension(told_by_panel(session, since, pair), since, now, DAY) for pair in pairs[:MOST_PAIRS]}
@@ -86,8 +95,25 @@ def show_status(
     drawn = None
     if loudest_first:
         first = loudest_first[0]
-        drawn = chart_title(first, names, f" since {since:%d %b}"), shown[first]
-    return replies.status(summary(known, settings), rows, more, in_language(known.language)), drawn
+        drawn = _titled(first, settings, since), shown[first]
+    chosen = summary(known, settings, digest_at=coming_digest(session, settings, known, now))
+    return replies.status(chosen, rows, more, in_language(known.language)), drawn
+
+
+def _status_of_pair(
+    session: Session, settings: Settings, words: Sequence[str], say: Say, now: datetime
+) -> tuple[Message, tuple[str, list[Point]] | None]:
+    pair = pair_or_reply(settings, words, "status", say)
+    if isinstance(pair, Message):
+        return pair, None
+    since = followed_since(session, now)
+    points = tension(told_by_panel(session, since, pair), since, now, DAY)
+    named = pair_name(pair, party_names(settings.actors))
+    return replies.status_of_pair(named, points[-1], say), (_titled(pair, settings, since), points)
+
+
+def _titled(pair: str, settings: Settings, since: datetime) -> str:
+    return chart_title(pair, party_names(settings.actors), f" since {since:%d %b}")
 
 
 def _loudness(point: Point) -> float:
@@ -136,10 +162,8 @@ def watch(session: Session, settings: Settings, visitor: Visitor, words: Sequenc
     if isinstance(pair, Message):
         return pair
     known.dyads = [*(each for each in known.dyads if each != pair), pair]
-    was_muted = unmute_pair(known, pair)
-    return replies.pair_watched(
-        pair_name(pair, names), was_muted, [pair_name(each, names) for each in known.dyads], say
-    )
+    was_muted, watched = unmute_pair(known, pair), [pair_name(each, names) for each in known.dyads]
+    return replies.pair_watched(pair_name(pair, names), pair, was_muted, watched, _regions_of(known, say), say)
 
 
 def unwatch(session: Session, settings: Settings, visitor: Visitor, words: Sequence[str]) -> Message:
@@ -151,17 +175,24 @@ def unwatch(session: Session, settings: Settings, visitor: Visitor, words: Seque
     pair = pair_or_reply(settings, words, "unwatch", say)
     if isinstance(pair, Message):
         return pair
+    was_watched = pair in known.dyads
     known.dyads = [each for each in known.dyads if each != pair]
-    return replies.pair_unwatched(pair_name(pair, names), [pair_name(each, names) for each in known.dyads], say)
+    watched = [pair_name(each, names) for each in known.dyads]
+    return replies.pair_unwatched(pair_name(pair, names), was_watched, watched, _regions_of(known, say), say)
+
+
+def _regions_of(known: Subscriber, say: Say) -> list[str]:
+    return [say(region_name(region)) for region in known.regions]
 
 
 def _change(
     session: Session, settings: Settings, subscriber: Subscriber, key: str, values: Sequence[str], now: datetime
 ) -> str:
     muted, say = set(subscriber.muted_dyads), in_language(subscriber.language)
+    had_places, had_signals = bool(subscriber.regions or subscriber.dyads), bool(subscriber.signals)
     hours = Hours.of(subscriber, settings.digest.timezone, now)
     try:
-        choose(subscriber, known_choices(session, now), key, values)
+        choose(subscriber, known_choices(session, settings, subscriber, now), key, values)
     except BadChoice as error:
         return str(error)
     for pair in set(subscriber.muted_dyads) - muted:
@@ -174,5 +205,18 @@ def _change(
             wanted = digest_for(subscriber, settings.digest)
             subscriber.digest_due_at = next_digest(wanted, now) if subscriber.digest else None
     heard = sorted(muted - set(subscriber.muted_dyads))
-    names = ", ".join(pair_name(pair, party_names(settings.actors)) for pair in heard)
-    return say("No longer muted: {pairs}.").format(pairs=names) if heard else ""
+    pairs = ", ".join(pair_name(pair, party_names(settings.actors)) for pair in heard)
+    ended = say("No longer muted: {pairs}.").format(pairs=pairs) if heard else ""
+    return f"{ended} {_narrowed(had_places, had_signals, subscriber, settings)}".strip()
+
+
+def _narrowed(had_places: bool, had_signals: bool, subscriber: Subscriber, settings: Settings) -> str:
+    """That a first choice silences everything else, or nothing."""
+    say, names = in_language(subscriber.language), party_names(settings.actors)
+    if subscriber.regions and not had_places:
+        return replies.narrowed("regions", _regions_of(subscriber, say), say)
+    if subscriber.dyads and not had_places:
+        return replies.narrowed("pairs", [pair_name(pair, names) for pair in subscriber.dyads], say)
+    if subscriber.signals and not had_signals:
+        return replies.narrowed("signals", [say(signal_name(signal)) for signal in subscriber.signals], say)
+    return ""

@@ -1,4 +1,4 @@
-"""A subscriber's question and the tables in, the answer out: /help, /latest and /threshold."""
+"""A subscriber's question and the tables in, the answer out: /help, /latest, /missed, /forget and /threshold."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -9,11 +9,9 @@ from sqlmodel import Session, col, func, select
 
 from bot.chat.access import Visitor, levels_of, subscriber_or_reply
 from bot.chat.settings import LEVELS
-from bot.chat.verdicts import last_alert
 from bot.messages import replies
 from bot.messages.language import in_language
 from bot.messages.message import Message
-from bot.messages.why import why_message
 from bot.pipeline.address import Occasion, withheld
 from config.schema import Alerts, Settings
 from models import Alert, Delivery, Direction, Level, Story, Subscriber, SubscriberState, Suppression
@@ -22,8 +20,9 @@ from models.delivery import OPEN_STATES, give_up_waiting, given, told_at
 from models.story import whole_id
 from models.subscriber import subscribers_of
 
-LATEST = 5
+LATEST, MOST_LATEST = 5, 20
 CONSIDERED = 200
+GROUPS = ("group", "supergroup")
 MISSED = 8
 DIRECTIONS = {
     "escalation": Direction.ESCALATION,
@@ -33,25 +32,42 @@ DIRECTIONS = {
 }
 
 
-def show_help(session: Session, settings: Settings, visitor: Visitor) -> Message:
-    """/help: to strangers it says only how to ask."""
+def show_help(session: Session, settings: Settings, visitor: Visitor, words: Sequence[str]) -> Message:
+    """/help, or /help COMMAND: to strangers it says only how to ask."""
     known = subscriber_or_reply(session, visitor)
     if isinstance(known, Message):
         return known
-    return replies.help_text(in_language(known.language), known.chat_id in settings.telegram.admins)
+    named, in_group = [word.lower().lstrip("/") for word in words], visitor.chat.kind in GROUPS
+    is_admin = known.chat_id in settings.telegram.admins
+    return replies.help_text(in_language(known.language), named, in_group, is_admin)
 
 
-def show_latest(session: Session, alerts: Alerts, visitor: Visitor) -> Message:
-    """/latest: the last alerts that were told here or fit what this chat chose, newest first."""
+def no_words(session: Session, visitor: Visitor, command: str) -> Message:
+    """For words after a command that takes none."""
+    known = subscriber_or_reply(session, visitor)
+    return known if isinstance(known, Message) else replies.no_words(command, in_language(known.language))
+
+
+def show_latest(session: Session, alerts: Alerts, visitor: Visitor, words: Sequence[str]) -> Message:
+    """/latest [NUMBER]: the last alerts that were told here or fit what this chat chose, newest first."""
     known = subscriber_or_reply(session, visitor)
     if isinstance(known, Message):
         return known
+    number = _number(words) if words else LATEST
+    if not number:
+        return replies.how_many(MOST_LATEST, in_language(known.language))
     newest = select(Alert, Story).join(Story).order_by(col(Alert.created_at).desc(), col(Alert.id).desc())
     rows = session.exec(newest.limit(CONSIDERED)).all()
     shown = _fitting(rows, known, _told_here(session, known, [alert.id for alert, _ in rows]), alerts)
     if not shown:
         return replies.nothing_to_show(anything_rang=bool(rows), say=in_language(known.language))
-    return replies.latest(shown[:LATEST])
+    return replies.latest(shown[: min(number, MOST_LATEST)])
+
+
+def _number(words: Sequence[str]) -> int:
+    """A number typed alone; 0 where there is none."""
+    word = " ".join(words)[:9]
+    return int(word) if word.isascii() and word.isdigit() else 0
 
 
 def _told_here(session: Session, known: Subscriber, alerts: Sequence[int]) -> set[int]:
@@ -73,15 +89,6 @@ def _fitting(rows: Sequence[tuple[Alert, Story]], known: Subscriber, told: set[i
     return [
         alert for alert, story in rows if fits(alert, story) or (alert.kind in CORRECTIONS and story.whole_id in shown)
     ]
-
-
-def show_why(session: Session, visitor: Visitor) -> Message:
-    """/why: the reasons for the alert this chat was told of last."""
-    known = subscriber_or_reply(session, visitor)
-    if isinstance(known, Message):
-        return known
-    alert = last_alert(session, known)
-    return why_message(alert) if alert else replies.nothing_to_explain()
 
 
 def show_missed(session: Session, visitor: Visitor, now: datetime) -> Message:

@@ -72,20 +72,23 @@ class Handlers:
     def attach(self, application: Application[Any, Any, Any, Any, Any, Any]) -> None:
         """Register every handler; an update goes to the first that fits."""
         answers: dict[str, Callable[[Ask], Message | None]] = {
-            "stop": lambda ask: access.leave(ask.session, ask.settings, ask.visitor, ask.now),
-            "help": lambda ask: commands.show_help(ask.session, ask.settings, ask.visitor),
-            "latest": lambda ask: commands.show_latest(ask.session, ask.settings.alerts, ask.visitor),
+            "stop": lambda ask: (
+                mutes.stop_of_pair(ask.session, ask.settings, ask.visitor, ask.words)
+                or access.leave(ask.session, ask.settings, ask.visitor, ask.now)
+            ),
+            "help": lambda ask: commands.show_help(ask.session, ask.settings, ask.visitor, ask.words),
+            "latest": lambda ask: commands.show_latest(ask.session, ask.settings.alerts, ask.visitor, ask.words),
             "threshold": lambda ask: commands.set_levels(ask.session, ask.settings.alerts, ask.visitor, ask.words),
             "settings": lambda ask: choices.show_settings(ask.session, ask.settings, ask.visitor, ask.words, ask.now),
             "watch": lambda ask: choices.watch(ask.session, ask.settings, ask.visitor, ask.words),
             "unwatch": lambda ask: choices.unwatch(ask.session, ask.settings, ask.visitor, ask.words),
             "mute": lambda ask: mutes.mute(ask.session, ask.settings, ask.visitor, ask.words, ask.now),
             "unmute": lambda ask: mutes.unmute(ask.session, ask.settings, ask.visitor, ask.words, ask.now),
-            "why": lambda ask: commands.show_why(ask.session, ask.visitor),
+            "why": lambda ask: stories.show_why(ask.session, ask.settings, ask.visitor, ask.words, ask.now),
             "story": lambda ask: stories.show_story(ask.session, ask.settings, ask.visitor, ask.words, ask.now),
-            "missed": lambda ask: commands.show_missed(ask.session, ask.visitor, ask.now),
+            "missed": _alone("missed", lambda ask: commands.show_missed(ask.session, ask.visitor, ask.now)),
             "feedback": lambda ask: verdicts.take_feedback(ask.session, ask.settings, ask.visitor, ask.words, ask.now),
-            "privacy": lambda _ask: replies.privacy(),
+            "privacy": _alone("privacy", lambda _ask: replies.privacy()),
             "forget": lambda ask: commands.ask_forget(ask.session, ask.visitor),
         }
         handlers = {name: self._command(name, answer) for name, answer in answers.items()}
@@ -134,21 +137,26 @@ class Handlers:
 
         return handle
 
-    async def status(self, update: Update, _context: Context) -> None:
-        """/status, with a chart, drawn when the transaction is over"""
-        visitor = visitor_of(update)
+    async def status(self, update: Update, context: Context) -> None:
+        """/status [RU UA], with a chart, drawn when the transaction is over"""
+        visitor, words = visitor_of(update), tuple(context.args or ())
         shown = await self._desk.decide(
-            _not_before_strangers(visitor, lambda s, cfg, now: choices.show_status(s, cfg, visitor, now))
+            _not_before_strangers(visitor, lambda s, cfg, now: choices.show_status(s, cfg, visitor, words, now))
         )
         message, drawn = shown or (None, None)
         chart = await asyncio.to_thread(index_chart, drawn[1], drawn[0]) if drawn else None
         await self._desk.answer(visitor.chat, message, chart)
 
-    async def digest(self, update: Update, _context: Context) -> None:
+    async def digest(self, update: Update, context: Context) -> None:
         """/digest"""
         visitor = visitor_of(update)
         shown = await self._desk.decide(
-            _not_before_strangers(visitor, lambda s, _cfg, _now: choices.show_digest(s, visitor))
+            _not_before_strangers(
+                visitor,
+                lambda s, _cfg, _now: (
+                    (commands.no_words(s, visitor, "digest"), None) if context.args else choices.show_digest(s, visitor)
+                ),
+            )
         )
         await self._desk.answer(visitor.chat, *(shown or (None, None)))
 
@@ -252,6 +260,11 @@ def _not_before_strangers(
         return said if before or access.is_subscribed(session, visitor) else None
 
     return decide if visitor.chat.kind == ChatType.CHANNEL else decision
+
+
+def _alone(command: str, answer: Callable[[Ask], Message | None]) -> Callable[[Ask], Message | None]:
+    """`answer`, for a command after which words mean nothing; they are not passed over in silence."""
+    return lambda ask: commands.no_words(ask.session, ask.visitor, command) if ask.words else answer(ask)
 
 
 def _what_was_meant(word: str, known: Sequence[str]) -> Message:

@@ -90,6 +90,15 @@ def unmute(session: Session, settings: Settings, visitor: Visitor, words: Sequen
     return replies.pair_unmuted(pair_name(pair, names), was_muted, still, say)
 
 
+def stop_of_pair(session: Session, settings: Settings, visitor: Visitor, words: Sequence[str]) -> Message | None:
+    """/stop RU UA: nothing is stopped, because /stop ends everything; None where the words are more than a pair."""
+    known, found = subscriber_or_reply(session, visitor), parties_of(settings.actors).pair(" ".join(words))
+    if isinstance(known, Message) or found.dyad is None or found.rest:
+        return None
+    pair = pair_name(found.dyad, party_names(settings.actors))
+    return replies.stop_of_pair(pair, found.dyad, in_language(known.language))
+
+
 def mute_pair(session: Session, known: Subscriber, pair: str) -> None:
     """Nothing of the pair is told here, nor what waits to be."""
     if pair not in known.muted_dyads:
@@ -118,7 +127,7 @@ def _hold_back(session: Session, known: Subscriber, settings: Settings, span: ti
     known.muted_until = now + span
     reschedule(session, known, before, settings.digest.timezone, now)
     through = Level(known.break_through).word if known.break_through <= Level.CRITICAL else ""
-    until = local_moment(known.muted_until, known.timezone or settings.digest.timezone)
+    until = local_moment(known.muted_until, known.timezone or settings.digest.timezone, say)
     old = settings.alerts.telling.max_age_hours
     return replies.muted_until(until, through, old if span > timedelta(hours=old) else None, say)
 

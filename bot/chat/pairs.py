@@ -21,7 +21,7 @@ from classifiers.actors import Gazetteer
 from config.schema import Actors, Settings
 
 _WORD = re.compile(r"[^\W_]+")
-_BETWEEN = frozenset(("and", "with", "vs", "versus", "v", "et", "avec", "contre"))
+BETWEEN = frozenset(("and", "with", "vs", "versus", "v", "et", "avec", "contre"))
 _NAME_FILES = (Path(__file__).parents[1] / "messages" / "languages" / "fr_parties.toml",)
 _LONGEST = 120
 _CLOSE = 0.75
@@ -77,7 +77,7 @@ class Parties:
         named, runs, at = list[_Named](), [list[str]()], 0
         while at < len(words):
             found, width = self._named_at(words, at)
-            joins = width == 1 and 0 < at < len(words) - 1 and words[at].casefold() in _BETWEEN
+            joins = width == 1 and 0 < at < len(words) - 1 and words[at].casefold() in BETWEEN
             if found:
                 named.append(_Named(found.code, 2) if joins else found)
             if found or joins:

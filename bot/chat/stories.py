@@ -1,4 +1,4 @@
-"""/story in, how a story went on out: of the last alert told here, or the latest that the words name."""
+"""/story and /why in, how a story went on or why it rang out: the last one told here, or the latest the words name."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
@@ -10,12 +10,15 @@ from bot.chat.access import Visitor, subscriber_or_reply
 from bot.chat.pairs import folded, parties_of
 from bot.chat.verdicts import last_alert
 from bot.messages import replies
+from bot.messages.language import in_language
 from bot.messages.message import Message
 from bot.messages.story import story_message
+from bot.messages.why import why_message
 from config.schema import Settings
 from models import Alert, Story
+from models.alert import CORRECTIONS
 from models.reading import readings_of_story
-from models.story import find_story, parts_of
+from models.story import find_story, parts_of, whole_id
 
 KNOWN_FOR = timedelta(days=30)
 MOST_WORDS = 8
@@ -39,11 +42,34 @@ def show_story(session: Session, settings: Settings, visitor: Visitor, words: Se
     return story_message(story, readings_of_story(session, story.id), told.all())
 
 
-def _named(session: Session, settings: Settings, words: Sequence[str], now: datetime) -> Story | None:
+def show_why(session: Session, settings: Settings, visitor: Visitor, words: Sequence[str], now: datetime) -> Message:
+    """/why: the reasons for the alert this chat was told of last; /why WORDS: for the last of the story they name."""
+    known = subscriber_or_reply(session, visitor)
+    if isinstance(known, Message):
+        return known
+    if not words:
+        alert = last_alert(session, known)
+        return why_message(alert) if alert else replies.nothing_to_explain()
+    rang = col(Story.id).in_(select(whole_id()).join(Alert, col(Alert.story_id) == col(Story.id)))
+    found = _named(session, settings, words[:MOST_WORDS], now, rang)
+    alert = _last_of(session, found) if found else None
+    return why_message(alert) if alert else replies.no_alert_fits(in_language(known.language))
+
+
+def _last_of(session: Session, story: Story) -> Alert | None:
+    """The last alert of a story that told something new of it."""
+    rang = (col(Alert.story_id).in_(parts_of(story.whole_id)), col(Alert.kind).not_in(CORRECTIONS))
+    newest = select(Alert).where(*rang).order_by(col(Alert.created_at).desc(), col(Alert.id).desc())
+    return session.exec(newest.limit(1)).first()
+
+
+def _named(
+    session: Session, settings: Settings, words: Sequence[str], now: datetime, *only: ColumnElement[bool]
+) -> Story | None:
     """The story with the latest news that is about the parties named and whose headline holds the other words; else
-    one whose headline holds them all."""
+    one whose headline holds them all. `only`: conditions besides."""
     text = " ".join(words)
-    recent = select(Story).where(col(Story.last_seen_at) > now - KNOWN_FOR)
+    recent = select(Story).where(col(Story.last_seen_at) > now - KNOWN_FOR, *only)
     recent = recent.order_by(col(Story.last_seen_at).desc(), col(Story.id).desc())
     parties = parties_of(settings.actors).pair(text)
     if parties.codes:

@@ -1,10 +1,12 @@
 """Codes of parties, pairs and regions in, the names that people read out; moments by their clock."""
 
+from calendar import month_abbr
 from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+from bot.messages.language import Say
 from config.schema import Actors
 
 #: Party code -> its name.
@@ -37,9 +39,15 @@ def chart_title(dyad: str, names: Names, rest: str, most: int = CHART_WIDTH) -> 
     return title if len(title) <= most else f"{dyad}{rest}"
 
 
-def local_moment(at: datetime, timezone: str) -> str:
+def local_moment(at: datetime, timezone: str, say: Say) -> str:
     """ "17 Feb 14:00 (Europe/Kyiv)": a moment by a reader's clock, and whose that is."""
-    return f"{at.astimezone(ZoneInfo(timezone)):%d %b %H:%M} ({timezone})"
+    return f"{local_day(at, timezone, say)} {at.astimezone(ZoneInfo(timezone)):%H:%M} ({timezone})"
+
+
+def local_day(at: datetime, timezone: str, say: Say) -> str:
+    """ "17 Feb", "17 févr.": the day by a reader's clock."""
+    local = at.astimezone(ZoneInfo(timezone))
+    return f"{local.day:02} {say(month_abbr[local.month])}"
 
 
 def region_name(region: str) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from bot.messages.alert import EASING_MARK, MARKS
 from bot.messages.language import Say
 from bot.messages.lines import Line, is_linkable, linked, one_line
-from bot.messages.message import Button, Message, notice
+from bot.messages.message import TEXT_LIMIT, Button, Message, notice
 from bot.messages.names import Names, pair_name
 from bot.pipeline.levels import threshold
 from config.schema import Alerts
@@ -15,26 +15,27 @@ from models import Alert, AlertKind, Direction, Level
 if TYPE_CHECKING:
     from bot.pipeline.index import Point
 
+_FACTS = 80  # what stands before a headline, and between two
 #: As people say it, and type it.
 COMMANDS = {
     "start": "subscribe this chat",
     "stop": "stop everything sent here",
-    "settings": "levels, regions, pairs, quiet hours, digest",
-    "threshold": "from which level on to be told",
-    "watch": "hear of a pair: /watch RU UA",
+    "settings": "levels, regions, pairs, quiet hours, digest: /settings quiet 22:30 06:30",
+    "threshold": "from which level on to be told: /threshold warning",
+    "watch": "hear only of the pairs you name: /watch RU UA",
     "unwatch": "take a watched pair back: /unwatch RU UA",
-    "mute": "hear nothing of a pair, or no alerts for hours",
-    "unmute": "hear of a muted pair again, or end the quiet",
-    "latest": "the last alerts of what this chat chose",
-    "why": "why the last alert rang",
-    "story": "how a story went on",
-    "feedback": "say what you think of this bot",
+    "mute": "hear nothing of a pair, or no alerts for hours: /mute RU UA, /mute 3h",
+    "unmute": "hear of a muted pair again, or end the quiet: /unmute RU UA",
+    "latest": "the last alerts of what this chat chose: /latest 10",
+    "why": "why the last alert rang, or one of a story: /why RU UA",
+    "story": "how a story went on: /story border convoy",
+    "feedback": "say what you think of the last alert or of this bot: /feedback wrong",
     "missed": "what nearly rang, or was kept back",
-    "status": "what this chat chose, and how tense its pairs are",
+    "status": "what this chat chose, and how tense its pairs are: /status RU UA",
     "digest": "the last weekly digest",
     "privacy": "what is stored about this chat",
     "forget": "delete what is stored about this chat",
-    "help": "what this bot does",
+    "help": "what this bot does: /help mute",
 }
 #: What decides for a chat: in a group its admins' only.
 FOR_CHAT_ADMINS = frozenset(("start", "stop", "settings", "threshold", "watch", "unwatch", "mute", "unmute", "forget"))
@@ -151,15 +152,29 @@ def _your_id(user_id: int | None) -> str:
 # Commands -------------------------------------------------------------------------------------------------------------
 
 
-def help_text(say: Say, is_admin: bool = False) -> Message:
-    """What a subscriber can do, and an admin of the bot."""
+def help_text(say: Say, named: Sequence[str] = (), in_group: bool = False, is_admin: bool = False) -> Message:
+    """What a subscriber can do, and an admin of the bot; of the commands `named` alone where there are such. In a group
+    it says what only its admins may do."""
+    marks = {command: f" ({say('admins of this group only')})" if in_group else "" for command in FOR_CHAT_ADMINS}
     commands = COMMANDS | ADMIN_COMMAND if is_admin else COMMANDS
-    lines = [f"/{command} – {say(what)}" for command, what in commands.items()]
+    lines = {command: f"/{command} – {say(what)}{marks.get(command, '')}" for command, what in commands.items()}
+    if wanted := [lines[command] for command in named if command in lines]:
+        return notice("\n".join(wanted))
     what = say(
         "Tocsin reads news feeds for signs that a conflict heats up or cools down, and tells you when a story crosses "
         "your level."
     )
-    return notice("\n".join([what, "", *lines]))
+    return notice("\n".join([what, "", *lines.values()]))
+
+
+def no_words(command: str, say: Say) -> Message:
+    """For words after a command that takes none."""
+    return notice(say("/{command} takes no words.").format(command=command))
+
+
+def how_many(most: int, say: Say) -> Message:
+    """For /latest with words that are no number."""
+    return notice(say("How many? /latest 10 shows the last ten, {most} at most.").format(most=most))
 
 
 def unknown_command() -> Message:
@@ -173,21 +188,43 @@ def did_you_mean(close: Sequence[str]) -> Message:
     return notice(f"That is no command of this bot. Did you mean {meant}? /help lists them.")
 
 
-def pair_watched(pair: str, was_muted: bool, watched: Sequence[str], say: Say) -> Message:
-    """For /watch."""
+def pair_watched(
+    pair: str, code: str, was_muted: bool, watched: Sequence[str], regions: Sequence[str], say: Say
+) -> Message:
+    """For /watch; `code` is what takes it back. To watch a first pair is to lose all others, which is said."""
     said = [say("{pair} is watched here.").format(pair=pair), say("Its mute has ended.") if was_muted else ""]
-    return notice(" ".join([*filter(None, said), _chosen_pairs(watched, say)]))
+    said.append(_chosen_pairs(watched, regions, say))
+    if len(watched) == 1:
+        only = say("From now on only it is told here; /unwatch {code}: all again.")
+        both = say("Besides it you hear of the regions chosen: {names}.")
+        said.append(both.format(names=", ".join(regions)) if regions else only.format(code=code))
+    return notice(" ".join(filter(None, said)))
 
 
-def pair_unwatched(pair: str, watched: Sequence[str], say: Say) -> Message:
+def pair_unwatched(pair: str, was_watched: bool, watched: Sequence[str], regions: Sequence[str], say: Say) -> Message:
     """For /unwatch."""
-    return notice(f"{say('{pair} is no longer watched here.').format(pair=pair)} {_chosen_pairs(watched, say)}")
+    said = say("{pair} is no longer watched here.") if was_watched else say("{pair} was not watched here.")
+    return notice(f"{said.format(pair=pair)} {_chosen_pairs(watched, regions, say)}")
 
 
-def _chosen_pairs(watched: Sequence[str], say: Say) -> str:
-    if not watched:
-        return say("No pair is chosen: you hear of all.")
-    return say("Pairs chosen: {names}.").format(names=", ".join(watched))
+def _chosen_pairs(watched: Sequence[str], regions: Sequence[str], say: Say) -> str:
+    if watched:
+        return say("Pairs chosen: {names}.").format(names=", ".join(watched))
+    if regions:
+        return say("No pair is chosen: you hear of the regions chosen, {names}.").format(names=", ".join(regions))
+    return say("No pair is chosen: you hear of all.")
+
+
+def narrowed(key: str, names: Sequence[str], say: Say) -> str:
+    """Above a page of /settings where something is chosen first: everything else is told no longer."""
+    said = say("From now on you hear only of {names}; /settings {key} all: of everything again.")
+    return said.format(names=", ".join(names), key=key)
+
+
+def stop_of_pair(pair: str, code: str, say: Say) -> Message:
+    """For /stop RU UA."""
+    said = say("Nothing was stopped. /mute {code} mutes {pair}; /stop alone ends everything here.")
+    return notice(said.format(pair=pair, code=code))
 
 
 def pair_muted(pair: str, code: str, say: Say) -> Message:
@@ -247,6 +284,12 @@ def no_story() -> Message:
     return notice("No story of the last 30 days fits. /story alone shows the one of the last alert, /latest others.")
 
 
+def no_alert_fits(say: Say) -> Message:
+    """For /why WORDS that finds nothing that rang."""
+    said = say("No story that rang in the last 30 days fits. /why alone explains the last alert, /story finds others.")
+    return notice(said)
+
+
 def how_to_feedback() -> Message:
     """For /feedback alone."""
     return notice(
@@ -292,6 +335,11 @@ def status(chosen: str, pairs: "Sequence[tuple[str, Point]]", more: int, say: Sa
     none = say("No pair was in the news for a day.")
     tension = "\n".join([say("Tension in the last 24 hours:"), *lines]) if lines else none
     return notice(f"{tension}\n\n{chosen}\n\n{say('/settings changes it.')}", "Status")
+
+
+def status_of_pair(pair: str, today: "Point", say: Say) -> Message:
+    """For /status RU UA."""
+    return notice(f"{say('Tension in the last 24 hours:')}\n{_tension_line(pair, today, say)}", "Status")
 
 
 def _tension_line(pair: str, today: "Point", say: Say) -> str:
@@ -363,19 +411,20 @@ def nothing_to_show(anything_rang: bool, say: Say) -> Message:
 
 
 def latest(alerts: Sequence[Alert]) -> Message:
-    """The alerts given, each a line of facts and its headline as a link."""
-    html, plain = zip(*map(_alert_lines, alerts), strict=True)
+    """The alerts given, each a line of facts and its headline as a link; of many the headlines are cut to fit."""
+    longest = min(300, TEXT_LIMIT // len(alerts) - _FACTS)
+    html, plain = zip(*(_alert_lines(alert, longest) for alert in alerts), strict=True)
     return Message(html="\n\n".join(html), plain="\n\n".join(plain), title="Latest alerts")
 
 
-def _alert_lines(alert: Alert) -> Line:
+def _alert_lines(alert: Alert, longest: int) -> Line:
     level = Level(alert.level)
     easing = alert.direction is Direction.DEESCALATION
     kind = "" if alert.kind is AlertKind.NEW else f", {alert.kind.word}"
     what = f"{'easing, ' if easing else ''}{level.word}{kind} · {alert.score:.0f} · {alert.created_at:%d %b %H:%M} UTC"
     head = f"{EASING_MARK if easing else MARKS[level]} {what}"
     url = str(alert.facts.get("url") or "")
-    html, plain = linked(f"{head}\n", one_line(str(alert.facts.get("title") or "(no headline)"), 300), url)
+    html, plain = linked(f"{head}\n", one_line(str(alert.facts.get("title") or "(no headline)"), longest), url)
     return html, f"{plain}\n{url}" if is_linkable(url) else plain
 
 

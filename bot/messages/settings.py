@@ -6,12 +6,13 @@ In lists VALUE ends with ":on" or ":off".
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import get_args
 
 from bot.messages.alert import signal_name
 from bot.messages.language import LANGUAGES, Say, in_language
 from bot.messages.message import Button, Message, notice
-from bot.messages.names import local_moment, pair_name, party_names, region_name
+from bot.messages.names import local_day, local_moment, pair_name, party_names, region_name
 from config.schema import WEEKDAYS, Settings, SignalName
 from models import Direction, Level, Subscriber
 
@@ -39,12 +40,14 @@ Rows = tuple[tuple[Button, ...], ...]
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """Whose choices are shown, and what there is to choose from: the feeds' regions, and pairs in the news."""
+    """Whose choices are shown, what there is to choose from, the feeds' regions and pairs in the news, and when their
+    next digest comes."""
 
     subscriber: Subscriber
     settings: Settings
     regions: Sequence[str]
     dyads: Sequence[str]
+    digest_at: datetime | None = None
 
     @property
     def say(self) -> Say:
@@ -62,8 +65,11 @@ def settings_page(page: str, offer: Offer, note: str = "") -> Message:
     return notice(f"{note}\n\n{text}" if note else text, title="Settings", buttons=rows)
 
 
-def summary(subscriber: Subscriber, settings: Settings, language: str | None = None) -> str:
-    """Everything a chat has chosen, a line each, in its language unless another is named."""
+def summary(
+    subscriber: Subscriber, settings: Settings, language: str | None = None, digest_at: datetime | None = None
+) -> str:
+    """Everything a chat has chosen, a line each, in its language unless another is named; `digest_at`: when its next
+    digest comes."""
     say = in_language(language or subscriber.language)
     default = say("default")
     names = party_names(settings.actors)
@@ -77,10 +83,10 @@ def summary(subscriber: Subscriber, settings: Settings, language: str | None = N
         (say("Muted pairs"), ", ".join(pair_name(pair, names) for pair in subscriber.muted_dyads)),
         (say("Signals"), ", ".join(say(signal_name(name)) for name in subscriber.signals) or say("all")),
         (say("Quiet hours"), _quiet_words(subscriber, say)),
-        (say("Muted until"), local_moment(subscriber.muted_until, zone) if subscriber.muted_until else ""),
+        (say("Muted until"), local_moment(subscriber.muted_until, zone, say) if subscriber.muted_until else ""),
         (say("Time zone"), subscriber.timezone or f"{settings.digest.timezone} ({default})"),
         (say("Alerts a day"), say("at most {number}").format(number=budget)),
-        (say("Digest"), _digest_words(subscriber, settings, say)),
+        (say("Digest"), _digest_words(subscriber, settings, digest_at, say)),
         (say("Sound"), say("off") if subscriber.silent else say("on")),
         (say("Link previews"), say("on") if subscriber.link_previews else say("off")),
     )
@@ -95,12 +101,16 @@ def _quiet_words(subscriber: Subscriber, say: Say) -> str:
     return f"{hours}, {say('broken by {level}').format(level=through)}"
 
 
-def _digest_words(subscriber: Subscriber, settings: Settings, say: Say) -> str:
+def _digest_words(subscriber: Subscriber, settings: Settings, next_at: datetime | None, say: Say) -> str:
     if not subscriber.digest:
         return say("off")
     day = WEEKDAYS[subscriber.digest_weekday] if subscriber.digest_weekday is not None else settings.digest.weekday
     at = subscriber.digest_at or format(settings.digest.at, "%H:%M")
-    return say("{day}s at {time}").format(day=_day(day, say), time=at)
+    when = say("{day}s at {time}").format(day=_day(day, say), time=at)
+    if next_at is None:
+        return when
+    date = local_day(next_at, subscriber.timezone or settings.digest.timezone, say)
+    return say("{when}, next on {date}").format(when=when, date=date)
 
 
 def _day(name: str, say: Say) -> str:
@@ -125,7 +135,8 @@ def _main(offer: Offer) -> tuple[str, Rows]:
         "language": "Language · Langue",  # for those who cannot read the present one
     }
     buttons = [Button(name, f"set:{page}") for page, name in names.items()]
-    return summary(offer.subscriber, offer.settings), (*in_rows(buttons, 2), (Button(say("Done"), f"set:{DONE}"),))
+    told = summary(offer.subscriber, offer.settings, digest_at=offer.digest_at)
+    return told, (*in_rows(buttons, 2), (Button(say("Done"), f"set:{DONE}"),))
 
 
 def _levels(offer: Offer) -> tuple[str, Rows]:
@@ -245,7 +256,7 @@ def _digest(offer: Offer) -> tuple[str, Rows]:
     at = subscriber.digest_at or f"{settings.digest.at:%H:%M}"
     clocks = sorted({"07:00", "08:00", "18:00", "20:00", at})
     day = WEEKDAYS[subscriber.digest_weekday] if subscriber.digest_weekday is not None else settings.digest.weekday
-    when = _digest_words(subscriber, settings, offer.say)
+    when = _digest_words(subscriber, settings, offer.digest_at, offer.say)
     return offer.say("The weekly digest: {when}. Any time: /settings time 18:45").format(when=when), (
         tuple(_choice("digest", "digest", key, held == subscriber.digest, word) for key, held, word in _switch(offer)),
         *in_rows([_choice("digest", "day", name, name == day, _day(name, offer.say)[:3]) for name in WEEKDAYS], 4),
@@ -316,7 +327,7 @@ def _done(offer: Offer) -> tuple[str, Rows]:
     saved = offer.say("Saved. /settings opens this again.")
     if offer.subscriber.kind == "channel":  # it stays before the readers
         return saved, ()
-    return f"{saved}\n\n{summary(offer.subscriber, offer.settings)}", ()
+    return f"{saved}\n\n{summary(offer.subscriber, offer.settings, digest_at=offer.digest_at)}", ()
 
 
 _PAGES: dict[str, Callable[[Offer], tuple[str, Rows]]] = {

@@ -79,6 +79,18 @@ def latest_due(due: datetime, digest: config_schema.Digest, now: datetime) -> da
     return due
 
 
+def coming_digest(session: Session, settings: Settings, subscriber: Subscriber, now: datetime) -> datetime | None:
+    """When the next one comes to a subscriber, None for never: those too near the last are left out."""
+    due, wanted = subscriber.digest_due_at, digest_for(subscriber, settings.digest)
+    if not subscriber.digest or due is None:
+        return None
+    due = latest_due(due, wanted, now) if due <= now else due
+    last = last_digests(session, [subscriber.id]).get(subscriber.id)
+    while last is not None and due - last < LEAST_APART:
+        due = next_digest(wanted, due)
+    return due
+
+
 class _Draft(NamedTuple):
     """What one subscriber is told, and the pairs of the chart that comes with it."""
 
