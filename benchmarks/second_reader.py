@@ -19,6 +19,8 @@ from classifiers.corpus_files import Labelled, read_corpus
 from config.errors import ModelError
 
 SECOND_LABELS = Path(__file__).with_name("second_labels.jsonl")
+#: Of the files that came after those.
+NEWER = Path(__file__).with_name("second_labels_newer.jsonl")
 FIELDS = ("direction", "severity", "status")
 
 
@@ -73,9 +75,13 @@ def signal_kappas(pairs: Sequence[tuple[Labels, Labels]]) -> dict[str, float]:
 
 
 def main() -> None:
-    """Print the table."""
-    pairs = read_pairs()
-    table = Table("field", title=f"{len(pairs)} texts, two readers", title_justify="left")
+    """Print a table a sample."""
+    for path in (SECOND_LABELS, NEWER):
+        _show(path.stem, read_pairs(path))
+
+
+def _show(name: str, pairs: Sequence[tuple[Labels, Labels]]) -> None:
+    table = Table("field", title=f"{name}: {len(pairs)} texts, two readers", title_justify="left")
     for heading in ("same", "kappa", "most often differing (first, second)"):
         table.add_column(heading)
     for field in FIELDS:

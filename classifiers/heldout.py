@@ -19,6 +19,7 @@ from config.errors import ModelError
 
 LICENCE_FILE = "LICENSE"
 NOTICE_FILE = "NOTICE"
+_STEPS = 8
 ENCODER_FILES = (ENCODER_FILE, TOKENIZER_FILE, HELD_OUT_FILE, LICENCE_FILE, NOTICE_FILE)
 
 
@@ -32,12 +33,13 @@ class HeldOut:
     intercepts: NDArray[np.float32]
 
     def save(self, folder: Path) -> Path:
-        """Write held_out.npz, logits in half precision."""
+        """Write held_out.npz, logits in steps of 1/8: what is fitted on them does not see the rest, and half as much
+        is stored."""
         path = folder / HELD_OUT_FILE
         np.savez_compressed(
             path,
             keys=self.keys,
-            logits=self.logits.astype(np.float16),
+            logits=(np.rint(self.logits * _STEPS) / _STEPS).astype(np.float16),
             weights=self.weights,
             intercepts=self.intercepts,
         )

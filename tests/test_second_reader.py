@@ -4,12 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.second_reader import Labels, kappa, read_pairs, signal_kappas, signals_f1
+from benchmarks.second_reader import NEWER, Labels, kappa, read_pairs, signal_kappas, signals_f1
 from config.errors import ModelError
 
 
 def test_at_least_five_hundred_texts_of_the_corpus_have_a_second_reader() -> None:
     assert len(read_pairs()) >= 500
+    assert len(read_pairs(NEWER)) >= 400
 
 
 def test_kappa_is_agreement_beyond_chance() -> None:

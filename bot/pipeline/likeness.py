@@ -48,8 +48,8 @@ class Weights:
         return sum(map(mul, self.shared, shared), self.start)
 
 
-WITH_VECTORS = Weights(-3.33, Shared(4.14, 6.58, 2.09, 1.48, -1.40, -2.20, 0.38, -0.12))
-WITHOUT_VECTORS = Weights(-1.61, Shared(7.57, 0.0, 0.0, 2.14, -1.37, -1.11, 0.22, -0.12))
+WITH_VECTORS = Weights(-3.42, Shared(3.95, 6.88, 2.34, 1.56, -1.35, -2.20, 0.37, -0.13))
+WITHOUT_VECTORS = Weights(-1.61, Shared(7.53, 0.0, 0.0, 2.27, -1.28, -1.11, 0.21, -0.13))
 
 
 def probability(log_odds: float) -> float:
