@@ -1,6 +1,6 @@
 """Labelled texts -> those whose label the encoder finds least likely, read while it had not seen them: to re-read.
 
-    python -m benchmarks doubts [--most 100] [--field direction] [--out FILE]
+    python -m benchmarks doubts [--most 100] [--field direction|severity|status] [--out FILE]
 
 Labels are fallible, and one that disagrees with all that is like it is worth a second look (Northcutt, Jiang and
 Chuang, "Confident Learning", 2021). Texts of the frozen test are left out: their labels are not to follow the model.
@@ -8,23 +8,23 @@ Chuang, "Confident Learning", 2021). Texts of the frozen test are left out: thei
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from rich.table import Table
-from scipy.special import softmax
+from scipy.special import expit, softmax
 
 from benchmarks.measure import console
 from classifiers.artifact import DEFAULT_ARTIFACT
 from classifiers.corpus_files import Labelled, read_corpus, split_of
 from classifiers.encoder import HELD_OUT_FILE, Vectors
-from classifiers.heads import COLUMNS, targets_of
+from classifiers.heads import COLUMNS, Floats
 from classifiers.heldout import HeldOut, keys_of
-from classifiers.labels import DIRECTIONS, STATUSES
+from classifiers.labels import DIRECTIONS, LEVELS, POLES, STATUSES
 
-NAMES = {"direction": DIRECTIONS, "status": STATUSES}
+NAMES = {"direction": DIRECTIONS, "severity": tuple(map(str, LEVELS)), "status": STATUSES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,23 +38,34 @@ class Doubt:
 
 
 def doubts(field: str, most: int, folder: Path = DEFAULT_ARTIFACT) -> list[Doubt]:
-    """The `most` least likely labels of a field ("direction" or "status"), the least likely first."""
+    """The `most` least likely labels of a field of NAMES, the least likely first."""
     known = [text for text in read_corpus().texts if split_of(text.family) != "test"]
+    if field == "severity":  # 0 is what texts without a direction have
+        known = [text for text in known if text.direction in POLES]
     logits = dict(_held_out(folder))
     seen = [
         (text, logits[key])
         for text, key in zip(known, map(int, keys_of([t.text for t in known])), strict=True)
         if key in logits
     ]
-    texts = [text for text, _ in seen]
-    chances = softmax(np.array([row[COLUMNS[field]] for _, row in seen], dtype=np.float64), axis=1)
-    labels = targets_of(texts)[:, COLUMNS[field]].argmax(axis=1)
-    likely = chances[np.arange(len(texts)), labels]
+    texts, read = [text for text, _ in seen], np.array([row for _, row in seen], dtype=np.float64)
     names = NAMES[field]
+    chances = _severities(texts, read) if field == "severity" else softmax(read[:, COLUMNS[field]], axis=1)
+    labels = np.array([names.index(str(getattr(text, field))) for text in texts])
+    likely = chances[np.arange(len(texts)), labels]
     return [
         Doubt(texts[row], names[labels[row]], names[chances[row].argmax()], float(likely[row]))
         for row in np.argsort(likely, kind="stable")[:most]
     ]
+
+
+def _severities(texts: Sequence[Labelled], logits: Floats) -> Floats:
+    """The chances of severity 1, 2 and 3, given the labelled direction."""
+    reached = expit(logits[:, COLUMNS["levels"]]).reshape(-1, len(POLES), len(LEVELS))
+    own = reached[np.arange(len(texts)), [POLES.index(text.direction) for text in texts]]
+    least = np.minimum.accumulate(own, axis=1)
+    chances = least - np.column_stack([least[:, 1:], np.zeros(len(texts))])
+    return np.asarray(chances / np.maximum(least[:, :1], 1e-9))
 
 
 def _held_out(folder: Path) -> Iterator[tuple[int, Vectors]]:
