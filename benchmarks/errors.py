@@ -253,7 +253,9 @@ def _lies(row: Delivery, times: int) -> Iterator[str]:
 
 
 def _stands(api: ErringApi, row: Delivery, place: Place) -> bool:
-    """Whether the message that the row names is in its chat."""
+    """Whether the message that the row names is in its chat; of what came before a group moved it names none."""
+    if row.message_id is None and place.chat_id in api.moved.values():
+        return True
     posted = api.posted.get(row.message_id or 0)
     return posted is not None and api.now_at(posted.place) == place
 
