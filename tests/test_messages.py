@@ -224,6 +224,17 @@ def test_a_contradiction_has_one_word_wherever_readers_meet_it() -> None:
         assert "disputed" in message.plain.lower() and "contested" not in message.plain.lower()
 
 
+@pytest.mark.parametrize(("length", "links"), [(60, 10), (900, 3)], ids=["usual", "long"])
+def test_a_summary_of_missed_alerts_links_its_headlines_and_fits_however_long_the_addresses(
+    length: int, links: int
+) -> None:
+    address = "https://x.example/".ljust(length, "a")
+    message = missed_message([alert(title=f"Headline {number}", url=address) for number in range(12)])
+    assert message.html.count(f'<a href="{address}">') == links
+    assert "Headline 9" in message.plain and "… and 2 more." in message.plain
+    assert max(units(message.html), units(message.plain)) <= TEXT_LIMIT
+
+
 def week(**values: Any) -> WeekFacts:
     facts: dict[str, Any] = {
         "since": NOW - timedelta(days=7), "until": NOW, "articles": 40, "articles_before": 30,
