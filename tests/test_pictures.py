@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from PIL import Image
 from rich.console import Console
 
-from bot.demo.play import START, SimulatedClock
+from bot.demo.play import SimulatedClock
 from pictures.chat import Picture, opened
 from pictures.drawing import BUBBLE, EDGE, PADDING, SIZE, TEXT_WIDTH, WIDTH, Bubble, draw
 from pictures.lines import cut, lines_of, width_of
 from pictures.markup import Run, paragraphs, plain
-from pictures.month import chosen, live
+from pictures.month import AFTERWARDS, chosen, live
 
 DOCS = Path(__file__).parents[1] / "docs"
 PHONE = DOCS / "images" / "phone"
@@ -127,7 +127,7 @@ def test_nothing_stands_over_the_edge_and_no_label_is_cut(path: Path) -> None:
 
 async def test_settings_look_as_the_page_shows_them(tmp_path: Path) -> None:
     """What depends on words alone: a reworded choice, or another button, is drawn anew with ./run.sh pictures."""
-    async with opened(tmp_path, SimulatedClock(START)) as (_app, chat):
+    async with opened(tmp_path, SimulatedClock(AFTERWARDS)) as (_app, chat):
         pictures = await chosen(chat)
     for picture in pictures:
         assert draw(picture.bubbles, picture.title, picture.group) == (PHONE / f"{picture.name}.svg").read_text(
