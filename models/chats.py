@@ -73,7 +73,7 @@ def no_longer_told(session: Session, delivery: Delivery, subscriber: Subscriber)
     if delivery.alert_id is None or not subscriber.muted_dyads or delivery.message.get("silent"):
         return ""
     alert = session.get_one(Alert, delivery.alert_id)
-    pair = session.get_one(Story, alert.story_id).dyad
+    pair = alert.facts.get("pair") or session.get_one(Story, alert.story_id).dyad
     muted = pair in subscriber.muted_dyads and alert.kind not in CORRECTIONS
     return f"the chat muted {pair}" if muted else ""
 

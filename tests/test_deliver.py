@@ -227,6 +227,21 @@ def test_what_was_decided_while_a_chat_muted_its_pair_is_not_sent_unless_it_sets
     assert [envelope.message.plain for envelope in sender.accepted] == ["contested", "retracted"]
 
 
+def test_a_muted_pair_is_that_which_the_alert_names_though_its_story_has_turned_to_another(
+    database: Database, now: datetime
+) -> None:
+    with database.write() as session:
+        chat = add_subscriber(session, now, muted_dyads=["RU-UA"])
+        for key, named, turned_to in (("muted", "RU-UA", "NATO-RU"), ("told", "NATO-RU", "RU-UA")):
+            alert = add_alert(session, now, key)
+            alert.facts = alert.facts | {"pair": named}
+            session.get_one(Story, alert.story_id).dyad = turned_to
+            queue(session, chat, now, key, alert_id=alert.id, message=Message(key, key).to_json())
+    sender = ScriptedSender()
+    assert drain(database, sender, now) == 1
+    assert [envelope.message.plain for envelope in sender.accepted] == ["told"]
+
+
 def test_a_chat_that_moved_gets_its_message_at_its_new_id(database: Database, now: datetime) -> None:
     one_waiting(database, now)
     sender = ScriptedSender(SendFailure("moved", moved_to=-100777))
