@@ -97,8 +97,7 @@ def join(
 
 def greet(session: Session, visitor: Visitor) -> Message | None:
     """What a group is told that added the bot; None where it is subscribed."""
-    known = subscribers_of(session, visitor.chat.chat_id)
-    return None if any(each.state == SubscriberState.ACTIVE for each in known) else replies.how_to_ask()
+    return replies.how_to_ask() if _active_in(session, visitor.chat.chat_id) is None else None
 
 
 def leave(session: Session, settings: Settings, visitor: Visitor, now: datetime) -> Message:
@@ -153,7 +152,8 @@ def _answered_before(session: Session, subscriber: Subscriber) -> Message:
 
 def is_subscribed(session: Session, visitor: Visitor) -> bool:
     """Whether the visitor's chat is active."""
-    return isinstance(subscriber_or_reply(session, visitor), Subscriber)
+    known = find_subscriber(session, visitor.chat.chat_id, visitor.chat.thread_id)
+    return known is not None and known.state == SubscriberState.ACTIVE
 
 
 def subscriber_or_reply(session: Session, visitor: Visitor) -> Subscriber | Message:
@@ -177,15 +177,20 @@ def _outsider_reply(session: Session, visitor: Visitor, known: Subscriber | None
 
     Where another topic is active, /start here would have every alert told twice in the group.
     """
-    if known is not None and known.state == SubscriberState.PENDING:
+    state = None if known is None else known.state
+    if state == SubscriberState.PENDING:
         return replies.still_waiting()
-    if known is not None and known.state == SubscriberState.REFUSED:
+    if state == SubscriberState.REFUSED:
         return replies.refused()
-    for other in subscribers_of(session, visitor.chat.chat_id):
-        if other.state == SubscriberState.ACTIVE:
-            return replies.in_another_topic(in_language(other.language))
-    stopped = known is not None and known.state == SubscriberState.STOPPED
-    return replies.stopped_before() if stopped else replies.how_to_ask()
+    if (other := _active_in(session, visitor.chat.chat_id)) is not None:
+        return replies.in_another_topic(in_language(other.language))
+    return replies.stopped_before() if state == SubscriberState.STOPPED else replies.how_to_ask()
+
+
+def _active_in(session: Session, chat_id: int) -> Subscriber | None:
+    """The first topic of a chat that is subscribed, or the chat itself."""
+    here = subscribers_of(session, chat_id)
+    return next((each for each in here if each.state == SubscriberState.ACTIVE), None)
 
 
 def _new_subscriber(session: Session, settings: Settings, visitor: Visitor, now: datetime) -> Subscriber:

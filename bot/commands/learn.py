@@ -100,7 +100,7 @@ def train(
     with tempfile.TemporaryDirectory() as scratch, progress(display) as bars:
         tell, place = teller(bars), out or Path(scratch) / "model"
         # Loaded before `out` may replace it.
-        others = [*_live(live), *_rivals(Path(scratch), True, tell)]
+        others = [*_live(live), *_rivals(Path(scratch), quick=True, tell=tell)]
         source = tune_encoder if encoder else live
         report = fit(corpus or CORPUS, place, number, tell, source, extra, _command(number, encoder, corpus, out))
         kept = place if out else _shelf().put(place)
