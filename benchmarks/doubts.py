@@ -1,6 +1,6 @@
 """Labelled texts -> those whose label the encoder finds least likely, read while it had not seen them: to re-read.
 
-    python -m benchmarks doubts [--most 100] [--field direction|severity|status] [--out FILE]
+    python -m benchmarks doubts [--most 100] [--field direction|severity|signals|status] [--out FILE]
 
 Labels are fallible, and one that disagrees with all that is like it is worth a second look (Northcutt, Jiang and
 Chuang, "Confident Learning", 2021). Texts of the frozen test are left out: their labels are not to follow the model.
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from rich.table import Table
 from scipy.special import expit, softmax
 
@@ -22,9 +23,10 @@ from classifiers.corpus_files import Labelled, read_corpus, split_of
 from classifiers.encoder import HELD_OUT_FILE, Vectors
 from classifiers.heads import COLUMNS, Floats
 from classifiers.heldout import HeldOut, keys_of
-from classifiers.labels import DIRECTIONS, LEVELS, POLES, STATUSES
+from classifiers.labels import DIRECTIONS, LEVELS, LIKELY_SIGNAL, POLES, SIGNALS, STATUSES
 
 NAMES = {"direction": DIRECTIONS, "severity": tuple(map(str, LEVELS)), "status": STATUSES}
+FIELDS = (*NAMES, "signals")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ class Doubt:
 
 
 def doubts(field: str, most: int, folder: Path = DEFAULT_ARTIFACT) -> list[Doubt]:
-    """The `most` least likely labels of a field of NAMES, the least likely first."""
+    """The `most` least likely labels of a field of FIELDS, the least likely first."""
     known = [text for text in read_corpus().texts if split_of(text.family) != "test"]
     if field == "severity":  # 0 is what texts without a direction have
         known = [text for text in known if text.direction in POLES]
@@ -49,14 +51,32 @@ def doubts(field: str, most: int, folder: Path = DEFAULT_ARTIFACT) -> list[Doubt
         if key in logits
     ]
     texts, read = [text for text, _ in seen], np.array([row for _, row in seen], dtype=np.float64)
-    names = NAMES[field]
-    chances = _severities(texts, read) if field == "severity" else softmax(read[:, COLUMNS[field]], axis=1)
-    labels = np.array([names.index(str(getattr(text, field))) for text in texts])
-    likely = chances[np.arange(len(texts)), labels]
+    labels, guesses, likely = _signals(texts, read) if field == "signals" else _one_of(field, texts, read)
     return [
-        Doubt(texts[row], names[labels[row]], names[chances[row].argmax()], float(likely[row]))
+        Doubt(texts[row], labels[row], guesses[row], float(likely[row]))
         for row in np.argsort(likely, kind="stable")[:most]
     ]
+
+
+def _one_of(field: str, texts: Sequence[Labelled], logits: Floats) -> tuple[list[str], list[str], Floats]:
+    """Labels, the likeliest ones, and the chances of the labels, text by text."""
+    names = NAMES[field]
+    chances = _severities(texts, logits) if field == "severity" else softmax(logits[:, COLUMNS[field]], axis=1)
+    labels = [str(getattr(text, field)) for text in texts]
+    rows = [names.index(label) for label in labels]
+    return labels, [names[best] for best in chances.argmax(axis=1)], chances[np.arange(len(texts)), rows]
+
+
+def _signals(texts: Sequence[Labelled], logits: Floats) -> tuple[list[str], list[str], Floats]:
+    """The same for sets of signals, as if each were there or not for itself."""
+    chances = expit(logits[:, COLUMNS["signals"]])
+    given = np.array([[name in text.signals for name in SIGNALS] for text in texts])
+    likely = np.where(given, chances, 1 - chances).prod(axis=1)
+    return _listed(given), _listed(chances >= LIKELY_SIGNAL), likely
+
+
+def _listed(present: NDArray[np.bool_]) -> list[str]:
+    return [", ".join(SIGNALS[at] for at in np.flatnonzero(row)) or "-" for row in present]
 
 
 def _severities(texts: Sequence[Labelled], logits: Floats) -> Floats:
@@ -77,7 +97,7 @@ def _held_out(folder: Path) -> Iterator[tuple[int, Vectors]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--most", type=int, default=40, help="how many")
-    parser.add_argument("--field", choices=sorted(NAMES), default="direction")
+    parser.add_argument("--field", choices=sorted(FIELDS), default="direction")
     parser.add_argument("--out", type=Path, help="write them there as JSON Lines, to work through")
     given = parser.parse_args()
     found = doubts(given.field, given.most)
