@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.chat.limiter import Allowance, Limiter
+from bot.chat.limiter import AHEAD_S, ARRIVES_S, Allowance, Limiter, Request
 from config.schema import Rate
 from models import Priority
 
@@ -57,8 +57,46 @@ def test_requests_that_were_held_up_after_their_turn_do_not_come_in_a_bunch(held
         now += allowance.delay(chat_id, rate, now, paid)
         allowance.add(chat_id, rate, now, paid)
         ready.append(now + seconds)
-    made = [at + allowance.space(rate, at, paid) for at in sorted(ready)]
+    made = [allowance.request(rate, at, paid).start for at in sorted(ready)]
     assert most_in_a_window(made, 1) <= (60 if paid else 30)
+
+
+ARRIVAL_AND_ANSWER = st.tuples(st.floats(0, ARRIVES_S), st.floats(0, 5))
+
+
+@given(st.lists(ARRIVAL_AND_ANSWER, min_size=40, max_size=150), st.sampled_from([0.5, 3.0, 30.0]))
+@settings(max_examples=200)
+def test_however_long_requests_are_under_way_no_second_at_telegram_holds_too_many(
+    under_way: list[tuple[float, float]], per_second: float
+) -> None:
+    rate, allowance, now = Rate(per_second=per_second), Allowance(), 1000.0
+    arrived, open_requests = list[float](), list[tuple[float, Request]]()
+    for outward, back in under_way:
+        request = allowance.request(rate, now)
+        now = request.start
+        arrived.append(now + outward)
+        open_requests.append((now + outward + back, request))
+        for answered, earlier in open_requests:
+            if answered <= now:
+                earlier.arrived_by = min(earlier.arrived_by, answered)
+    assert most_in_a_window(arrived, max(1, 1 / per_second)) <= max(1, per_second)
+
+
+def test_a_request_that_is_answered_late_holds_back_the_one_that_would_share_its_second() -> None:
+    rate, allowance = Rate(), Allowance()
+    first = allowance.request(rate, 1000.0)
+    for _ in range(29):
+        allowance.request(rate, 1000.0)
+    first.arrived_by = 1000.4
+    assert allowance.request(rate, 1001.1).start == pytest.approx(1001.4)
+
+
+def test_while_requests_are_held_up_nobody_takes_a_turn_so_that_a_reply_can_overtake() -> None:
+    rate, allowance = Rate(), Allowance()
+    assert allowance.delay(PRIVATE, rate, 1000.0) == 0
+    last = [allowance.request(rate, 1000.0) for _ in range(8)][-1]
+    free_at = 1000.0 + allowance.delay(PRIVATE, rate, 1000.0)
+    assert last.start - AHEAD_S < free_at < last.start
 
 
 def test_twenty_messages_reach_a_group_within_a_minute_and_the_next_one_waits() -> None:
@@ -195,8 +233,8 @@ async def test_requests_after_a_stall_are_spread_again_on_the_real_clock() -> No
     made = list[float]()
 
     async def request() -> None:
-        await limiter.space(paid=True)
-        made.append(loop.time())
+        async with limiter.request(paid=True):
+            made.append(loop.time())
 
     await asyncio.gather(*(request() for _ in range(10)))
     assert made[-1] - made[0] >= 9 / 200

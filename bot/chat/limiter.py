@@ -8,7 +8,8 @@ import asyncio
 import time
 from bisect import insort
 from collections import defaultdict, deque
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import AsyncIterator, Callable, Hashable, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from math import inf
@@ -19,10 +20,11 @@ from models.delivery import Priority
 
 GLOBAL, FREE = "every chat", "every chat, without a fee"
 PAID_KINDS = (Priority.ALERT, Priority.BROADCAST)
-#: Messages reach Telegram earlier or later than they were sent; so they are spread over the second, a little slower
-#: than is allowed. Of bursts, one that was slow and the next that was quick would meet in one second there.
-SLOWER = 0.955
-APART = 0.98  # of requests: quicker than turns, so that what was held up between the two catches up
+#: Messages are spread over the second, a little slower than is allowed: a burst would meet the next one there.
+SLOWER = 0.97
+APART = 0.99  # of requests: quicker than turns, so that what was held up between the two catches up
+ARRIVES_S = 1.0  # a request without an answer for so long counts as arrived
+AHEAD_S = 0.05  # a turn may come so long before its request, which is what writing to the outbox takes
 STEP_S = 0.01  # a turn that comes late by up to this much is made up for
 
 
@@ -66,6 +68,14 @@ class Window:
             del self._times[key]
 
 
+@dataclass(slots=True)
+class Request:
+    """A request to Telegram: when it is made, and by when it has reached the other side."""
+
+    start: float
+    arrived_by: float
+
+
 class Allowance:
     """What Telegram lets a bot send: to one chat, to one group in a minute, and over all chats.
 
@@ -79,18 +89,24 @@ class Allowance:
         self._sent = Window()
         #: When the next message is due in an even spread over the second: of all, and of those that are not paid for.
         self._due = {GLOBAL: -inf, FREE: -inf}
-        self._next_request = {GLOBAL: -inf, FREE: -inf}
+        self._requests: dict[str, deque[Request]] = {GLOBAL: deque(), FREE: deque()}
         self._held: dict[int, float] = {}
         self._cleaned_at = -inf
 
     def delay(self, chat_id: int, rate: Rate, now: float, paid: bool = False) -> float:
         """Seconds until a message may go to this chat; 0 for now."""
         windows = max(self._sent.delay(key, limit, now) for key, limit in _limits(chat_id, rate, paid))
-        return max(windows, self._held.get(chat_id, now) - now, self._early(rate, now, paid))
+        return max(
+            windows, self._held.get(chat_id, now) - now, self._early(rate, now, paid), self._crowded(rate, now, paid)
+        )
 
     def _early(self, rate: Rate, now: float, paid: bool) -> float:
         """Seconds until the spread allows one more (the generic cell rate algorithm, ITU-T I.371)."""
         return max(0.0, *(self._due[key] - STEP_S - now for key in _over_all(rate, paid)))
+
+    def _crowded(self, rate: Rate, now: float, paid: bool) -> float:
+        """Seconds until a request could soon follow the turn: who waits before the turn can still be overtaken."""
+        return max(self._room(key, per_second) for key, per_second in _over_all(rate, paid).items()) - AHEAD_S - now
 
     def add(self, chat_id: int, rate: Rate, now: float, paid: bool = False) -> None:
         """Count a message sent now."""
@@ -100,12 +116,25 @@ class Allowance:
             self._due[key] = max(self._due[key], now) + 1 / (SLOWER * per_second)
         self._forget(rate, now)
 
-    def space(self, rate: Rate, now: float, paid: bool = False) -> float:
-        """Seconds until a request whose turn was taken keeps its distance from the one before; counts it."""
+    def request(self, rate: Rate, now: float, paid: bool = False) -> Request:
+        """The next request whose turn was taken: apart from the one before, and within the limit wherever in the time
+        they were under way the others arrived; counts it."""
         over_all = _over_all(rate, paid)
-        start = max(now, *(self._next_request[key] for key in over_all))
-        self._next_request |= {key: start + 1 / (APART * per_second) for key, per_second in over_all.items()}
-        return start - now
+        start = max(now, *(self._room(key, per_second) for key, per_second in over_all.items()))
+        request = Request(start, start + ARRIVES_S)
+        for key in over_all:
+            self._requests[key].append(request)
+        return request
+
+    def _room(self, key: str, per_second: float) -> float:
+        """When one more request may start."""
+        requests, limit = self._requests[key], per(per_second, 1)
+        while len(requests) > limit.events:
+            requests.popleft()
+        if not requests:
+            return -inf
+        apart = requests[-1].start + 1 / (APART * per_second)
+        return apart if len(requests) < limit.events else max(apart, requests[0].arrived_by + limit.seconds)
 
     def hold(self, chat_id: int, seconds: float, now: float) -> None:
         """Close a chat for at least so long."""
@@ -194,14 +223,20 @@ class Limiter:
                 self._wishes.remove(wish)
         return True
 
-    async def space(self, paid: bool = False) -> None:
-        """Return when a request whose turn was taken may be made.
+    @asynccontextmanager
+    async def request(self, paid: bool = False) -> AsyncIterator[None]:
+        """Enter when a request whose turn was taken may be made; leave when it is answered.
 
-        Between the two the outbox is written to; where another writer holds that up, requests would come in a bunch.
+        Between turn and request the outbox is written to; where another writer holds that up, requests would come in a
+        bunch. And Telegram counts them as they arrive, sooner or later: none is made before that is known of those
+        that it shares a second with.
         """
-        delay = self._allowance.space(self._rate(), self._clock(), paid)
-        if delay > 0:
-            await asyncio.sleep(delay)
+        request = self._allowance.request(self._rate(), self._clock(), paid)
+        try:
+            await asyncio.sleep(request.start - self._clock())
+            yield
+        finally:
+            request.arrived_by = min(request.arrived_by, self._clock())
 
     def give_turns(self) -> None:
         """Wake everybody whose turn has come, and be called again when the next one's has."""

@@ -139,9 +139,9 @@ class TelegramSender:
         where = f"chat {chat_id}"
         await self._await_turn(envelope, where, paid)
         await envelope.begin()
-        await self._limiter.space(paid)
         try:
-            return await call()
+            async with self._limiter.request(paid):
+                return await call()
         except RetryAfter as error:
             self._limiter.hold(chat_id, retry_after_s(error))
             raise as_failure(error, where) from error
