@@ -80,7 +80,7 @@ def keys_of(texts: Sequence[str]) -> NDArray[np.uint64]:
 
 def texts_known(folder: Path, texts: Sequence[str]) -> int:
     """How many of `texts` the encoder in `folder` was fine-tuned on. Raises ModelError when that cannot be read."""
-    return int(np.isin(keys_of(texts), _held_out(folder).keys).sum())
+    return int(np.isin(keys_of(texts), read_held_out(folder).keys).sum())
 
 
 def encoded(folder: Path, texts: Sequence[str]) -> Encoded:
@@ -88,7 +88,7 @@ def encoded(folder: Path, texts: Sequence[str]) -> Encoded:
 
     Raises ModelError when the folder has no encoder that can be read.
     """
-    held = _held_out(folder)
+    held = read_held_out(folder)
     row_of = {int(key): row for row, key in enumerate(held.keys)}
     rows = np.array([row_of.get(int(key), -1) for key in keys_of(texts)], dtype=np.int64)
     unseen = held.logits[rows].astype(np.float64)
@@ -98,7 +98,8 @@ def encoded(folder: Path, texts: Sequence[str]) -> Encoded:
     return Encoded(held.weights.astype(np.float64), held.intercepts.astype(np.float64), unseen)
 
 
-def _held_out(folder: Path) -> HeldOut:
+def read_held_out(folder: Path) -> HeldOut:
+    """What is kept beside the encoder in `folder`. Raises ModelError when that cannot be read."""
     path = folder / HELD_OUT_FILE
     try:
         with np.load(path, allow_pickle=False) as stored:

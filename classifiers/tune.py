@@ -1,7 +1,8 @@
 """labelled texts in folds -> a folder with the fine-tuned encoder, and what it reads of each text while held out.
 
 One encoder a fold, fine-tuned on the other folds, reads the fold's texts; the one that ships is fine-tuned on all of
-them. The first fold's encoder is also exported, to see what fewer bits cost on texts it has not seen.
+them. The first fold's encoder is also exported, to see what fewer bits cost on texts it has not seen. Where labels
+changed little, the one that ships can be made anew alone, in a third of the time.
 """
 
 import tempfile
@@ -15,9 +16,11 @@ from classifiers.encoder import load_encoder
 from classifiers.export import export
 from classifiers.finetune import EPOCHS, Tuned, fine_tune, in_half_precision, untuned
 from classifiers.heads import COLUMNS
-from classifiers.heldout import HeldOut, keys_of
+from classifiers.heldout import HeldOut, keep_encoder, keys_of, read_held_out
+from config.errors import ModelError
 
 Progress = Callable[[str, int, int], None]
+Rows = NDArray[np.int64]
 
 
 def tune_encoder(
@@ -55,6 +58,37 @@ def tune_encoder(
     export(final, folder)
     HeldOut(keys_of(texts), logits, final.weights, final.intercepts).save(folder)
     return figures
+
+
+def retune_encoder(
+    live: Path,
+) -> Callable[[Sequence[str], Rows, Sequence[Rows], Path, int, Progress], dict[str, float]]:
+    """A way to tune that fine-tunes only the encoder that ships, on the texts that the one in `live` was fine-tuned on.
+
+    What those texts were read as while held out stays what the forerunner's encoders read. Raises ModelError, when
+    called, where `live` has no whole encoder.
+    """
+
+    def tune(
+        texts: Sequence[str], targets: Rows, folds: Sequence[Rows], folder: Path, seed: int, progress: Progress
+    ) -> dict[str, float]:
+        if not keep_encoder(live).folder:
+            raise ModelError(f"{live} has no encoder to go on from: train with --encoder alone")
+        held = read_held_out(live)
+        keys = keys_of(texts)
+        rows = np.flatnonzero(np.isin(keys[: len(targets)], held.keys))
+        some = [texts[int(row)] for row in rows]
+
+        def tell(done: int, total: int) -> None:
+            progress("encoder", done, total)
+
+        final = fine_tune(some, targets[rows], untuned().embed(some), seed, EPOCHS, tell)
+        export(final, folder)
+        still = np.isin(held.keys, keys)
+        HeldOut(held.keys[still], held.logits[still], final.weights, final.intercepts).save(folder)
+        return {}
+
+    return tune
 
 
 def _cost_of_fewer_bits(

@@ -18,10 +18,10 @@ from classifiers.classifier import load_classifier
 from classifiers.corpus_files import CORPUS
 from classifiers.encoder import ENCODER_FILE, MOST_TOKENS, TOKENIZER_FILE, SentenceEncoder, load_encoder
 from classifiers.heads import Encoded
-from classifiers.heldout import ENCODER_FILES, HELD_OUT_FILE, encoded, keep_encoder, keys_of
+from classifiers.heldout import ENCODER_FILES, HELD_OUT_FILE, encoded, keep_encoder, keys_of, read_held_out
 from classifiers.judgement import Document
 from classifiers.train import train
-from classifiers.tune import tune_encoder
+from classifiers.tune import retune_encoder, tune_encoder
 from config.errors import ModelError
 
 TEXTS = [
@@ -177,7 +177,7 @@ def test_fine_tuning_without_its_packages_says_what_to_install(tiny_corpus: Path
 
 @pytest.mark.timeout(600)
 @pytest.mark.skipif(bool(MISSING), reason=f"FINE-TUNING IS NOT TESTED HERE: {', '.join(MISSING)} not installed")
-def test_fine_tuning_makes_a_model_that_loads_and_reads(tiny_corpus: Path, tmp_path: Path) -> None:
+def test_fine_tuning_makes_a_model_that_loads_and_reads_and_a_refresh_on_the_same_texts_the_same(tiny_corpus: Path, tmp_path: Path) -> None:
     told: list[str] = []
     report = train(tiny_corpus, tmp_path / "out", progress=lambda stage, *_: told.append(stage), encoder=tune_encoder)
     assert {"encoder", "encoder without part 1 of 3", "heads", "test"} <= set(told)
@@ -186,3 +186,16 @@ def test_fine_tuning_makes_a_model_that_loads_and_reads(tiny_corpus: Path, tmp_p
     assert load_classifier(tmp_path / "out").judge([Document(text) for text in TEXTS])[0].model == report.model
     kept = train(tiny_corpus, tmp_path / "again", encoder=tmp_path / "out")
     assert kept.model == report.model
+    told.clear()
+    retune = retune_encoder(tmp_path / "out")
+    anew = train(tiny_corpus, tmp_path / "anew", progress=lambda stage, *_: told.append(stage), encoder=retune)
+    assert "encoder" in told and not any("without part" in stage for stage in told)
+    assert load_classifier(tmp_path / "anew").judge([Document(text) for text in TEXTS])[0].model == anew.model
+    before, after = (read_held_out(tmp_path / name) for name in ("out", "anew"))
+    assert np.array_equal(before.logits, after.logits) and np.array_equal(before.intercepts, after.intercepts)
+
+
+def test_a_model_without_an_encoder_cannot_be_refreshed(tiny_corpus: Path, tmp_path: Path) -> None:
+    train(tiny_corpus, tmp_path / "words", encoder=None)
+    with pytest.raises(ModelError, match="no encoder to go on from"):
+        train(tiny_corpus, tmp_path / "out", encoder=retune_encoder(tmp_path / "words"))

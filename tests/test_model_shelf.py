@@ -268,8 +268,9 @@ def asked_for(*args: object) -> TrainReport:
         ([], "./run.sh train --seed 20260101"),
         (["--seed", "7", "--out", "new model"], "./run.sh train --seed 7 --out 'new model'"),
         (["--encoder", "--corpus", "a", "--out", "b"], "./run.sh train --encoder --seed 20260101 --corpus a --out b"),
+        (["--encoder", "--refresh"], "./run.sh train --encoder --refresh --seed 20260101"),
     ],
-    ids=["plain", "out", "encoder"],
+    ids=["plain", "out", "encoder", "refresh"],
 )
 def test_train_keeps_the_live_encoder_and_records_its_own_command(
     bot: Bot, tmp_path: Path, other: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], command: str
@@ -280,8 +281,17 @@ def test_train_keeps_the_live_encoder_and_records_its_own_command(
     monkeypatch.setattr("classifiers.train.train", asked_for)
     with pytest.raises(Asked) as asked:
         bot("train", *options)
-    assert asked.value.args[4] == (tune_encoder if "--encoder" in options else live.relative_to(tmp_path))
+    source = asked.value.args[4]
+    if "--refresh" in options:
+        assert callable(source) and source is not tune_encoder
+    else:
+        assert source == (tune_encoder if "--encoder" in options else live.relative_to(tmp_path))
     assert asked.value.args[6] == command
+
+
+def test_refresh_without_encoder_says_that_both_are_needed(bot: Bot) -> None:
+    done = bot("train", "--refresh")
+    assert done.code == 2 and "give both" in done.err
 
 
 @pytest.mark.timeout(300)
