@@ -10,17 +10,20 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.table import Table
 from sklearn.metrics import cohen_kappa_score
 
 from benchmarks.measure import console, read_jsonl
-from classifiers.corpus_files import Labelled, read_corpus
+from classifiers.corpus_files import Labelled, read_corpus, split_of
 from config.errors import ModelError
 
 SECOND_LABELS = Path(__file__).with_name("second_labels.jsonl")
 #: Of the files that came after those.
 NEWER = Path(__file__).with_name("second_labels_newer.jsonl")
+#: Of the frozen test, where a third reader has settled what differed: both readings of such texts, the others' is one.
+TEST = Path(__file__).with_name("second_labels_test.jsonl")
 FIELDS = ("direction", "severity", "status")
 
 
@@ -46,9 +49,20 @@ def read_pairs(path: Path = SECOND_LABELS) -> list[tuple[Labels, Labels]]:
             raise ModelError(
                 f"{path.name}:{number}: not in classifiers/corpus: take the line out, or put the text back"
             )
-        second = Labels(record["direction"], record["severity"], record["status"], frozenset(record["signals"]))
-        pairs.append((first[record["text"]], second))
+        pairs.append((first[record["text"]], _labels(record)))
     return pairs
+
+
+def read_test(path: Path = TEST) -> list[tuple[Labels, Labels]]:
+    """First and second reader's labels of every text of the frozen test, articles left out."""
+    differ = {row["text"]: (_labels(row["first"]), _labels(row["second"])) for row in read_jsonl(path)}
+    test = [one for one in _headlines_and_sentences() if split_of(one.family) == "test"]
+    settled = {one.text: Labels(one.direction, one.severity, one.status, frozenset(one.signals)) for one in test}
+    return [differ.get(text, (labels, labels)) for text, labels in settled.items()]
+
+
+def _labels(record: dict[str, Any]) -> Labels:
+    return Labels(record["direction"], record["severity"], record["status"], frozenset(record["signals"]))
 
 
 def kappa(first: Sequence[str | int], second: Sequence[str | int], weights: str | None = None) -> float:
@@ -75,9 +89,10 @@ def signal_kappas(pairs: Sequence[tuple[Labels, Labels]]) -> dict[str, float]:
 
 
 def main() -> None:
-    """Print a table a sample."""
+    """Print a table for each sample and one for the frozen test."""
     for path in (SECOND_LABELS, NEWER):
         _show(path.stem, read_pairs(path))
+    _show(TEST.stem, read_test())
 
 
 def _show(name: str, pairs: Sequence[tuple[Labels, Labels]]) -> None:

@@ -177,7 +177,9 @@ def test_fine_tuning_without_its_packages_says_what_to_install(tiny_corpus: Path
 
 @pytest.mark.timeout(600)
 @pytest.mark.skipif(bool(MISSING), reason=f"FINE-TUNING IS NOT TESTED HERE: {', '.join(MISSING)} not installed")
-def test_fine_tuning_makes_a_model_that_loads_and_reads_and_a_refresh_on_the_same_texts_the_same(tiny_corpus: Path, tmp_path: Path) -> None:
+def test_fine_tuning_makes_a_model_that_loads_and_reads_and_a_refresh_on_the_same_texts_the_same(
+    tiny_corpus: Path, tmp_path: Path
+) -> None:
     told: list[str] = []
     report = train(tiny_corpus, tmp_path / "out", progress=lambda stage, *_: told.append(stage), encoder=tune_encoder)
     assert {"encoder", "encoder without part 1 of 3", "heads", "test"} <= set(told)

@@ -4,13 +4,19 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.second_reader import NEWER, Labels, kappa, read_pairs, signal_kappas, signals_f1
+from benchmarks.second_reader import NEWER, TEST, Labels, kappa, read_pairs, read_test, signal_kappas, signals_f1
 from config.errors import ModelError
 
 
 def test_at_least_five_hundred_texts_of_the_corpus_have_a_second_reader() -> None:
     assert len(read_pairs()) >= 500
     assert len(read_pairs(NEWER)) >= 390
+
+
+def test_the_whole_frozen_test_has_a_second_reader() -> None:
+    pairs = read_test()
+    differing = sum(first != second for first, second in pairs)
+    assert differing == len(TEST.read_text(encoding="utf-8").splitlines()) > 2_000 and len(pairs) > 10_000
 
 
 def test_kappa_is_agreement_beyond_chance() -> None:
