@@ -14,9 +14,11 @@ from sqlmodel import select
 
 from bot.app import open_app
 from bot.model_shelf import labelled_of
+from bot.pipeline import reread
 from bot.pipeline.classify import read_new_articles
 from bot.pipeline.cluster import gather_stories, load_index
 from bot.pipeline.decide import raise_alerts
+from bot.pipeline.levels import level_of
 from bot.pipeline.reread import articles_to_reread, compare_readings, mark_unread
 from bot.pipeline.retain import forget_old
 from bot.spans import parse_span
@@ -446,6 +448,18 @@ def test_the_model_before_reads_again_after_a_rollback(database: Database, now: 
         assert (kept["a"].story_id, kept["a"].escalation, kept["a"].gathered) == (story.id, 90.0, True)
         assert session.exec(select(Article)).one().unread_revision is None
         assert (story.escalation, story.articles) == (pytest.approx(90.0 * Stories().single_source_factor), 1)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "turned"),
+    [((60, 5), (8, 55), True), ((60, 5), (70, 20), False), ((60, 5), (3, 10), False), ((20, 5), (5, 60), False)],
+    ids=["turned", "louder", "quiet now", "quiet before"],
+)
+def test_a_reading_that_rings_the_other_way_round_is_turned(
+    before: tuple[float, float], after: tuple[float, float], turned: bool
+) -> None:
+    levels = [level_of(max(scores), Levels()) for scores in (before, after)]
+    assert reread.Change("Talks", datetime(2026, 5, 1, tzinfo=UTC), before, after, *levels).turned is turned
 
 
 def test_reread_says_what_would_change_and_that_nothing_was_stored(bot: Bot) -> None:

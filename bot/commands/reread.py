@@ -75,11 +75,13 @@ def _show(changes: "Sequence[Change]", version: str, out: Console) -> None:
     up = sum(change.level_after > change.level_before for change in moved)
     out.print(f"{len(changes)} articles were read by another model than {version}.")
     out.print(f"{len(moved)} would reach another level: {up} a higher one, {len(moved) - up} a lower one.")
+    turned = sum(change.turned for change in changes)
+    out.print(f"{turned} would be told the other way round, as easing or as escalation.")
     if changes:
         table = Table(title="What would change most", title_justify="left")
         for heading in ("news", "escalation", "easing", "level", "title"):
             table.add_column(heading, overflow="fold")
-        for change in sorted(changes, key=lambda change: -change.size)[:SHOWN]:
+        for change in sorted(changes, key=lambda change: (not change.turned, -change.size))[:SHOWN]:
             scores = [f"{old:.0f} > {new:.0f}" for old, new in zip(change.before, change.after, strict=True)]
             levels = f"{change.level_before.name.lower()} > {change.level_after.name.lower()}"
             table.add_row(f"{change.news_at:%d %b %H:%M}", *scores, levels, Text(change.title))

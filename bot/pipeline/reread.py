@@ -35,6 +35,12 @@ class Change:
         """Points that the score which moved most has moved."""
         return max(abs(new - old) for old, new in zip(self.before, self.after, strict=True))
 
+    @property
+    def turned(self) -> bool:
+        """Whether it reaches a level both times, but once as escalation and once as easing."""
+        told = min(self.level_before, self.level_after) > Level.NONE
+        return told and (self.before[0] > self.before[1]) != (self.after[0] > self.after[1])
+
 
 def articles_to_reread(session: Session, model: str, since: datetime) -> int:
     """How many articles that count as news since `since` were last read by another model than `model`."""
