@@ -19,8 +19,8 @@ from bot.chat.limiter import Limiter
 from bot.chat.receiver import receive_updates
 from bot.chat.sender import TelegramSender
 from bot.chat.serving import Pace
+from bot.messages.menu import COMMANDS, FOR_CHAT_ADMINS
 from bot.messages.message import Message
-from bot.messages.replies import COMMANDS, FOR_CHAT_ADMINS
 from bot.outlet import Envelope, SendFailure
 from bot.pipeline.deliver import drain_outbox
 from config.errors import DatabaseError

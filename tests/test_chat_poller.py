@@ -17,7 +17,7 @@ from bot.chat.desk import ChatParts
 from bot.chat.limiter import Limiter
 from bot.chat.receiver import receive_updates
 from bot.chat.serving import Pace
-from bot.messages.replies import COMMANDS, FOR_CHAT_ADMINS
+from bot.messages.menu import COMMANDS, FOR_CHAT_ADMINS
 from config.errors import ConfigError
 from config.schema import Rate, Settings, Telegram
 from models import Delivery, Lease

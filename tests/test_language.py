@@ -13,9 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.messages.alert import signal_name
+from bot.messages.joining import welcome
 from bot.messages.language import ENGLISH, LANGUAGES, catalogue, in_language, language_of, read_po
+from bot.messages.menu import ADMIN_COMMAND, COMMANDS, DESCRIPTION, SHORT_DESCRIPTION
 from bot.messages.names import region_name
-from bot.messages.replies import ADMIN_COMMAND, COMMANDS, DESCRIPTION, SHORT_DESCRIPTION, help_text, welcome
+from bot.messages.replies import help_text
 from bot.messages.settings import Offer, settings_page
 from config.load import load_file
 from config.schema import WEEKDAYS, Settings, SignalName

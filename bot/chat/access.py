@@ -13,7 +13,7 @@ from sqlmodel import Session, col, func, select
 from bot.calendar import digest_for, next_digest
 from bot.changes import Who, record
 from bot.chat.limiter import Limit, Window
-from bot.messages import replies, to_admins
+from bot.messages import joining, to_admins
 from bot.messages.language import ENGLISH, in_language
 from bot.messages.lines import one_line
 from bot.messages.message import Message
@@ -97,7 +97,7 @@ def join(
 
 def greet(session: Session, visitor: Visitor) -> Message | None:
     """What a group is told that added the bot; None where it is subscribed."""
-    return replies.how_to_ask() if _active_in(session, visitor.chat.chat_id) is None else None
+    return joining.how_to_ask() if _active_in(session, visitor.chat.chat_id) is None else None
 
 
 def leave(session: Session, settings: Settings, visitor: Visitor, now: datetime) -> Message:
@@ -108,7 +108,7 @@ def leave(session: Session, settings: Settings, visitor: Visitor, now: datetime)
     is_admin = known.chat_id in settings.telegram.admins
     known.state, known.changed_at = SubscriberState.STOPPED, now
     withdraw_deliveries(session, known, "the chat said /stop", notices_too=not is_admin)
-    return replies.stopped(is_admin)
+    return joining.stopped(is_admin)
 
 
 def answer_request(
@@ -137,7 +137,7 @@ def answer_request(
         subscriber.state, subscriber.changed_at = SubscriberState.REFUSED, now
         withdraw_deliveries(session, subscriber, "refused by an admin")
         if subscriber.kind != "channel":  # its readers asked for nothing
-            enqueue(session, subscriber, f"refused:{now.isoformat()}", replies.refused(), now)
+            enqueue(session, subscriber, f"refused:{now.isoformat()}", joining.refused(), now)
     if subscriber.state != before:  # by our number: what is kept of a chat must go with it
         record(session, who, Edited("subscriber", str(subscriber.id), before.value, subscriber.state.value), now)
     return to_admins.request_answered(_describe(subscriber), subscriber.id, subscriber.state)
@@ -179,12 +179,12 @@ def _outsider_reply(session: Session, visitor: Visitor, known: Subscriber | None
     """
     state = None if known is None else known.state
     if state == SubscriberState.PENDING:
-        return replies.still_waiting()
+        return joining.still_waiting()
     if state == SubscriberState.REFUSED:
-        return replies.refused()
+        return joining.refused()
     if (other := _active_in(session, visitor.chat.chat_id)) is not None:
-        return replies.in_another_topic(in_language(other.language))
-    return replies.stopped_before() if state == SubscriberState.STOPPED else replies.how_to_ask()
+        return joining.in_another_topic(in_language(other.language))
+    return joining.stopped_before() if state == SubscriberState.STOPPED else joining.how_to_ask()
 
 
 def _active_in(session: Session, chat_id: int) -> Subscriber | None:
@@ -211,7 +211,7 @@ def _new_subscriber(session: Session, settings: Settings, visitor: Visitor, now:
 def _let_in(session: Session, settings: Settings, subscriber: Subscriber, now: datetime) -> Message:
     is_admin = subscriber.chat_id in settings.telegram.admins
     if subscriber.state == SubscriberState.ACTIVE:
-        return replies.already_subscribed(is_admin)
+        return joining.already_subscribed(is_admin)
     if _is_new(subscriber):
         level = Level[settings.alerts.telling.default_level.upper()]
         subscriber.level_escalation = subscriber.level_deescalation = level
@@ -219,7 +219,7 @@ def _let_in(session: Session, settings: Settings, subscriber: Subscriber, now: d
     wanted = digest_for(subscriber, settings.digest)
     subscriber.digest_due_at = next_digest(wanted, now) if subscriber.digest else None
     session.add(subscriber)
-    return replies.welcome(levels_of(subscriber), in_language(subscriber.language), is_admin)
+    return joining.welcome(levels_of(subscriber), in_language(subscriber.language), is_admin)
 
 
 def _is_new(subscriber: Subscriber) -> bool:
@@ -231,7 +231,7 @@ def _is_new(subscriber: Subscriber) -> bool:
 def _come_back(session: Session, settings: Settings, known: Subscriber, now: datetime) -> Message:
     """/start by a chat that was let in, or refused, before."""
     if known.state == SubscriberState.REFUSED:
-        return replies.refused()
+        return joining.refused()
     return _let_in(session, settings, known, now)
 
 
@@ -245,12 +245,12 @@ def _check_code(
     now: datetime,
 ) -> Message | None:
     if not code:
-        return replies.needs_code(visitor.id_to_tell, was_wrong=False)
+        return joining.needs_code(visitor.id_to_tell, was_wrong=False)
     if guesses.exhausted(visitor, now):
         return None
     if not hmac.compare_digest(code.encode(errors="replace"), settings.telegram.invite_code.encode()):
         guesses.count(visitor, now)
-        return replies.needs_code(visitor.id_to_tell, was_wrong=True)
+        return joining.needs_code(visitor.id_to_tell, was_wrong=True)
     return _let_in(session, settings, known or _new_subscriber(session, settings, visitor, now), now)
 
 
@@ -261,10 +261,10 @@ def _ask_admins(
     somebody_answers = bool(settings.telegram.admins)
     if somebody_answers and _comes_in_a_flood(session, subscriber, now):
         tell_admins(session, settings, f"join-flood:{now:%Y-%m-%d}", to_admins.many_requests(REQUESTS_A_DAY), now)
-        return replies.many_ask_today(in_language(subscriber.language))
+        return joining.many_ask_today(in_language(subscriber.language))
     question = to_admins.join_request(_describe(subscriber), subscriber.id)
     tell_admins(session, settings, f"join:{subscriber.id}:{subscriber.changed_at.isoformat()}", question, now)
-    return replies.asked(visitor.id_to_tell, somebody_answers)
+    return joining.asked(visitor.id_to_tell, somebody_answers)
 
 
 def _comes_in_a_flood(session: Session, subscriber: Subscriber, now: datetime) -> bool:

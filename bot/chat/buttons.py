@@ -15,7 +15,7 @@ from bot.chat.access import Visitor
 from bot.chat.chat_admins import is_chat_admin
 from bot.chat.desk import Desk
 from bot.chat.visitors import visitor_of
-from bot.messages import replies
+from bot.messages import joining
 from bot.messages.language import in_language
 from bot.messages.message import Message, notice
 from bot.messages.settings import DONE
@@ -73,9 +73,9 @@ class Buttons:
         outcome = await self._desk.decide(lambda s, cfg, now: choices.press_setting(s, cfg, visitor, parts, now))
         over = outcome is None or parts[1:] == [DONE]
         if over and visitor.chat.kind == ChatType.CHANNEL and await self._taken_away(query):
-            await answer_press(query, (outcome or replies.how_to_ask()).plain[:200])
+            await answer_press(query, (outcome or joining.how_to_ask()).plain[:200])
             return
-        await self._show_outcome(query, outcome or replies.how_to_ask(), visitor.chat, quietly=outcome is not None)
+        await self._show_outcome(query, outcome or joining.how_to_ask(), visitor.chat, quietly=outcome is not None)
 
     async def _taken_away(self, query: telegram.CallbackQuery) -> bool:
         """Whether the page is gone, that a channel's readers need not see what it chose. One that stays is changed."""
@@ -121,7 +121,7 @@ class Buttons:
     async def _press_forget(self, update: Update, query: telegram.CallbackQuery, parts: list[str]) -> None:
         visitor = await self._visitor(update, query)
         if visitor is not None and await self._may_press(query, visitor):
-            outcome = replies.kept()
+            outcome = joining.kept()
             if parts[1] == "yes":
                 outcome = await self._desk.decide(lambda s, _cfg, _now: commands.forget(s, visitor))
                 log.info("chat_forgotten chat=%s", visitor.chat.chat_id)
@@ -148,7 +148,7 @@ class Buttons:
             return True
         allowed = await is_chat_admin(self._bot, visitor.chat.chat_id, query.from_user.id)
         if not allowed:
-            await answer_press(query, replies.may_not_decide(allowed, in_language(visitor.language)).plain, True)
+            await answer_press(query, joining.may_not_decide(allowed, in_language(visitor.language)).plain, True)
         return bool(allowed)
 
     async def _show_outcome(

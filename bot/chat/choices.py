@@ -13,7 +13,7 @@ from bot.chat.mutes import mute_pair, unmute_in_time, unmute_pair
 from bot.chat.pairs import pair_or_reply
 from bot.chat.settings import choose, values_of
 from bot.chat.typed import BadChoice, Known
-from bot.messages import replies
+from bot.messages import pair_replies, replies
 from bot.messages.alert import signal_name
 from bot.messages.language import Say, in_language
 from bot.messages.message import Message
@@ -163,7 +163,7 @@ def watch(session: Session, settings: Settings, visitor: Visitor, words: Sequenc
         return pair
     known.dyads = [*(each for each in known.dyads if each != pair), pair]
     was_muted, watched = unmute_pair(known, pair), [pair_name(each, names) for each in known.dyads]
-    return replies.pair_watched(pair_name(pair, names), pair, was_muted, watched, _regions_of(known, say), say)
+    return pair_replies.pair_watched(pair_name(pair, names), pair, was_muted, watched, _regions_of(known, say), say)
 
 
 def unwatch(session: Session, settings: Settings, visitor: Visitor, words: Sequence[str]) -> Message:
@@ -178,7 +178,7 @@ def unwatch(session: Session, settings: Settings, visitor: Visitor, words: Seque
     was_watched = pair in known.dyads
     known.dyads = [each for each in known.dyads if each != pair]
     watched = [pair_name(each, names) for each in known.dyads]
-    return replies.pair_unwatched(pair_name(pair, names), was_watched, watched, _regions_of(known, say), say)
+    return pair_replies.pair_unwatched(pair_name(pair, names), was_watched, watched, _regions_of(known, say), say)
 
 
 def _regions_of(known: Subscriber, say: Say) -> list[str]:
@@ -214,9 +214,9 @@ def _narrowed(had_places: bool, had_signals: bool, subscriber: Subscriber, setti
     """That a first choice silences everything else, or nothing."""
     say, names = in_language(subscriber.language), party_names(settings.actors)
     if subscriber.regions and not had_places:
-        return replies.narrowed("regions", _regions_of(subscriber, say), say)
+        return pair_replies.narrowed("regions", _regions_of(subscriber, say), say)
     if subscriber.dyads and not had_places:
-        return replies.narrowed("pairs", [pair_name(pair, names) for pair in subscriber.dyads], say)
+        return pair_replies.narrowed("pairs", [pair_name(pair, names) for pair in subscriber.dyads], say)
     if subscriber.signals and not had_signals:
-        return replies.narrowed("signals", [say(signal_name(signal)) for signal in subscriber.signals], say)
+        return pair_replies.narrowed("signals", [say(signal_name(signal)) for signal in subscriber.signals], say)
     return ""

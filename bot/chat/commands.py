@@ -9,7 +9,7 @@ from sqlmodel import Session, col, func, select
 
 from bot.chat.access import Visitor, levels_of, subscriber_or_reply
 from bot.chat.settings import LEVELS
-from bot.messages import replies
+from bot.messages import joining, replies
 from bot.messages.language import in_language
 from bot.messages.message import Message
 from bot.pipeline.address import Occasion, withheld
@@ -119,9 +119,9 @@ def ask_forget(session: Session, visitor: Visitor) -> Message | None:
     """/forget: asks first, of all topics of the chat. One of which nothing is stored is told so, a channel nothing."""
     known = subscribers_of(session, visitor.chat.chat_id)
     if not known:
-        return None if visitor.chat.kind == "channel" else replies.forgotten()
+        return None if visitor.chat.kind == "channel" else joining.forgotten()
     others = [each.thread_id for each in known if each.thread_id != visitor.chat.thread_id]
-    return replies.ask_forget(others, in_language(known[0].language))
+    return joining.ask_forget(others, in_language(known[0].language))
 
 
 def forget(session: Session, visitor: Visitor) -> Message:
@@ -131,7 +131,7 @@ def forget(session: Session, visitor: Visitor) -> Message:
     the same question to the admins again and again.
     """
     wholly = [_forget_one(session, known) for known in subscribers_of(session, visitor.chat.chat_id)]
-    return replies.forgotten() if all(wholly) else replies.forgotten_but_for_the_answer()
+    return joining.forgotten() if all(wholly) else joining.forgotten_but_for_the_answer()
 
 
 def _forget_one(session: Session, known: Subscriber) -> bool:
@@ -154,7 +154,7 @@ def _forget_notices(session: Session, known: Subscriber) -> None:
     moot, asked = (_notices(known, kinds) for kinds in (("paused", "unreachable"), ("join", "feedback")))
     give_up_waiting(session, moot, "the chat was forgotten")
     sent = update(Delivery).where(moot | asked, col(Delivery.state).not_in(OPEN_STATES))
-    session.execute(sent.values(message=replies.forgotten().to_json()))
+    session.execute(sent.values(message=joining.forgotten().to_json()))
 
 
 def _notices(known: Subscriber, kinds: Sequence[str]) -> ColumnElement[bool]:

@@ -30,7 +30,7 @@ from bot.chat.chat_admins import is_chat_admin
 from bot.chat.desk import Desk
 from bot.chat.menus import AdminMenus
 from bot.chat.visitors import first_word, visitor_of
-from bot.messages import replies
+from bot.messages import joining, menu, replies
 from bot.messages.chart import index_chart
 from bot.messages.language import in_language
 from bot.messages.message import Message
@@ -88,7 +88,7 @@ class Handlers:
             "story": lambda ask: stories.show_story(ask.session, ask.settings, ask.visitor, ask.words, ask.now),
             "missed": _alone("missed", lambda ask: commands.show_missed(ask.session, ask.visitor, ask.now)),
             "feedback": lambda ask: verdicts.take_feedback(ask.session, ask.settings, ask.visitor, ask.words, ask.now),
-            "privacy": _alone("privacy", lambda _ask: replies.privacy()),
+            "privacy": _alone("privacy", lambda _ask: joining.privacy()),
             "forget": lambda ask: commands.ask_forget(ask.session, ask.visitor),
         }
         handlers = {name: self._command(name, answer) for name, answer in answers.items()}
@@ -129,7 +129,7 @@ class Handlers:
             def decision(session: Session, settings: Settings, now: datetime) -> Message | None:
                 return answer(Ask(session, settings, visitor, words, now))
 
-            if name not in replies.FOR_CHAT_ADMINS or await self._speaks_for_chat(update, visitor):
+            if name not in menu.FOR_CHAT_ADMINS or await self._speaks_for_chat(update, visitor):
                 asks_back = name == "forget"
                 await self._desk.reply(
                     visitor.chat, decision if asks_back else _not_before_strangers(visitor, decision)
@@ -163,14 +163,14 @@ class Handlers:
     async def anything_else(self, update: Update, _context: Context) -> None:
         """Any other text in a private chat."""
         chat = visitor_of(update).chat
-        known = [*replies.COMMANDS, *(replies.ADMIN_COMMAND if self._is_admin(chat.chat_id) else ())]
+        known = [*menu.COMMANDS, *(menu.ADMIN_COMMAND if self._is_admin(chat.chat_id) else ())]
         await self._desk.answer(chat, _what_was_meant(first_word(update), known))
 
     async def addressed_to_us(self, update: Update, _context: Context) -> None:
         """An unknown command in a group or channel; without @our_name it may be for another bot."""
         command, _, name = first_word(update).partition("@")
         if name.lower() == self._bot.username.lower():
-            visitor, meant = visitor_of(update), _what_was_meant(command, [*replies.COMMANDS])
+            visitor, meant = visitor_of(update), _what_was_meant(command, [*menu.COMMANDS])
             await self._desk.reply(visitor.chat, _not_before_strangers(visitor, lambda _s, _cfg, _now: meant))
 
     # Things that happen to the bot --------------------------------------------------------------------------------
@@ -245,7 +245,7 @@ class Handlers:
         else:
             allowed = user is not None and await is_chat_admin(self._bot, chat.id, user.id)
         if not allowed:
-            await self._desk.answer(visitor.chat, replies.may_not_decide(allowed, in_language(visitor.language)))
+            await self._desk.answer(visitor.chat, joining.may_not_decide(allowed, in_language(visitor.language)))
         return bool(allowed)
 
 

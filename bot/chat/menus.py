@@ -15,7 +15,7 @@ from telegram.error import TelegramError
 
 from bot.chat.failures import as_failure
 from bot.messages.language import ENGLISH, LANGUAGES, Say, in_language
-from bot.messages.replies import ADMIN_COMMAND, COMMANDS, DESCRIPTION, FOR_CHAT_ADMINS, SHORT_DESCRIPTION
+from bot.messages.menu import ADMIN_COMMAND, COMMANDS, DESCRIPTION, FOR_CHAT_ADMINS, SHORT_DESCRIPTION
 
 log = logging.getLogger(__name__)
 

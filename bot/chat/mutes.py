@@ -12,7 +12,7 @@ from sqlmodel import Session
 
 from bot.chat.access import Visitor, subscriber_or_reply
 from bot.chat.pairs import no_pair, pair_or_reply, parties_of
-from bot.messages import replies
+from bot.messages import pair_replies
 from bot.messages.language import in_language
 from bot.messages.message import Message
 from bot.messages.names import local_moment, pair_name, party_names
@@ -64,13 +64,13 @@ def mute(session: Session, settings: Settings, visitor: Visitor, words: Sequence
         return _hold_back(session, known, settings, wish.span, now)
     found, names = parties_of(settings.actors).pair(wish.rest), party_names(settings.actors)
     if found.dyad is None and (wish.timed or (not found.codes and not found.meant)):
-        return replies.how_to_mute(LONGEST.days, say)
+        return pair_replies.how_to_mute(LONGEST.days, say)
     if found.dyad is None:
         return no_pair(settings, wish.rest, found, "mute", say)
     if wish.timed:
-        return replies.pair_for_no_time(pair_name(found.dyad, names), found.dyad, wish.typed, say)
+        return pair_replies.pair_for_no_time(pair_name(found.dyad, names), found.dyad, wish.typed, say)
     mute_pair(session, known, found.dyad)
-    return replies.pair_muted(pair_name(found.dyad, names), found.dyad, say)
+    return pair_replies.pair_muted(pair_name(found.dyad, names), found.dyad, say)
 
 
 def unmute(session: Session, settings: Settings, visitor: Visitor, words: Sequence[str], now: datetime) -> Message:
@@ -81,13 +81,13 @@ def unmute(session: Session, settings: Settings, visitor: Visitor, words: Sequen
     say, names = in_language(known.language), party_names(settings.actors)
     if not words:
         _let_through(session, settings, known, now)
-        return replies.unmuted([*known.muted_dyads], names, say)
+        return pair_replies.unmuted([*known.muted_dyads], names, say)
     pair = pair_or_reply(settings, words, "unmute", say)
     if isinstance(pair, Message):
         return pair
     was_muted = unmute_pair(known, pair)
     still = [pair_name(each, names) for each in known.muted_dyads]
-    return replies.pair_unmuted(pair_name(pair, names), was_muted, still, say)
+    return pair_replies.pair_unmuted(pair_name(pair, names), was_muted, still, say)
 
 
 def stop_of_pair(session: Session, settings: Settings, visitor: Visitor, words: Sequence[str]) -> Message | None:
@@ -96,7 +96,7 @@ def stop_of_pair(session: Session, settings: Settings, visitor: Visitor, words: 
     if isinstance(known, Message) or found.dyad is None or found.rest:
         return None
     pair = pair_name(found.dyad, party_names(settings.actors))
-    return replies.stop_of_pair(pair, found.dyad, in_language(known.language))
+    return pair_replies.stop_of_pair(pair, found.dyad, in_language(known.language))
 
 
 def mute_pair(session: Session, known: Subscriber, pair: str) -> None:
@@ -122,14 +122,14 @@ def unmute_in_time(subscriber: Subscriber, now: datetime) -> None:
 def _hold_back(session: Session, known: Subscriber, settings: Settings, span: timedelta, now: datetime) -> Message:
     say = in_language(known.language)
     if not timedelta(hours=1) <= span <= LONGEST:
-        return replies.time_out_of_range(LONGEST.days, say)
+        return pair_replies.time_out_of_range(LONGEST.days, say)
     before = Hours.of(known, settings.digest.timezone, now)
     known.muted_until = now + span
     reschedule(session, known, before, settings.digest.timezone, now)
     through = Level(known.break_through).word if known.break_through <= Level.CRITICAL else ""
     until = local_moment(known.muted_until, known.timezone or settings.digest.timezone, say)
     old = settings.alerts.telling.max_age_hours
-    return replies.muted_until(until, through, old if span > timedelta(hours=old) else None, say)
+    return pair_replies.muted_until(until, through, old if span > timedelta(hours=old) else None, say)
 
 
 def _let_through(session: Session, settings: Settings, known: Subscriber, now: datetime) -> None:

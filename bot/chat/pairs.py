@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from functools import cache, lru_cache
 from pathlib import Path
 
-from bot.messages import replies
+from bot.messages import pair_replies
 from bot.messages.language import Say
 from bot.messages.message import Message
 from bot.messages.names import party_names
@@ -120,7 +120,7 @@ def pair_or_reply(settings: Settings, words: Sequence[str], command: str, say: S
 def no_pair(settings: Settings, text: str, found: Pair, command: str, say: Say) -> Message:
     """What to answer where `found` is no pair."""
     names = party_names(settings.actors)
-    return replies.no_pair(text, command, [names[code] for code in found.codes], found.meant, say)
+    return pair_replies.no_pair(text, command, [names[code] for code in found.codes], found.meant, say)
 
 
 def folded(text: str) -> str:

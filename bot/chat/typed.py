@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from typing import TypeVar
 
 from bot.chat.pairs import BETWEEN, Parties, folded, parties_of
-from bot.messages import replies
+from bot.messages import pair_replies
 from bot.messages.language import Say
 from bot.messages.names import pair_name, party_names
 from config.schema import WEEKDAYS, Actors
@@ -127,7 +127,7 @@ def pairs_in(key: str, known: Known, text: str, there: Sequence[str]) -> list[st
         return named
     found = parties.pair(text)
     names = party_names(known.actors)
-    said = replies.no_pair(text, f"settings {key}", [names[code] for code in found.codes], found.meant, known.say)
+    said = pair_replies.no_pair(text, f"settings {key}", [names[code] for code in found.codes], found.meant, known.say)
     shown = ", ".join(f"{pair_name(pair, names)} ({pair})" for pair in there)
     in_the_news = known.say("In the news: {names}.").format(names=shown) if there else ""
     raise BadChoice(f"{said.plain} {in_the_news}".strip())
