@@ -91,7 +91,9 @@ async def run_service(place: Place, console: Console, clock: Clock = utc_now) ->
 async def run_once(place: Place, console: Console, clock: Clock = utc_now) -> Summary:
     """One round of every stage, cut short when another process takes the database over. Raises TocsinError."""
     async with _opened(place, console, clock) as (app, _limiter), _only_one(app.database, clock, app.stop):
-        return await app.once()
+        summary = await app.once()
+        await app.tidy()
+        return summary
 
 
 @asynccontextmanager

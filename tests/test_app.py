@@ -26,10 +26,10 @@ from bot.messages.message import Message
 from bot.outlet import Envelope
 from bot.service import Place, run_once
 from config.errors import FeedError, ModelError
-from models import Change, Delivery, Feed, Lease, Memo, Outlet, Reading, Story, Subscriber
+from models import Article, Change, Delivery, Feed, Lease, Memo, Outlet, Reading, Story, Subscriber
 from models.database import Database, open_database
 from tests.feed_server import FeedServer, Reply, rss
-from tests.rows import add_subscriber
+from tests.rows import add_article, add_feed, add_subscriber
 
 ROOT = Path(__file__).resolve().parent.parent
 ATTACK = (
@@ -391,7 +391,7 @@ async def test_a_held_database_is_renewed_and_given_up_when_it_was_taken_over(
 # Telegram -------------------------------------------------------------------------------------------------------------
 
 
-async def test_an_alert_reaches_a_telegram_chat_as_valid_html(
+async def test_one_round_sends_an_alert_as_valid_html_and_forgets_what_is_old(
     server: FeedServer, sqlite_url: str, tmp_path: Path
 ) -> None:
     now = datetime.now(UTC)
@@ -400,6 +400,7 @@ async def test_an_alert_reaches_a_telegram_chat_as_valid_html(
     database = open_database(sqlite_url, now)
     with database.write() as session:
         add_subscriber(session, now, chat_id=555)
+        add_article(session, add_feed(session, now), now - timedelta(days=200), "Of long ago")
     database.close()
     async with FakeBotApi() as telegram:
         place = Place(config, sqlite_url, TOKEN, telegram.base_url, tmp_path)
@@ -407,6 +408,10 @@ async def test_an_alert_reaches_a_telegram_chat_as_valid_html(
         (call,) = await telegram.sent(1)
     assert summary.sent == 1
     assert (call.chat_id, ATTACK[0] in call.text) == (555, True)
+    database = open_database(sqlite_url, now)
+    with database.read() as session:  # a round for cron forgets what is old, too
+        assert [article.title for article in session.exec(select(Article))] == [ATTACK[0]]
+    database.close()
 
 
 async def test_with_a_token_the_terminal_is_no_subscriber(sqlite_url: str, now: datetime, tmp_path: Path) -> None:

@@ -230,14 +230,33 @@ async def test_a_cancelled_wish_leaves_its_turn_to_the_next() -> None:
 
 async def test_requests_after_a_stall_are_spread_again_on_the_real_clock() -> None:
     limiter, loop = Limiter(lambda: Rate(per_second=200.0, paid_broadcast=True)), asyncio.get_running_loop()
-    made = list[float]()
+    began, made = loop.time(), list[float]()
 
-    async def request() -> None:
-        async with limiter.request(paid=True):
+    async def request(chat_id: int) -> None:
+        async with limiter.request(chat_id, paid=True):
             made.append(loop.time())
 
-    await asyncio.gather(*(request() for _ in range(10)))
-    assert made[-1] - made[0] >= 9 / 200
+    await asyncio.gather(*(request(chat_id) for chat_id in range(1, 11)))
+    assert made[-1] - began >= 9 / 200
+
+
+async def test_a_chat_is_free_a_second_after_its_message_arrived_not_after_its_turn() -> None:
+    clock = Clock()
+    limiter = Limiter(Rate, clock)
+    await limiter.wait(PRIVATE)
+    async with limiter.request(PRIVATE):
+        clock.now += 0.6
+    clock.now += 0.5
+    assert limiter.delay(PRIVATE) == pytest.approx(0.5) and limiter.delay(OTHER) == 0
+
+
+@pytest.mark.parametrize(
+    "rate", [Rate(per_second=200.0, paid_broadcast=True), Rate(per_second=5.0)], ids=["paid before", "slower now"]
+)
+def test_what_an_earlier_run_sent_faster_silences_nobody(rate: Rate) -> None:
+    limiter = Limiter(lambda: rate, Clock())
+    limiter.recall((1_000 + number, 60 - number / 200) for number in range(12_000))
+    assert limiter.delay(OTHER) <= 1
 
 
 async def test_turns_come_by_themselves_on_the_real_clock() -> None:

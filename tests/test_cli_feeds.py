@@ -82,7 +82,7 @@ def test_an_opml_file_that_is_none_is_refused_and_bad_outlines_are_named(bot: Bo
         encoding="utf-8",
     )
     done = bot("feeds", "import", "odd.opml")
-    assert "left out: " in done.words
+    assert "left out 'javascript:x': not an http or https address" in done.words
     assert "1 feeds added" in done.words
 
 

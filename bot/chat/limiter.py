@@ -1,4 +1,4 @@
-"""Wishes to send in, turns out: no chat and not the whole bot sends faster than Telegram allows.
+"""Wishes to send in, turns out: no chat and not the whole bot sends faster than Telegram allows, however slow the way.
 
 `Allowance` decides and is handed the time; `Limiter` waits. A turn goes to the most urgent wish whose chat is free, so
 one chat that has had its share holds up nobody else.
@@ -62,6 +62,11 @@ class Window:
         while len(times) > limit.events:
             times.popleft()
 
+    def postpone(self, key: Hashable, now: float) -> None:
+        """Take the last event of a key for one of now: it was under way for so long."""
+        if key in self._times:
+            self._times[key][-1] = now
+
     def forget_before(self, moment: float) -> None:
         """Drop keys without an event since `moment`."""
         for key in [key for key, times in self._times.items() if times[-1] < moment]:
@@ -105,7 +110,10 @@ class Allowance:
         return max(0.0, *(self._due[key] - STEP_S - now for key in _over_all(rate, paid)))
 
     def _crowded(self, rate: Rate, now: float, paid: bool) -> float:
-        """Seconds until a request could soon follow the turn: who waits before the turn can still be overtaken."""
+        """Seconds until a request could follow a turn within AHEAD_S.
+
+        Who has no turn yet can still be overtaken, so that nobody takes one earlier.
+        """
         return max(self._room(key, per_second) for key, per_second in _over_all(rate, paid).items()) - AHEAD_S - now
 
     def add(self, chat_id: int, rate: Rate, now: float, paid: bool = False) -> None:
@@ -115,6 +123,17 @@ class Allowance:
         for key, per_second in _over_all(rate, paid).items():
             self._due[key] = max(self._due[key], now) + 1 / (SLOWER * per_second)
         self._forget(rate, now)
+
+    def recall(self, chat_id: int, rate: Rate, at: float) -> None:
+        """Count a message of an earlier run, sent at whatever rate: it takes room, and leaves the spread as it is."""
+        for key, limit in _limits(chat_id, rate, paid=False):
+            self._sent.add(key, limit, at)
+
+    def answered(self, chat_id: int, request: Request, now: float) -> None:
+        """By now at the latest a request of a chat has arrived."""
+        request.arrived_by = min(request.arrived_by, now)
+        for key in (chat_id, (self.MINUTE, chat_id)):
+            self._sent.postpone(key, now)
 
     def request(self, rate: Rate, now: float, paid: bool = False) -> Request:
         """The next request whose turn was taken: apart from the one before, and within the limit wherever in the time
@@ -203,7 +222,7 @@ class Limiter:
         """Count messages sent by an earlier run: (chat id, seconds ago), oldest first."""
         rate, now = self._rate(), self._clock()
         for chat_id, seconds_ago in sends:
-            self._allowance.add(chat_id, rate, now - seconds_ago)
+            self._allowance.recall(chat_id, rate, now - seconds_ago)
 
     async def wait(
         self, chat_id: int, priority: Priority = Priority.ALERT, patience_s: float = inf, paid: bool = False
@@ -217,15 +236,15 @@ class Limiter:
             async with asyncio.timeout(None if patience_s == inf else patience_s):
                 await wish.turn
         except TimeoutError:
-            return False
+            return wish.turn.done() and not wish.turn.cancelled()  # it came at the last moment
         finally:
             if wish in self._wishes:
                 self._wishes.remove(wish)
         return True
 
     @asynccontextmanager
-    async def request(self, paid: bool = False) -> AsyncIterator[None]:
-        """Enter when a request whose turn was taken may be made; leave when it is answered.
+    async def request(self, chat_id: int, paid: bool = False) -> AsyncIterator[None]:
+        """Enter when a request to a chat whose turn was taken may be made; leave when it is answered.
 
         Between turn and request the outbox is written to; where another writer holds that up, requests would come in a
         bunch. And Telegram counts them as they arrive, sooner or later: none is made before that is known of those
@@ -236,7 +255,7 @@ class Limiter:
             await asyncio.sleep(request.start - self._clock())
             yield
         finally:
-            request.arrived_by = min(request.arrived_by, self._clock())
+            self._allowance.answered(chat_id, request, self._clock())
 
     def give_turns(self) -> None:
         """Wake everybody whose turn has come, and be called again when the next one's has."""

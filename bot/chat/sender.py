@@ -140,7 +140,7 @@ class TelegramSender:
         await self._await_turn(envelope, where, paid)
         await envelope.begin()
         try:
-            async with self._limiter.request(paid):
+            async with self._limiter.request(chat_id, paid):
                 return await call()
         except RetryAfter as error:
             self._limiter.hold(chat_id, retry_after_s(error))

@@ -155,7 +155,7 @@ def import_opml(
         data = file.read_bytes()
     except OSError as error:
         raise ConfigError(f"feeds import {file}: cannot be read: {error.strerror}") from error
-    found = read_opml(data, lambda problem: out.print(Text(f"left out: {problem}")))
+    found = read_opml(data, lambda problem: out.print(Text(problem)))
     folder = config_folder(config)
     entries = newcomers(found, _known(folder))
     added = _recorded(database, lambda session, now: changes.add(session, folder, who_asks(), entries, now))

@@ -193,7 +193,7 @@ def _archive(path: Path | None, since: str, database: str | None) -> "Archive":
     finally:
         opened.close()
     if not found.articles:
-        raise ConfigError(f"backtest: no articles stored within {since}; name a file with --archive FILE")
+        raise ConfigError(f"no articles stored within {since}; name a file with --archive FILE")
     return found
 
 

@@ -1,7 +1,7 @@
 """deliveries -> messages: what is due is claimed for the length of a lease, sent, and its outcome recorded.
 
-At least once for alerts, at most once for all else: whoever dies leaves a claim that runs out, and whether its request
-was begun. docs/delivery.md draws the states and names each arrow.
+Twice at most for alerts and updates, once at most for all else: whoever dies leaves a claim that runs out, and whether
+its request was begun. docs/delivery.md draws the states and names each arrow.
 """
 
 import asyncio

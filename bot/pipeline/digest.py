@@ -1,7 +1,7 @@
 """a week of stories -> one digest per subscriber whose digest is due, also after downtime, never twice.
 
-The week ends at the latest moment a digest was due. Two weeks of downtime give one digest, of the last week; a digest
-moved to an earlier day or hour comes a week later rather than twice. Days are those of the subscriber's time zone, and
+The week ends at the latest moment a digest was due. Two weeks of downtime give one digest, of the last week; one that
+was moved to less than 5.5 days after the last is left out. Days are those of the subscriber's time zone, and
 what it tells is what the chat chose. Texts and charts are made once for all chats of equal choices, before the
 transaction that queues them: drawing takes long, and other writers would wait for it.
 """
