@@ -45,7 +45,11 @@ class Outlet:
 
 
 def read_sample(folder: Path = SAMPLE, more: Sequence[Path] = ()) -> list[Outlet]:
-    """The bundled month: outlets.toml and every *.jsonl of `folder`; `more` files tell what else the outlets say."""
+    """The bundled month: outlets.toml and every *.jsonl of `folder`; `more` files tell what else the outlets say.
+
+    A line is one version of an item: `outlet` (an id of outlets.toml), `at` (ISO 8601), `guid` (again: an edit), `url`,
+    `title`, `summary`, `text`. What else stands there (`kind`, `of`, `event`) is for tests and benchmarks.
+    """
     described = tomllib.loads((folder / "outlets.toml").read_text(encoding="utf-8"))["outlet"]
     outlets = {entry["id"]: Outlet(**entry) for entry in described}
     records: list[dict[str, Any]] = []
