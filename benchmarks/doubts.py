@@ -8,7 +8,7 @@ Chuang, "Confident Learning", 2021). Texts of the frozen test are left out: thei
 
 import argparse
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,9 +20,8 @@ from scipy.special import expit, softmax
 from benchmarks.measure import console
 from classifiers.artifact import DEFAULT_ARTIFACT
 from classifiers.corpus_files import Labelled, read_corpus, split_of
-from classifiers.encoder import HELD_OUT_FILE, Vectors
 from classifiers.heads import COLUMNS, Floats
-from classifiers.heldout import HeldOut, keys_of
+from classifiers.heldout import keys_of, read_held_out
 from classifiers.labels import DIRECTIONS, LEVELS, LIKELY_SIGNAL, POLES, SIGNALS, STATUSES
 
 NAMES = {"direction": DIRECTIONS, "severity": tuple(map(str, LEVELS)), "status": STATUSES}
@@ -44,7 +43,8 @@ def doubts(field: str, most: int, folder: Path = DEFAULT_ARTIFACT) -> list[Doubt
     known = [text for text in read_corpus().texts if split_of(text.family) != "test"]
     if field == "severity":  # 0 is what texts without a direction have
         known = [text for text in known if text.direction in POLES]
-    logits = dict(_held_out(folder))
+    held = read_held_out(folder)
+    logits = dict(zip(map(int, held.keys), held.logits, strict=True))
     seen = [
         (text, logits[key])
         for text, key in zip(known, map(int, keys_of([t.text for t in known])), strict=True)
@@ -86,12 +86,6 @@ def _severities(texts: Sequence[Labelled], logits: Floats) -> Floats:
     least = np.minimum.accumulate(own, axis=1)
     chances = least - np.column_stack([least[:, 1:], np.zeros(len(texts))])
     return np.asarray(chances / np.maximum(least[:, :1], 1e-9))
-
-
-def _held_out(folder: Path) -> Iterator[tuple[int, Vectors]]:
-    with np.load(folder / HELD_OUT_FILE, allow_pickle=False) as stored:
-        held = HeldOut(*(stored[name] for name in ("keys", "logits", "weights", "intercepts")))
-    yield from zip(map(int, held.keys), held.logits, strict=True)
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ nominal scales" (1960), agreement beyond what chance gives, at most 1; for sever
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -39,10 +40,7 @@ class Labels:
 
 def read_pairs(path: Path = SECOND_LABELS) -> list[tuple[Labels, Labels]]:
     """First and second reader's labels of each text; ModelError names a text that the corpus no longer holds."""
-    first = {
-        one.text: Labels(one.direction, one.severity, one.status, frozenset(one.signals))
-        for one in _headlines_and_sentences()
-    }
+    first = {one.text: labels for one, labels in _headlines_and_sentences()}
     pairs = []
     for number, record in enumerate(read_jsonl(path), 1):
         if record["text"] not in first:
@@ -56,9 +54,11 @@ def read_pairs(path: Path = SECOND_LABELS) -> list[tuple[Labels, Labels]]:
 def read_test(path: Path = TEST) -> list[tuple[Labels, Labels]]:
     """First and second reader's labels of every text of the frozen test, articles left out."""
     differ = {row["text"]: (_labels(row["first"]), _labels(row["second"])) for row in read_jsonl(path)}
-    test = [one for one in _headlines_and_sentences() if split_of(one.family) == "test"]
-    settled = {one.text: Labels(one.direction, one.severity, one.status, frozenset(one.signals)) for one in test}
-    return [differ.get(text, (labels, labels)) for text, labels in settled.items()]
+    return [
+        differ.get(one.text, (labels, labels))
+        for one, labels in _headlines_and_sentences()
+        if split_of(one.family) == "test"
+    ]
 
 
 def _labels(record: dict[str, Any]) -> Labels:
@@ -115,8 +115,14 @@ def _show(name: str, pairs: Sequence[tuple[Labels, Labels]]) -> None:
     console().print("  " + ", ".join(f"{name} {value:.3f}" for name, value in kappas.items()), highlight=False)
 
 
-def _headlines_and_sentences() -> list[Labelled]:
-    return [one for one in read_corpus().texts if one.article < 0]
+@cache
+def _headlines_and_sentences() -> list[tuple[Labelled, Labels]]:
+    """Texts outside articles with the corpus's labels of them; read once for all samples."""
+    return [
+        (one, Labels(one.direction, one.severity, one.status, frozenset(one.signals)))
+        for one in read_corpus().texts
+        if one.article < 0
+    ]
 
 
 if __name__ == "__main__":

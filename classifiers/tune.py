@@ -6,27 +6,25 @@ changed little, the one that ships can be made anew alone, in a third of the tim
 """
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from classifiers.encoder import load_encoder
 from classifiers.export import export
 from classifiers.finetune import EPOCHS, Tuned, fine_tune, in_half_precision, untuned
 from classifiers.heads import COLUMNS
 from classifiers.heldout import HeldOut, keep_encoder, keys_of, read_held_out
+from classifiers.train import Progress, Rows, Tune
 from config.errors import ModelError
-
-Progress = Callable[[str, int, int], None]
-Rows = NDArray[np.int64]
 
 
 def tune_encoder(
     texts: Sequence[str],
-    targets: NDArray[np.int64],
-    folds: Sequence[NDArray[np.int64]],
+    targets: Rows,
+    folds: Sequence[Rows],
     folder: Path,
     seed: int,
     progress: Progress,
@@ -41,13 +39,9 @@ def tune_encoder(
     known = np.arange(len(targets))
     kept = untuned().embed(texts[: len(targets)])
 
-    def tuned_on(rows: NDArray[np.int64], stage: str) -> Tuned:
+    def tuned_on(rows: Rows, stage: str) -> Tuned:
         some = [texts[int(row)] for row in rows]
-
-        def tell(done: int, total: int) -> None:
-            progress(stage, done, total)
-
-        return fine_tune(some, targets[rows], kept[rows], seed, epochs, tell)
+        return fine_tune(some, targets[rows], kept[rows], seed, epochs, partial(progress, stage))
 
     for number, held in enumerate(folds, 1):
         tuned = tuned_on(np.setdiff1d(known, held), f"encoder without part {number} of {len(folds)}")
@@ -60,9 +54,7 @@ def tune_encoder(
     return figures
 
 
-def retune_encoder(
-    live: Path,
-) -> Callable[[Sequence[str], Rows, Sequence[Rows], Path, int, Progress], dict[str, float]]:
+def retune_encoder(live: Path) -> Tune:
     """A way to tune that fine-tunes only the encoder that ships, on the texts that the one in `live` was fine-tuned on.
 
     What those texts were read as while held out stays what the forerunner's encoders read. Raises ModelError, when
@@ -78,11 +70,7 @@ def retune_encoder(
         keys = keys_of(texts)
         rows = np.flatnonzero(np.isin(keys[: len(targets)], held.keys))
         some = [texts[int(row)] for row in rows]
-
-        def tell(done: int, total: int) -> None:
-            progress("encoder", done, total)
-
-        final = fine_tune(some, targets[rows], untuned().embed(some), seed, EPOCHS, tell)
+        final = fine_tune(some, targets[rows], untuned().embed(some), seed, EPOCHS, partial(progress, "encoder"))
         export(final, folder)
         still = np.isin(held.keys, keys)
         HeldOut(held.keys[still], held.logits[still], final.weights, final.intercepts).save(folder)
@@ -91,9 +79,7 @@ def retune_encoder(
     return tune
 
 
-def _cost_of_fewer_bits(
-    tuned: Tuned, texts: Sequence[str], targets: NDArray[np.int64], rows: NDArray[np.int64]
-) -> dict[str, float]:
+def _cost_of_fewer_bits(tuned: Tuned, texts: Sequence[str], targets: Rows, rows: Rows) -> dict[str, float]:
     """How like the exact vectors those of weights in 16 and in 8 bits are, and what each make of the direction."""
     from sklearn.metrics import f1_score
 

@@ -118,15 +118,14 @@ class Allowance:
 
     def add(self, chat_id: int, rate: Rate, now: float, paid: bool = False) -> None:
         """Count a message sent now."""
-        for key, limit in _limits(chat_id, rate, paid):
-            self._sent.add(key, limit, now)
+        self.take_room(chat_id, rate, now, paid)
         for key, per_second in _over_all(rate, paid).items():
             self._due[key] = max(self._due[key], now) + 1 / (SLOWER * per_second)
         self._forget(rate, now)
 
-    def recall(self, chat_id: int, rate: Rate, at: float) -> None:
-        """Count a message of an earlier run, sent at whatever rate: it takes room, and leaves the spread as it is."""
-        for key, limit in _limits(chat_id, rate, paid=False):
+    def take_room(self, chat_id: int, rate: Rate, at: float, paid: bool = False) -> None:
+        """Count a message in its windows, and leave the spread as it is: an earlier run sent at whatever rate."""
+        for key, limit in _limits(chat_id, rate, paid):
             self._sent.add(key, limit, at)
 
     def answered(self, chat_id: int, request: Request, now: float) -> None:
@@ -222,7 +221,7 @@ class Limiter:
         """Count messages sent by an earlier run: (chat id, seconds ago), oldest first."""
         rate, now = self._rate(), self._clock()
         for chat_id, seconds_ago in sends:
-            self._allowance.recall(chat_id, rate, now - seconds_ago)
+            self._allowance.take_room(chat_id, rate, now - seconds_ago)
 
     async def wait(
         self, chat_id: int, priority: Priority = Priority.ALERT, patience_s: float = inf, paid: bool = False
