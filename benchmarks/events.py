@@ -83,6 +83,7 @@ def entry_of(one: Told) -> Entry:
         "lead": one.summary[:LEAD_CHARS],
         "opening": one.text[:OPENING_CHARS],
         "actors": one.judged.to_dict()["actors"],
+        "places": list(one.judged.places),
         "signals": one.judged.signals,
         "event": one.judged.event,
         "news_at": one.at,
@@ -113,7 +114,8 @@ def gather(articles: Sequence[Told], entries: Callable[[Told], Entry], least: fl
         dyad = "-".join(one.judged.dyad) if one.judged.dyad else None
         said[story].append(Said(dyad, one.judged.escalation, one.judged.deescalation, entry.signals))
         for other in matches[1 : 1 + MOST_TWINS]:
-            alike = other.sure >= sure_enough(settings) and index.alike(story, other.story_id, window) >= least
+            enough = sure_enough(settings)
+            alike = other.sure >= enough and index.alike(story, other.story_id, window) >= enough
             if alike and may_be_one(said[story], said[other.story_id]):
                 older, younger = sorted((story, other.story_id))
                 index.merge(younger, older)

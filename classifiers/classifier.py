@@ -126,7 +126,7 @@ class Classifier:
         weights = _salience(read.shares)
         speakers = speakers_of(spoken, self._gazetteer)
         claims = claims_of(spoken, speakers, self._gazetteer)
-        actors, dyad = self._gazetteer.actors_of((p.text, _PLACE_WEIGHTS[p.place]) for p in read.passages)
+        named = self._gazetteer.named_in((p.text, _PLACE_WEIGHTS[p.place]) for p in read.passages)
         return Judgement(
             escalation=round(float(scores[0]), 1),
             deescalation=round(float(scores[1]), 1),
@@ -135,8 +135,9 @@ class Classifier:
             status=STATUSES[int((weights @ read.readings.status).argmax())],
             signals=_probabilities(SIGNALS, read.readings.signals.max(axis=0)),
             evidence=_evidence(read),
-            actors=actors,
-            dyad=dyad,
+            actors=named.actors,
+            dyad=named.dyad,
+            places=named.places,
             claims=claims,
             contested=contested_of(spoken, speakers, claims),
             event=_event(read.events[:_OPENING]),

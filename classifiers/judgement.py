@@ -66,6 +66,7 @@ class Judgement:
 
     `escalation` and `deescalation` are independent, 0-100, with severity 1/2/3 anchored at 25/55/85; `direction` holds
     three probabilities that sum to 1; `signals` has all twenty ids; `dyad` is the main pair of actor codes, sorted.
+    `places` are the states in which the places lie that it names, most named first.
     `event` is where it stands among events, one signed byte a dimension: the cosine of two says how likely both tell of
     the same one; empty where no encoder read anything. It is for comparing, so `to_dict` leaves it out.
     A document that is not English scores 0 with direction none = 1 and its language named ("und": unknown).
@@ -80,6 +81,7 @@ class Judgement:
     evidence: tuple[Evidence, ...] = ()
     actors: tuple[Actor, ...] = ()
     dyad: tuple[str, str] | None = None
+    places: tuple[str, ...] = ()
     claims: tuple[Claim, ...] = ()
     contested: tuple[str, ...] = ()
     event: bytes = b""
@@ -101,6 +103,7 @@ class Judgement:
             ],
             "actors": [{"code": a.code, "name": a.name} for a in self.actors],
             "dyad": list(self.dyad) if self.dyad else None,
+            "places": list(self.places),
             "claims": [
                 {
                     "claimant": c.claimant,

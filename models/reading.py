@@ -41,6 +41,7 @@ class Reading(SQLModel, table=True):
     claims: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON)
     actors: list[dict[str, str]] = Field(default_factory=list, sa_type=JSON)
     dyad: str | None = None
+    places: list[str] = Field(default_factory=list, sa_type=JSON)
     contested: list[str] = Field(default_factory=list, sa_type=JSON)
     event: bytes | None = None
     language: str = "und"

@@ -135,6 +135,7 @@ def _readings(now: datetime) -> list[SQLModel]:
             evidence=[{"text": ODD, "signals": ["buildup"]}],
             claims=[],
             actors=[{"code": "RU"}],
+            places=["UA"],
             news_at=now,
             read_at=now,
             story_id=8,

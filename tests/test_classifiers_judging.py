@@ -89,7 +89,7 @@ def test_every_judgement_is_complete_and_in_range(classifier: Classifier) -> Non
 
 
 def test_the_dict_has_exactly_the_agreed_keys(classifier: Classifier) -> None:
-    keys = "escalation deescalation direction severity status signals evidence actors dyad claims contested"
+    keys = "escalation deescalation direction severity status signals evidence actors dyad places claims contested"
     assert " ".join(classifier.judge([INVASION])[0].to_dict()) == f"{keys} language model"
 
 

@@ -149,7 +149,7 @@ def test_parties_are_found_and_namesakes_are_not(gazetteer: Gazetteer, text: str
     ids=["venue-is-no-party", "mediator-is-no-party", "state-and-group", "one-actor", "no-actor"],
 )
 def test_the_main_pair_is_the_two_parties(gazetteer: Gazetteer, text: str, dyad: tuple[str, str] | None) -> None:
-    assert gazetteer.actors_of([(text, 1.0)])[1] == dyad
+    assert gazetteer.named_in([(text, 1.0)]).dyad == dyad
 
 
 def test_an_admins_actors_are_found_and_come_first() -> None:

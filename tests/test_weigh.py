@@ -166,6 +166,9 @@ def actors(*codes: str) -> list[dict[str, str]]:
         ({"dyad": "KESTRIA-VARNIA", "regions": ["europe", "world"]}, ("europe",)),
         ({"regions": ["europe", "world"]}, ()),
         ({"regions": ["world"]}, ()),
+        ({"places": ["NG", "CM"], "regions": ["world"]}, ("africa",)),
+        ({"actors": actors("RU"), "places": ["IN"]}, ("south-asia", "ukraine-russia")),
+        ({"dyad": "IL-IR", "places": ["FR"]}, ("middle-east",)),
     ],
     ids=[
         "a pair",
@@ -174,6 +177,9 @@ def actors(*codes: str) -> list[dict[str, str]]:
         "parties at home nowhere",
         "nobody",
         "nothing",
+        "nobody, but a place",
+        "one party and a place abroad",
+        "a pair says it without its places",
     ],
 )
 def test_a_story_is_of_the_regions_of_its_parties_and_feeds_but_the_world_is_no_place(

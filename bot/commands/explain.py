@@ -108,6 +108,9 @@ def _show_judgement(judged: "Judgement", out: Console) -> None:
     likely = [f"{name} {chance:.0%}" for name, chance in sorted(judged.signals.items(), key=lambda s: -s[1])[:4]]
     out.print(f"signals: {', '.join(likely)}")
     out.print(Text(f"parties: {', '.join(actor.name for actor in judged.actors) or 'none known'}"))
+    out.print(
+        f"pair: {'-'.join(judged.dyad or ()) or 'none'}; places in {', '.join(judged.places) or 'no state known'}"
+    )
     for evidence in judged.evidence:
         out.print(Text(f"  {evidence.score:.0f} points ({evidence.signal or 'no signal'}): {evidence.sentence}"))
 

@@ -14,6 +14,7 @@ from sqlmodel import Session, col, func, select
 from bot.pipeline.likeness import vector_of
 from bot.pipeline.merge import any_taken_back, kinds_in, may_be_one, merge, older_first, said_of, sure_enough
 from bot.pipeline.story_index import Entry, Match, StoryIndex, numbers_in, story_words
+from classifiers.places import with_homes
 from config.schema import Stories
 from models import Article, Reading, Story
 from models.reading import ReadingWithSource, ungathered_readings
@@ -156,7 +157,7 @@ def _merge_twins(
         other = find_story(session, match.story_id)
         if other is None or other.id == story.id:
             continue
-        if index.alike(story.id, other.id, timedelta(hours=settings.window_hours)) < settings.same_event:
+        if index.alike(story.id, other.id, timedelta(hours=settings.window_hours)) < sure_enough(settings):
             continue
         session.flush()
         if any_taken_back(session, story, other) or not may_be_one(said_of(session, story), said_of(session, other)):
@@ -189,7 +190,7 @@ def entry_of(reading: Reading) -> Entry:
         story_id=reading.story_id or 0,
         news_at=reading.news_at,
         words=story_words(reading.title, text),
-        actors=frozenset(actor["code"] for actor in reading.actors),
+        actors=with_homes([*(actor["code"] for actor in reading.actors), *reading.places]),
         signals=kinds_in(reading.signals),
         numbers=numbers_in(f"{reading.title} {text}"),
         event=vector_of(reading.event),

@@ -21,8 +21,9 @@ class Shared(NamedTuple):
     """What a pair of articles has in common; every field is 0 where it tells nothing.
 
     `words`: square root of the cosine of their rarity-weighted words, 0-1. `event`: cosine of their event vectors, -1
-    to 1. `both`: the product of these. `parties`: 1 when a party is named in both. `other_parties`: 1 when both name
-    parties, and none of them is in both. `other_kinds`: 1 when both report signals, and none of them is in both.
+    to 1. `both`: the product of these. `parties`: 1 when a party, or a state where it happens, is in both.
+    `other_parties`: 1 when both name some, and none of them is in both. `other_kinds`: 1 when both report signals, and
+    none of them is in both.
     `numbers`: how many figures stand in both, at most 2. `hours`: the time between them.
     """
 
@@ -48,8 +49,12 @@ class Weights:
         return sum(map(mul, self.shared, shared), self.start)
 
 
-WITH_VECTORS = Weights(-3.42, Shared(3.95, 6.88, 2.34, 1.56, -1.35, -2.20, 0.37, -0.13))
-WITHOUT_VECTORS = Weights(-1.61, Shared(7.53, 0.0, 0.0, 2.27, -1.28, -1.11, 0.21, -0.13))
+#: Log-odds that go with each e-fold of (1 + stories of the same parties in the window): where these have many, an
+#: article is less likely to be of the one that it resembles.
+CROWD = 0.7
+
+WITH_VECTORS = Weights(-2.90, Shared(3.62, 5.72, 2.14, 2.09, -1.61, -2.20, 0.26, -0.14))
+WITHOUT_VECTORS = Weights(-1.44, Shared(6.72, 0.0, 0.0, 2.61, -1.60, -1.08, 0.14, -0.14))
 
 
 def probability(log_odds: float) -> float:

@@ -20,7 +20,7 @@ from typing import TypeVar
 
 import snowballstemmer
 
-from bot.pipeline.likeness import MOST_NUMBERS, WITH_VECTORS, WITHOUT_VECTORS, Shared, Vector, probability
+from bot.pipeline.likeness import CROWD, MOST_NUMBERS, WITH_VECTORS, WITHOUT_VECTORS, Shared, Vector, probability
 from bot.pipeline.word_counts import read_counts
 
 Key = TypeVar("Key")
@@ -48,7 +48,8 @@ _STOP = frozenset(_STOP_WORDS.split())
 class Entry:
     """One indexed article: its words with their weights, and whose story it is.
 
-    `numbers` are the figures in its text, `event` where it stands among events (None: the encoder has not read it).
+    `actors` are the parties that it names and the states where it happens, `numbers` the figures in its text, `event`
+    is where it stands among events (None: the encoder has not read it).
     `runs` are its words in their order, those of one weight together.
     """
 
@@ -180,7 +181,12 @@ class StoryIndex:
         self.work.lookups += 1
         rarity = {word: self._rarity(word) for word in new.words}
         norm = self._norm(new)
-        matches = [self._match(story_id, new, window, norm) for story_id in self._candidates(rarity)]
+        near = {story_id: self._near(story_id, new, window) for story_id in self._candidates(rarity)}
+        crowd = sum(any(new.actors & member.actors for member in members) for members in near.values())
+        matches = [
+            Match(story_id, _together([self._log_odds(new, member, norm) for member in members], crowd))
+            for story_id, members in near.items()
+        ]
         # The lower id wins a tie, so that the same articles in the same order always give the same stories.
         return sorted(matches, key=lambda match: (-match.sure, match.story_id))
 
@@ -228,11 +234,11 @@ class StoryIndex:
             if left <= 0:
                 return
 
-    def _match(self, story_id: int, new: Entry, window: timedelta, norm: float) -> Match:
+    def _near(self, story_id: int, new: Entry, window: timedelta) -> list[Entry]:
+        """The newest articles of a story, those with news about when `new` has."""
         members = self._newest(story_id, MEMBERS)
         self.work.compared += len(members)
-        odds = [self._log_odds(new, member, norm) for member in members if abs(new.news_at - member.news_at) <= window]
-        return Match(story_id, _together(odds))
+        return [member for member in members if abs(new.news_at - member.news_at) <= window]
 
     def _log_odds(self, new: Entry, member: Entry, norm: float) -> float:
         weights = WITHOUT_VECTORS if new.event is None or member.event is None else WITH_VECTORS
@@ -286,10 +292,13 @@ class StoryIndex:
         return self._rarities[self._commonness[word]]
 
 
-def _together(odds: Sequence[float]) -> float:
-    """Log-odds of pairs of articles -> how sure it is of what they are from, 0 without any. Between single link, which
-    chains neighbouring events together, and average link, which splits long stories."""
-    return probability((max(odds) + sum(odds) / len(odds)) / 2) if odds else 0.0
+def _together(odds: Sequence[float], crowd: int = 0) -> float:
+    """Log-odds of pairs of articles -> how sure it is of what they are from, 0 without any; `crowd` stories are of the
+    same parties. Between single link, which chains neighbouring events together, and average link, which splits long
+    stories."""
+    if not odds:
+        return 0.0
+    return probability((max(odds) + sum(odds) / len(odds)) / 2 - CROWD * math.log1p(crowd))
 
 
 def _insert(lists: dict[Key, list[int]], key: Key, article_id: int) -> int:

@@ -86,13 +86,20 @@ def weigh(readings: Sequence[ReadingWithSource], settings: Stories, now: datetim
 
 
 def regions(readings: Sequence[ReadingWithSource], dyad: str | None, actors: Sequence[str]) -> tuple[str, ...]:
-    """Where a story happens: the homes of its parties (its pair, or else the actors named most), and what its feeds say
-    they cover. A feed of the world says nothing of where, and a story of nobody known is of no region."""
-    parties = dyad.split("-") if dyad else actors[:MOST_NAMED]
+    """Where a story happens: the homes of its parties (its pair, or else the actors named most, and the states of the
+    places named most), and what its feeds say they cover. A feed of the world says nothing of where, and a story of
+    nobody and no place known is of no region."""
+    parties = dyad.split("-") if dyad else [*actors[:MOST_NAMED], *_most_named_places(readings)]
     if not parties:
         return ()
     covered = {region for _, _, feed in readings for region in feed.regions} - {WORLD}
     return tuple(sorted(covered | regions_of(parties)))
+
+
+def _most_named_places(readings: Sequence[ReadingWithSource]) -> list[str]:
+    """The states whose places most articles name first."""
+    counts = Counter(reading.places[0] for reading, _, _ in readings if reading.places)
+    return sorted(counts, key=lambda state: (-counts[state], state))[:MOST_NAMED]
 
 
 def weighted(row: ReadingWithSource, direction: Direction) -> float:
