@@ -27,9 +27,9 @@ from models import (
     Verdict,
     VerdictKind,
 )
+from tests.chat_steps import alert_told
 from tests.rows import UNLIMITED
 from tests.test_chat_handlers import ANNA, CHANNEL, GROUP, NOW, Bench, bench, database
-from tests.test_chat_settings import alert_told
 
 __all__ = ["bench", "database"]
 
