@@ -51,7 +51,7 @@ class Weights:
 
 #: Log-odds that go with each e-fold of (1 + stories of the same parties in the window): where these have many, an
 #: article is less likely to be of the one that it resembles.
-CROWD = 0.7
+CROWD = 1.0
 
 WITH_VECTORS = Weights(-2.90, Shared(3.62, 5.72, 2.14, 2.09, -1.61, -2.20, 0.26, -0.14))
 WITHOUT_VECTORS = Weights(-1.44, Shared(6.72, 0.0, 0.0, 2.61, -1.60, -1.08, 0.14, -0.14))
