@@ -7,7 +7,7 @@ types to trust beyond its own defaults, and the manifest's sha256 is checked bef
 import hashlib
 import json
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,10 +19,11 @@ from classifiers.combiner import Combiner, Mix, Scale
 from classifiers.concepts import ConceptReader, lexicon_sha256
 from classifiers.encoder import ENCODER_FILE, HELD_OUT_FILE, TOKENIZER_FILE, SentenceEncoder, load_encoder
 from classifiers.features import CHARACTERS, WORDS, Recipe, TfidfBlock, concepts
-from classifiers.heads import Heads
+from classifiers.heads import Heads, Side
+from classifiers.net import Net
 from config.errors import ModelError
 
-FORMAT = 3
+FORMAT = 4
 ARTIFACTS = Path(__file__).with_name("artifacts")
 DEFAULT_ARTIFACT = ARTIFACTS / "shipped"
 MODEL_FILE = "model.skops"
@@ -204,26 +205,23 @@ def _to_plain(parts: Parts) -> dict[str, Any]:
     return {
         "blocks": [{"terms": "\n".join(b.terms), "idf": b.idf} for b in (parts.words, *parts.others)],
         "gate": {"weights": parts.gate.weights, "intercept": parts.gate.intercept, "least": parts.gate.least},
-        "heads": {
-            "weights": parts.heads.weights,
-            "intercepts": parts.heads.intercepts,
-            "vector_weights": parts.heads.vector_weights,
-        },
+        "sides": [asdict(side) for side in (parts.heads.words, parts.heads.vectors) if side],
+        "nets": [asdict(net) for net in parts.heads.nets],
         "scales": [{"weights": scale.weights, "cuts": scale.cuts} for scale in parts.combiner.scales],
         "mixes": [{"weights": mix.weights} for mix in parts.combiner.mixes],
     }
 
 
 def _from_plain(stored: dict[str, Any], gazetteer: Gazetteer, encoder: SentenceEncoder | None) -> Parts:
-    gate, heads = stored["gate"], stored["heads"]
-    if len(heads["vector_weights"]) != (encoder.width if encoder else 0):
+    gate, (by_words, *by_vectors) = stored["gate"], (Side(**side) for side in stored["sides"])
+    if [len(side.weights) for side in by_vectors] != ([encoder.width] if encoder else []):
         raise ValueError("its heads were fitted with another encoder")
     words, *others = (_block(r, b) for r, b in zip(recipes(gazetteer), stored["blocks"], strict=True))
     return Parts(
         words,
         tuple(others),
         Gate(gate["weights"], float(gate["intercept"]), float(gate["least"])),
-        Heads(heads["weights"], heads["intercepts"], heads["vector_weights"]),
+        Heads(by_words, by_vectors[0] if by_vectors else None, tuple(Net(**net) for net in stored["nets"])),
         Combiner(
             tuple(Scale(scale["weights"], scale["cuts"]) for scale in stored["scales"]),
             tuple(Mix(mix["weights"]) for mix in stored["mixes"]),

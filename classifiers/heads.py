@@ -1,11 +1,11 @@
 """feature rows -> calibrated probabilities of direction, level, status and signals for each sentence.
 
-Every head is linear. `Heads` stacks their weights into one matrix for the sparse features and one for the encoder's
-vectors, so that reading a batch is two products. How much each side counts, and the calibration, is fitted on logits of
-sentences that neither had seen, and folded into the weights.
+Every head is linear, once on the sparse features and once on the encoder's vectors; `Heads` stacks their weights, so
+that reading a batch is two products. What the two sides make of a sentence goes to a small net a head (`net.py`), which
+joins and calibrates them; it is fitted on logits of sentences that neither had seen.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -15,6 +15,7 @@ from scipy import sparse
 from scipy.special import expit, softmax
 
 from classifiers.labels import DIRECTIONS, LEVELS, POLES, SIGNALS, STATUSES
+from classifiers.net import Net, fit_net, mean_net
 
 Floats = NDArray[np.float64]
 
@@ -49,20 +50,27 @@ class Readings:
 
 
 @dataclass(frozen=True, slots=True)
-class Heads:
-    """Stacked weights (features x columns, float32) and intercepts of all heads, calibrated.
-
-    `vector_weights` are those of the encoder's vectors; without an encoder they have no rows.
-    """
+class Side:
+    """Linear heads on one kind of features: weights (features x columns) and intercepts, float32."""
 
     weights: NDArray[np.float32]
     intercepts: NDArray[np.float32]
-    vector_weights: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Heads:
+    """The heads on sparse features, those on the encoder's vectors (None without an encoder), and a net a head."""
+
+    words: Side
+    vectors: Side | None
+    nets: tuple[Net, ...]
 
     def read(self, rows: sparse.csr_matrix, vectors: NDArray[np.float32]) -> Readings:
         """Probabilities for feature rows and the vectors of the same sentences."""
-        logits = rows @ self.weights + vectors @ self.vector_weights + self.intercepts
-        return readings_from(np.asarray(logits, dtype=np.float64))
+        said = [rows @ self.words.weights + self.words.intercepts]
+        if self.vectors:
+            said.append(vectors @ self.vectors.weights + self.vectors.intercepts)
+        return readings_from(_joined(self.nets, np.concatenate(said, axis=1)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,37 +127,53 @@ def fit_heads(
 ) -> tuple[Heads, Readings]:
     """Fit on the rows that have targets (the first ones; others are only read).
 
-    Joins with the encoder's heads and calibrates on, and returns, what each fold's rows read as when held out.
+    Also returns what each fold's rows read as when heads and nets had not seen them.
     """
-    steps, known = len(folds) + 1, len(targets)
-    unseen = np.zeros((rows.shape[0], targets.shape[1]))
-    for number, held in enumerate(folds, 1):
-        rest = np.setdiff1d(np.arange(known), held)
+    known, steps = np.arange(len(targets)), iter(range(1, 2 * len(folds) + 3))
+
+    def done() -> None:
+        progress("heads", next(steps), 2 * len(folds) + 2)
+
+    by_words = np.zeros((rows.shape[0], targets.shape[1]))
+    for held in folds:
+        rest = np.setdiff1d(known, held)
         weights, intercepts = fit_columns(rows[rest], targets[rest], seed)
-        unseen[held] = rows[held] @ weights + intercepts
-        progress("heads", number, steps)
-    weights, intercepts = fit_columns(rows[:known], targets, seed)
-    progress("heads", steps, steps)
-    sides = [Encoded(weights, intercepts, unseen), *([encoded] if encoded else [])]
-    turned = _calibrated(sides, targets, seed)
-    vectors = turned[1].weights if encoded else np.zeros((0, targets.shape[1]))
-    heads = Heads(*(part.astype(np.float32) for part in (turned[0].weights, turned[0].intercepts, vectors)))
-    return heads, readings_from(turned[0].unseen)
+        by_words[held] = rows[held] @ weights + intercepts
+        done()
+    words = _side(*fit_columns(rows[known], targets, seed))
+    done()
+    said = np.concatenate([by_words, encoded.unseen], axis=1) if encoded else by_words
+    unseen = np.zeros_like(by_words)
+    for held in folds:
+        rest = np.setdiff1d(known, held)
+        unseen[held] = _joined(_fit_nets(said[rest], targets[rest], seed), said[held])
+        done()
+    nets = _fit_nets(said[known], targets, seed)
+    done()
+    vectors = _side(encoded.weights, encoded.intercepts) if encoded else None
+    return Heads(words, vectors, nets), readings_from(unseen)
 
 
-def _calibrated(sides: Sequence[Encoded], targets: NDArray[np.int64], seed: int) -> list[Encoded]:
-    """The sides' weights turned so that the sum of their logits is honest; the first side carries sum and intercept."""
-    stacked = np.stack([side.unseen for side in sides])
-    out = [Encoded(side.weights.astype(np.float64), np.zeros(targets.shape[1]), side.unseen) for side in sides]
-    intercepts, unseen = np.zeros(targets.shape[1]), np.zeros_like(stacked[0])
-    for columns, turns, shift in _calibrations(stacked[:, : len(targets)], targets, seed):
-        intercepts[columns] = shift
-        unseen[:, columns] = shift
-        for number, (side, turn) in enumerate(zip(sides, turns, strict=True)):
-            out[number].weights[:, columns] = side.weights[:, columns] @ turn
-            intercepts[columns] += side.intercepts[columns] @ turn
-            unseen[:, columns] += side.unseen[:, columns] @ turn
-    return [Encoded(out[0].weights, intercepts, unseen), *out[1:]]
+def _side(weights: Floats, intercepts: Floats) -> Side:
+    return Side(weights.astype(np.float32), intercepts.astype(np.float32))
+
+
+def _fit_nets(said: Floats, targets: NDArray[np.int64], seed: int) -> tuple[Net, ...]:
+    """A net a head, in the order of COLUMNS; where a column never varies, the mean of what the sides say."""
+    width = targets.shape[1]
+    nets = []
+    for name, columns in COLUMNS.items():
+        target = targets[:, columns]
+        if (target.min(axis=0) == target.max(axis=0)).any():
+            nets.append(mean_net(said.shape[1] // width, np.arange(width)[columns], width))
+        else:
+            nets.append(fit_net(said, target, name in ("direction", "status"), seed))
+    return tuple(nets)
+
+
+def _joined(nets: Sequence[Net], said: Floats) -> Floats:
+    """What the sides say (rows x sides * columns) -> logits in stacked order."""
+    return np.concatenate([net.logits(said) for net in nets], axis=1)
 
 
 def fit_columns(rows: Any, targets: NDArray[np.int64], seed: int) -> tuple[Floats, Floats]:
@@ -173,29 +197,3 @@ def fit_one(rows: Any, target: NDArray[np.int64], strength: float, seed: int) ->
     with threadpool_limits(limits=1, user_api="blas"):
         model = LogisticRegression(C=strength, max_iter=500, tol=1e-4, random_state=seed).fit(rows, target)
     return model.coef_[0], float(model.intercept_[0])
-
-
-def _calibrations(unseen: Floats, targets: NDArray[np.int64], seed: int) -> Iterator[tuple[Any, Floats, Floats]]:
-    """Per head: columns, and for each side the linear map of its held-out logits (sides x rows x columns), and a shift.
-
-    Where held-out texts cannot tell (a class is missing), the sides count alike and nothing is shifted.
-    """
-    from sklearn.linear_model import LogisticRegression
-
-    sides = len(unseen)
-    for name, columns in COLUMNS.items():
-        width = columns.stop - columns.start
-        if name in ("direction", "status"):
-            classes = targets[:, columns].argmax(axis=1)
-            if len(np.unique(classes)) < width:
-                yield columns, np.stack([np.eye(width) / sides] * sides), np.zeros(width)
-                continue
-            joined = np.concatenate(unseen[:, :, columns], axis=1)
-            model = LogisticRegression(C=1.0, max_iter=1000, random_state=seed).fit(joined, classes)
-            yield columns, model.coef_.T.reshape(sides, width, width), model.intercept_
-        else:
-            for column in range(columns.start, columns.stop):
-                slopes, shift = fit_one(unseen[:, :, column].T, targets[:, column], 1.0, seed)
-                if slopes.sum() <= 0:
-                    slopes, shift = np.full(sides, 1 / sides), 0.0
-                yield [column], slopes.reshape(sides, 1, 1), np.array([shift])
