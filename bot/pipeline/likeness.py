@@ -53,8 +53,8 @@ class Weights:
 #: article is less likely to be of the one that it resembles.
 CROWD = 1.0
 
-WITH_VECTORS = Weights(-2.90, Shared(3.62, 5.72, 2.14, 2.09, -1.61, -2.20, 0.26, -0.14))
-WITHOUT_VECTORS = Weights(-1.44, Shared(6.72, 0.0, 0.0, 2.61, -1.60, -1.08, 0.14, -0.14))
+WITH_VECTORS = Weights(-2.93, Shared(3.78, 5.74, 2.05, 2.04, -1.66, -2.20, 0.31, -0.13))
+WITHOUT_VECTORS = Weights(-1.46, Shared(6.76, 0.0, 0.0, 2.58, -1.63, -1.06, 0.19, -0.13))
 
 
 def probability(log_odds: float) -> float:
