@@ -169,7 +169,7 @@ class Levels(Table):
     """Scores, 0-100, at which a story enters a level; the same scale for both directions."""
 
     watch: Score = 40
-    warning: Score = 60
+    warning: Score = 55
     critical: Score = 80
     leave_below: float = Field(default=8, ge=0, le=40)
     dwell_minutes: float = Field(default=60, ge=0, le=1440)

@@ -62,7 +62,7 @@ def test_a_value_of_a_file_that_is_not_there_makes_the_file(tmp_path: Path) -> N
 
 def test_a_table_that_may_be_absent_comes_and_goes(folder: Path) -> None:
     before = text_of(folder)
-    wanted = {"watch": 30.0, "warning": 60.0, "critical": 80.0, "leave_below": 8.0, "dwell_minutes": 60.0}
+    wanted = {"watch": 30.0, "warning": 55.0, "critical": 80.0, "leave_below": 8.0, "dwell_minutes": 60.0}
     edit = set_value(folder, "alerts", ["deescalation"], wanted)
     assert (edit.before, edit.after) == (None, wanted)
     assert set_value(folder, "alerts", ["deescalation"], None).after is None
@@ -146,7 +146,7 @@ def test_only_the_newest_change_of_a_value_can_be_taken_back(
 def test_easing_levels_of_their_own_are_one_value_in_the_record(
     sqlite_database: Database, folder: Path, now: datetime
 ) -> None:
-    levels = {"watch": 30.0, "warning": 60.0, "critical": 80.0, "leave_below": 8.0, "dwell_minutes": 60.0}
+    levels = {"watch": 30.0, "warning": 55.0, "critical": 80.0, "leave_below": 8.0, "dwell_minutes": 60.0}
     with sqlite_database.write() as session:
         first = changes.change_value(session, folder, ME, ("alerts", ["deescalation"]), levels, now)
         second = changes.change_value(session, folder, ME, ("alerts", ["deescalation", "watch"]), 35.0, now)
@@ -223,7 +223,7 @@ def test_what_was_edited_by_hand_is_recorded_and_can_be_taken_back(
 
 def test_what_is_recorded_already_is_not_recorded_again(sqlite_database: Database, folder: Path, now: datetime) -> None:
     former = load_settings(folder, {})
-    levels = {"watch": 30.0, "warning": 60.0, "critical": 80.0, "leave_below": 8.0, "dwell_minutes": 60.0}
+    levels = {"watch": 30.0, "warning": 55.0, "critical": 80.0, "leave_below": 8.0, "dwell_minutes": 60.0}
     with sqlite_database.write() as session:
         changes.change_value(session, folder, ME, WATCH, 45.0, now)
         changes.change_value(session, folder, ME, ("alerts", ["deescalation"]), levels, now)

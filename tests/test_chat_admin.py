@@ -757,7 +757,7 @@ async def test_easing_gets_levels_of_its_own_and_loses_them(bench: Bench) -> Non
     await bench.follow(page, "Change it")
     easing = bench.settings.alerts.deescalation
     assert easing is not None
-    assert (easing.watch, easing.warning) == (30.0, 60.0)
+    assert (easing.watch, easing.warning) == (30.0, 55.0)
     await bench.follow(await bench.follow(await bench.press("adm:set:sec:easing"), "Same as"), "Change it")
     assert bench.settings.alerts.deescalation is None
 

@@ -616,12 +616,12 @@ async def test_a_hostile_headline_or_link_stays_text(bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("words", "answer", "levels"),
     [
-        ("", "escalation: warning (score 60)", (2, 2)),
+        ("", "escalation: warning (score 55)", (2, 2)),
         ("watch", "escalation: watch (score 40)\neasing: watch (score 30)", (1, 1)),
         ("critical easing", "easing: critical (score 80)", (2, 3)),
         ("escalation WATCH", "escalation: watch", (1, 2)),
         ("watch de-escalation", "easing: watch", (2, 1)),
-        ("70", "Levels: watch (40, easing 30), warning (60), critical (80)", (2, 2)),
+        ("70", "Levels: watch (40, easing 30), warning (55), critical (80)", (2, 2)),
         ("waring", "Did you mean warning?", (2, 2)),
         ("watch eskalation", "Did you mean escalation?", (2, 2)),
         ("<b>", "“<b>” is no level", (2, 2)),

@@ -62,7 +62,7 @@ FEED = '[[feeds]]\nurl = "https://example.org/a"\n'
         (
             "alerts",
             "[deescalation]\nwatch = 70",
-            "config/alerts.toml: deescalation.warning: must be between watch (70) and critical (80), got 60",
+            "config/alerts.toml: deescalation.warning: must be between watch (70) and critical (80), got 55",
         ),
         (
             "alerts",

@@ -84,7 +84,7 @@ def test_a_story_is_explained_from_evidence_to_rule(bot: Bot, what: str) -> None
 def test_a_story_that_never_rang_is_explained_by_its_sentences_levels_and_silences(bot: Bot) -> None:
     words = bot("why", "2").words
     assert "below threshold" in words
-    up, easing = words.index("escalation: peak 38.0; below watch (40), warning (60)"), words.index("easing: peak 0.0;")
+    up, easing = words.index("escalation: peak 38.0; below watch (40), warning (55)"), words.index("easing: peak 0.0;")
     loud, mild = words.index("42 (Publisher"), words.index("12 (Publisher")
     first, second = words.index("30 points (severed_ties): It recalled its envoy."), words.index("A crowd sang.")
     assert up < loud < first < second < mild < easing < words.index("12 points (negotiation): Both want talks.")
