@@ -246,6 +246,7 @@ def test_the_numbers_of_who_was_forgotten_before_numbers_were_kept_stay_theirs(s
             assert connection.execute(text("SELECT count(*) FROM sqlite_sequence")).scalar() == 0
     opened.close()
     again = open_database(sqlite_url, now)
+    before["reading"][0]["places"] = []  # a column that came later
     assert everything(again) == before
     with again.write() as session:
         newcomer = Subscriber(chat_id=1, created_at=now, changed_at=now)

@@ -38,7 +38,7 @@ def test_a_score_reaches_the_level_whose_threshold_it_meets(score: float, level:
         (73, Level.CRITICAL),
         (71, Level.WARNING),
         (55, Level.WARNING),
-        (51, Level.WATCH),
+        (46, Level.WATCH),
         (31, Level.NONE),
     ],
     ids=str,

@@ -366,7 +366,7 @@ def test_the_lowest_level_that_meets_the_number_is_proposed_and_the_distances_st
     assert figures_of(lived(ten_days(), **_levels(found.levels))).mean <= 0.5
     lower = levels_around(found.levels, int(found.levels.warning) - 1)
     assert figures_of(lived(ten_days(), **_levels(lower))).mean > 0.5
-    assert found.levels.warning - found.levels.watch == found.levels.critical - found.levels.warning == 20
+    assert (found.levels.warning - found.levels.watch, found.levels.critical - found.levels.warning) == (15, 25)
     means = [mean for _, mean in found.tried]
     assert means == sorted(means, reverse=True)
 

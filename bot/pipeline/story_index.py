@@ -66,9 +66,9 @@ class Entry:
         by_weight = groupby(self.words, key=self.words.__getitem__)
         object.__setattr__(self, "runs", tuple((weight, tuple(words)) for weight, words in by_weight))
 
-    def keys(self) -> Iterator[str]:
-        """What it is found by: its words, and its parties, as no word is written. To name the same party says too little
-        where no vector tells which event it is."""
+    def traits(self) -> Iterator[str]:
+        """What it is found by: its words, and its parties, as no word is written. To name the same party says too
+        little where no vector tells which event it is."""
         yield from self.words
         if self.event is not None:
             yield from (f"@{code}" for code in self.actors)
@@ -157,7 +157,7 @@ class StoryIndex:
         self._count_anew()
         heapq.heappush(self._by_age, (entry.news_at, article_id))
         _insert(self._of_story, entry.story_id, article_id)
-        for key in entry.keys():
+        for key in entry.traits():
             self._commonness.note(key, _insert(self._holders, key, article_id))
 
     def remove(self, article_id: int) -> None:
@@ -167,7 +167,7 @@ class StoryIndex:
             return
         self._count_anew()
         _discard(self._of_story, entry.story_id, article_id)
-        for key in entry.keys():
+        for key in entry.traits():
             self._commonness.note(key, _discard(self._holders, key, article_id))
 
     def _count_anew(self) -> None:
@@ -186,7 +186,7 @@ class StoryIndex:
         """The stories that share a telling word with `new` and have news within `window`, the surest first.
         `new.story_id` is not looked at."""
         self.work.lookups += 1
-        rarity = {key: self._rarity(key) for key in new.keys()}
+        rarity = {key: self._rarity(key) for key in new.traits()}
         norm = self._norm(new)
         near = {story_id: self._near(story_id, new, window) for story_id in self._candidates(rarity)}
         crowd = sum(any(new.actors & member.actors for member in members) for members in near.values())
