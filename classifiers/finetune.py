@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifiers.encoder import MOST_TOKENS
-from classifiers.heads import COLUMNS
+from classifiers.heads import COLUMNS, ONE_OF
 from config.errors import ModelError
 
 Floats32 = NDArray[np.float32]
@@ -232,8 +232,7 @@ def _loss(logits: Any, wanted: Any) -> Any:
 
     total: Any = 0.0
     for name, columns in COLUMNS.items():
-        one_of = name in ("direction", "status")
-        loss = cross_entropy if one_of else binary_cross_entropy_with_logits
+        loss = cross_entropy if name in ONE_OF else binary_cross_entropy_with_logits
         total = total + _SHARES[name] * loss(logits[:, columns], wanted[:, columns])
     return total
 

@@ -29,6 +29,9 @@ _ENDS = np.cumsum(list(_WIDTHS.values())).tolist()
 COLUMNS = {name: slice(end - width, end) for (name, width), end in zip(_WIDTHS.items(), _ENDS, strict=True)}
 """Which columns of the stacked weights belong to which head."""
 
+ONE_OF = ("direction", "status")
+"""Heads of which exactly one column is true; of the others any number."""
+
 STRENGTH = {"direction": 2.0, "levels": 3.0, "status": 10.0, "signals": 10.0}
 """Inverse regularisation by head, chosen on the validation split."""
 
@@ -134,12 +137,7 @@ def fit_heads(
     def done() -> None:
         progress("heads", next(steps), 2 * len(folds) + 2)
 
-    by_words = np.zeros((rows.shape[0], targets.shape[1]))
-    for held in folds:
-        rest = np.setdiff1d(known, held)
-        weights, intercepts = fit_columns(rows[rest], targets[rest], seed)
-        by_words[held] = rows[held] @ weights + intercepts
-        done()
+    by_words = read_held_out_rows(rows, targets, folds, seed, done)
     words = _side(*fit_columns(rows[known], targets, seed))
     done()
     said = np.concatenate([by_words, encoded.unseen], axis=1) if encoded else by_words
@@ -152,6 +150,19 @@ def fit_heads(
     done()
     vectors = _side(encoded.weights, encoded.intercepts) if encoded else None
     return Heads(words, vectors, nets), readings_from(unseen)
+
+
+def read_held_out_rows(
+    rows: Any, targets: NDArray[np.int64], folds: Sequence[NDArray[np.int64]], seed: int, done: Callable[[], None]
+) -> Floats:
+    """Logits of each fold's rows by linear heads fitted on the targets of the others; `done` is called after each."""
+    unseen = np.zeros((rows.shape[0], targets.shape[1]))
+    for held in folds:
+        rest = np.setdiff1d(np.arange(len(targets)), held)
+        weights, intercepts = fit_columns(rows[rest], targets[rest], seed)
+        unseen[held] = rows[held] @ weights + intercepts
+        done()
+    return unseen
 
 
 def _side(weights: Floats, intercepts: Floats) -> Side:
@@ -167,7 +178,7 @@ def _fit_nets(said: Floats, targets: NDArray[np.int64], seed: int) -> tuple[Net,
         if (target.min(axis=0) == target.max(axis=0)).any():
             nets.append(mean_net(said.shape[1] // width, np.arange(width)[columns], width))
         else:
-            nets.append(fit_net(said, target, name in ("direction", "status"), seed))
+            nets.append(fit_net(said, target, name in ONE_OF, seed))
     return tuple(nets)
 
 

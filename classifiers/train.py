@@ -30,7 +30,7 @@ from classifiers.encoder import load_encoder
 from classifiers.features import WORDS, TfidfBlock, fit_block, join
 from classifiers.gate_fit import fit_gate, gate_figures, in_scope
 from classifiers.hard_cases import read_pairs, suite_sha256, try_pairs
-from classifiers.heads import COLUMNS, Readings, fit_heads, targets_of
+from classifiers.heads import COLUMNS, ONE_OF, Readings, fit_heads, targets_of
 from classifiers.heldout import Kept, encoded, keep_encoder, texts_known
 from classifiers.judgement import Document
 from classifiers.labels import LIKELY_SIGNAL, POLES
@@ -252,7 +252,7 @@ def read_figures(split: str, readings: Readings, texts: Sequence[Labelled]) -> d
 
     targets = targets_of(texts)
     figures = {}
-    for head in ("direction", "status"):
+    for head in ONE_OF:
         truth = targets[:, COLUMNS[head]].argmax(axis=1)
         guess = getattr(readings, head).argmax(axis=1)
         figures[f"{head}_f1"] = f1_score(truth, guess, average="macro", zero_division=0)

@@ -62,7 +62,7 @@ def backtest(
 ) -> None:
     """Show what other thresholds would have told: alerts a day, by level, kind and pair, gained, lost and late.
 
-    Nothing is changed. Example: python -m bot backtest --since 14d --set levels.warning=55 --html report.html
+    Nothing is changed. Example: python -m bot backtest --since 14d --set levels.warning=50 --html report.html
     """
     from bot.messages.backtest_page import html_report
     from bot.replay.engine import replay as live
@@ -165,14 +165,14 @@ def _write_levels(folder: Path, database: str | None, wanted: dict[str, float]) 
 
 
 def settings_with(folder: Path, changes: list[str]) -> "Settings":
-    """The settings of a folder with keys of alerts.toml set, as "levels.warning=55". Raises ConfigError."""
+    """The settings of a folder with keys of alerts.toml set, as "levels.warning=50". Raises ConfigError."""
     from config.load import load_file, load_settings
 
     environment = dict(os.environ)
     for change in changes:
         key, sign, value = change.partition("=")
         if not sign or not key.strip() or not value.strip():
-            raise ConfigError(f"--set {change}: write it as KEY=VALUE, such as levels.warning=55")
+            raise ConfigError(f"--set {change}: write it as KEY=VALUE, such as levels.warning=50")
         environment["TOCSIN__ALERTS__" + key.strip().upper().replace(".", "__")] = value.strip()
     settings = load_settings(folder)
     return settings.model_copy(update={"alerts": load_file(folder, "alerts", environment)})

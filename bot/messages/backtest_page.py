@@ -28,7 +28,7 @@ small{color:#5d6570}
 
 
 def html_report(live: Replayed, proposed: Replayed, changes: Sequence[str]) -> str:
-    """The page. `changes` are the settings proposed, as "levels.warning=55"."""
+    """The page. `changes` are the settings proposed, as "levels.warning=50"."""
     before, after = figures_of(live), figures_of(proposed)
     gained, lost = gained_and_lost(live, proposed)
     late = told_late(live, proposed)

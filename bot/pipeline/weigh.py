@@ -8,12 +8,15 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from classifiers.claims import opposed
 from classifiers.regions import WORLD, regions_of
 from config.schema import Stories
 from models import Direction, Reading, StoryStatus
 from models.reading import ReadingWithSource
+
+Ordered = TypeVar("Ordered", str, tuple[str, str])
 
 PROBABLE = 0.5
 #: Events whose author may be denied while the event stands (codebook, settled question 17).
@@ -98,8 +101,7 @@ def regions(readings: Sequence[ReadingWithSource], dyad: str | None, actors: Seq
 
 def _most_named_places(readings: Sequence[ReadingWithSource]) -> list[str]:
     """The states whose places most articles name first."""
-    counts = Counter(reading.places[0] for reading, _, _ in readings if reading.places)
-    return sorted(counts, key=lambda state: (-counts[state], state))[:MOST_NAMED]
+    return _by_number(reading.places[0] for reading, _, _ in readings if reading.places)[:MOST_NAMED]
 
 
 def weighted(row: ReadingWithSource, direction: Direction) -> float:
@@ -207,8 +209,14 @@ def _commonest(values: Iterable[str | None]) -> str | None:
 
 
 def _actors(readings: Sequence[ReadingWithSource]) -> tuple[tuple[str, str], ...]:
-    counts = Counter((actor["code"], actor["name"]) for reading, _, _ in readings for actor in reading.actors)
-    return tuple(actor for actor, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:6])
+    named = _by_number((actor["code"], actor["name"]) for reading, _, _ in readings for actor in reading.actors)
+    return tuple(named[:6])
+
+
+def _by_number(values: Iterable[Ordered]) -> list[Ordered]:
+    """Each value once, the most frequent first."""
+    counts = Counter(values)
+    return sorted(counts, key=lambda value: (-counts[value], value))
 
 
 def _signals(readings: Sequence[ReadingWithSource]) -> dict[str, float]:
