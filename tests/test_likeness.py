@@ -9,7 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.clustering import words_of_corpus
-from bot.pipeline.likeness import WITH_VECTORS, WITHOUT_VECTORS, Shared, Weights, probability, vector_of
+from bot.pipeline.likeness import (
+    WITH_VECTORS,
+    WITHOUT_VECTORS,
+    Shared,
+    Weights,
+    direction_of,
+    probability,
+    vector_of,
+)
 from bot.pipeline.story_index import Entry, StoryIndex, numbers_in, story_words
 from bot.pipeline.word_counts import read_counts
 
@@ -22,6 +30,7 @@ pairs = st.builds(
     *[st.sampled_from([0.0, 1.0])] * 3,
     st.sampled_from([0.0, 1.0, 2.0]),
     st.floats(0.0, 72.0),
+    st.floats(0.0, 3.0),
 )
 both_sets = pytest.mark.parametrize("weights", [WITH_VECTORS, WITHOUT_VECTORS], ids=["with vectors", "without"])
 
@@ -41,7 +50,7 @@ def test_what_two_articles_share_speaks_for_one_event(weights: Weights, field: s
 
 
 @both_sets
-@pytest.mark.parametrize("field", ["other_parties", "other_kinds", "hours"])
+@pytest.mark.parametrize("field", ["other_parties", "other_kinds", "hours", "kinds_apart"])
 def test_what_sets_two_articles_apart_speaks_against_it(weights: Weights, field: str) -> None:
     assert weights.log_odds(Shared(**{field: 1.0})) < weights.log_odds(Shared())
 
@@ -79,6 +88,31 @@ def test_the_same_event_in_other_words_is_found_by_its_vector(now: datetime) -> 
     assert like is not None
     assert unlike is not None
     assert like.sure > 0.5 > unlike.sure
+
+
+def test_other_signals_set_pages_apart_and_headlines_not(now: datetime) -> None:
+    """A protest over troops and the troops it is over: the same parties, most of the same words."""
+    troops, protest = (direction_of(probabilities) for probabilities in ([0.9, 0.0], [0.5, 0.8]))
+    page = " ".join(f"word{number} brigade{number}" for number in range(20))
+    found = {}
+    for name, text in (("headline", "Brigades at Pellin"), ("page", page)):
+        for kinds in (troops, protest):
+            index = StoryIndex()
+            index.add(1, Entry(1, now, story_words(text, ""), kinds=troops))
+            new = Entry(0, now, story_words(text, ""), kinds=kinds)
+            found[name, kinds is troops] = index.shared(new, WINDOW)[1]
+    assert found["headline", True] == found["headline", False]
+    assert found["page", True].kinds_apart == pytest.approx(0.0, abs=1e-6)
+    assert found["page", False].kinds_apart > 0.3
+
+
+@given(st.lists(st.floats(0.0, 1.0, width=32), min_size=1, max_size=20))
+def test_probabilities_become_a_direction_or_nothing(values: list[float]) -> None:
+    direction = direction_of(values)
+    if direction is None:
+        assert np.linalg.norm(np.array(values, dtype=np.float32)) == 0.0
+    else:
+        assert float(np.linalg.norm(direction)) == pytest.approx(1.0, abs=1e-4)
 
 
 @pytest.mark.parametrize(

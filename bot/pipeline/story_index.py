@@ -20,7 +20,16 @@ from typing import TypeVar
 
 import snowballstemmer
 
-from bot.pipeline.likeness import CROWD, MOST_NUMBERS, WITH_VECTORS, WITHOUT_VECTORS, Shared, Vector, probability
+from bot.pipeline.likeness import (
+    CROWD,
+    MOST_NUMBERS,
+    WITH_VECTORS,
+    WITHOUT_VECTORS,
+    Shared,
+    Vector,
+    probability,
+    telling,
+)
 from bot.pipeline.word_counts import read_counts
 
 Key = TypeVar("Key")
@@ -49,8 +58,8 @@ class Entry:
     """One indexed article: its words with their weights, and whose story it is.
 
     `actors` are the parties that it names and the states where it happens, `numbers` the figures in its text, `event`
-    is where it stands among events (None: the encoder has not read it).
-    `runs` are its words in their order, those of one weight together.
+    is where it stands among events (None: the encoder has not read it), `kinds` how probable each signal is, as a
+    vector of length 1 (None: it reports none). `runs` are its words in their order, those of one weight together.
     """
 
     story_id: int
@@ -60,6 +69,7 @@ class Entry:
     signals: frozenset[str] = frozenset()
     numbers: frozenset[str] = frozenset()
     event: Vector | None = None
+    kinds: Vector | None = None
     runs: tuple[tuple[float, tuple[str, ...]], ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -273,6 +283,7 @@ class StoryIndex:
             other_kinds=_differ(new.signals, member.signals),
             numbers=float(min(len(new.numbers & member.numbers), MOST_NUMBERS)),
             hours=abs(new.news_at - member.news_at) / timedelta(hours=1),
+            kinds_apart=_kinds_apart(new, member),
         )
 
     def _cosine(self, new: Entry, member: Entry, norm: float) -> float:
@@ -326,6 +337,13 @@ def _discard(lists: dict[Key, list[int]], key: Key, article_id: int) -> int:
 
 def _differ(ones: frozenset[str], others: frozenset[str]) -> float:
     return float(bool(ones) and bool(others) and ones.isdisjoint(others))
+
+
+def _kinds_apart(new: Entry, member: Entry) -> float:
+    says = telling(min(len(new.words), len(member.words)))
+    if not says or new.kinds is None or member.kinds is None:
+        return 0.0
+    return says * (1.0 - float(new.kinds @ member.kinds))
 
 
 def story_words(title: str, lead: str) -> dict[str, float]:
