@@ -152,6 +152,7 @@ class StoryIndex:
         # Ascending ids, not sets: the newest can be taken without touching the others, whatever came in which order.
         self._holders: dict[str, list[int]] = {}
         self._of_story: dict[int, list[int]] = {}
+        self._naming: Counter[str] = Counter()
         self._by_age: list[tuple[datetime, int]] = []
         self._usual_texts = read_counts().texts
         self._commonness = _Commonness()
@@ -167,6 +168,7 @@ class StoryIndex:
         self._count_anew()
         heapq.heappush(self._by_age, (entry.news_at, article_id))
         _insert(self._of_story, entry.story_id, article_id)
+        self._naming.update(entry.actors)
         for key in entry.traits():
             self._commonness.note(key, _insert(self._holders, key, article_id))
 
@@ -177,6 +179,7 @@ class StoryIndex:
             return
         self._count_anew()
         _discard(self._of_story, entry.story_id, article_id)
+        self._naming.subtract(entry.actors)
         for key in entry.traits():
             self._commonness.note(key, _discard(self._holders, key, article_id))
 
@@ -199,9 +202,12 @@ class StoryIndex:
         rarity = {key: self._rarity(key) for key in new.traits()}
         norm = self._norm(new)
         near = {story_id: self._near(story_id, new, window) for story_id in self._candidates(rarity)}
-        crowd = sum(any(new.actors & member.actors for member in members) for members in near.values())
+        others = sum(any(new.actors & member.actors for member in members) for members in near.values())
         matches = [
-            Match(story_id, _together([self._log_odds(new, member, norm) for member in members], crowd))
+            Match(
+                story_id,
+                _together([self._log_odds(new, member, norm) for member in members], self._crowd(new, members, others)),
+            )
             for story_id, members in near.items()
         ]
         # The lower id wins a tie, so that the same articles in the same order always give the same stories.
@@ -257,6 +263,11 @@ class StoryIndex:
         self.work.compared += len(members)
         return [member for member in members if abs(new.news_at - member.news_at) <= window]
 
+    def _crowd(self, new: Entry, members: Sequence[Entry], others: int) -> int:
+        """Articles that name the rarest party that `new` has in common with a story; `others` where it has none."""
+        shared = new.actors & frozenset[str]().union(*(member.actors for member in members))
+        return min((self._naming[party] for party in shared), default=others)
+
     def _log_odds(self, new: Entry, member: Entry, norm: float) -> float:
         weights = WITHOUT_VECTORS if new.event is None or member.event is None else WITH_VECTORS
         return weights.log_odds(self._shared(new, member, norm))
@@ -311,8 +322,8 @@ class StoryIndex:
 
 
 def _together(odds: Sequence[float], crowd: int = 0) -> float:
-    """Log-odds of pairs of articles -> how sure it is of what they are from, 0 without any; `crowd` stories are of the
-    same parties. Between single link, which chains neighbouring events together, and average link, which splits long
+    """Log-odds of pairs of articles -> how sure it is of what they are from, 0 without any; `crowd` articles name the
+    same party. Between single link, which chains neighbouring events together, and average link, which splits long
     stories."""
     if not odds:
         return 0.0
