@@ -24,7 +24,7 @@ from config.load import load_settings
 from config.schema import Stories
 from models import Reading
 
-SWEEP = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+SWEEP = (0.2, 0.3, 0.4, 0.5, 0.6, 0.8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +121,7 @@ def gather(articles: Sequence[Told], entries: Callable[[Told], Entry], least: fl
                 index.merge(younger, older)
                 said[older] += said.pop(younger)
                 stories, story = [older if each == younger else each for each in stories], older
+        index.forget_before(one.at - 2 * window)
     return list(stories)
 
 
