@@ -36,6 +36,7 @@ BENCHMARKS = (
     Benchmark("claims", "claims and disputes in the labelled articles: found, right, spurious, missed"),
     Benchmark("events", "how well stories match the events of the bundled month (docs/decisions/0002-stories.md)"),
     Benchmark("clustering", "how well stories match labelled events of many crises, beside simpler rules"),
+    Benchmark("strangers", "how many texts of one war, each of another event, join a story that is not theirs"),
     Benchmark("stories", "time to find an article's story, as the window fills and as the archive grows"),
     Benchmark("replay", "articles/s, statements and CPU of living through an archive, from the file to the alerts"),
     Benchmark("http_clients", "requests/s of aiohttp and httpx, paired (docs/decisions/0001-http-client.md)"),
