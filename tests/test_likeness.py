@@ -14,8 +14,8 @@ from bot.pipeline.likeness import (
     WITHOUT_VECTORS,
     Shared,
     Weights,
-    direction_of,
     probability,
+    unit_vector,
     vector_of,
 )
 from bot.pipeline.story_index import Entry, StoryIndex, numbers_in, story_words
@@ -92,7 +92,7 @@ def test_the_same_event_in_other_words_is_found_by_its_vector(now: datetime) -> 
 
 def test_other_signals_set_pages_apart_and_headlines_not(now: datetime) -> None:
     """A protest over troops and the troops it is over: the same parties, most of the same words."""
-    troops, protest = (direction_of(probabilities) for probabilities in ([0.9, 0.0], [0.5, 0.8]))
+    troops, protest = (unit_vector(probabilities) for probabilities in ([0.9, 0.0], [0.5, 0.8]))
     page = " ".join(f"word{number} brigade{number}" for number in range(20))
     found = {}
     for name, text in (("headline", "Brigades at Pellin"), ("page", page)):
@@ -107,12 +107,10 @@ def test_other_signals_set_pages_apart_and_headlines_not(now: datetime) -> None:
 
 
 @given(st.lists(st.floats(0.0, 1.0, width=32), min_size=1, max_size=20))
-def test_probabilities_become_a_direction_or_nothing(values: list[float]) -> None:
-    direction = direction_of(values)
-    if direction is None:
-        assert np.linalg.norm(np.array(values, dtype=np.float32)) == 0.0
-    else:
-        assert float(np.linalg.norm(direction)) == pytest.approx(1.0, abs=1e-4)
+def test_probabilities_become_a_vector_of_length_one_or_nothing(values: list[float]) -> None:
+    vector = unit_vector(values)
+    assert (vector is None) == (not any(values))
+    assert vector is None or float(np.linalg.norm(vector)) == pytest.approx(1.0, abs=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -144,6 +144,18 @@ def reading(now: datetime, title: str, **values: Any) -> Reading:
     return Reading(title=title, news_at=now, signals={"armed_attack": 0.9}, **values)
 
 
+def test_a_party_that_few_name_says_more_of_one_event_than_one_that_fills_the_news(now: datetime) -> None:
+    new = Entry(0, now, story_words("Patrol fired on at the river", ""), frozenset({"RU", "GY"}))
+    sure = {}
+    for party in ("RU", "GY"):
+        index = StoryIndex()
+        index.add(1, Entry(1, now, story_words("Shots hit patrol on river", ""), frozenset({party})))
+        for number in range(20):
+            index.add(2 + number, Entry(2 + number, now, story_words(f"Envoy {number}", ""), frozenset({"RU"})))
+        sure[party] = next(match.sure for match in index.matches(new, WINDOW) if match.story_id == 1)
+    assert sure["GY"] > sure["RU"]
+
+
 @given(others=st.integers(0, 20))
 def test_the_more_stories_of_the_same_parties_the_less_sure_an_article_is_of_one(others: int) -> None:
     now = datetime.fromisoformat("2026-03-01T12:00:00+00:00")

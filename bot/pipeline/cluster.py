@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from sqlmodel import Session, col, func, select
 
-from bot.pipeline.likeness import direction_of, vector_of
+from bot.pipeline.likeness import unit_vector, vector_of
 from bot.pipeline.merge import any_taken_back, kinds_in, may_be_one, merge, older_first, said_of, sure_enough
 from bot.pipeline.story_index import Entry, Match, StoryIndex, numbers_in, story_words
 from classifiers.labels import SIGNALS
@@ -195,5 +195,5 @@ def entry_of(reading: Reading) -> Entry:
         signals=kinds_in(reading.signals),
         numbers=numbers_in(f"{reading.title} {text}"),
         event=vector_of(reading.event),
-        kinds=direction_of([reading.signals.get(signal, 0.0) for signal in SIGNALS]),
+        kinds=unit_vector([reading.signals.get(signal, 0.0) for signal in SIGNALS]),
     )

@@ -74,11 +74,11 @@ def probability(log_odds: float) -> float:
     return 1.0 / (1.0 + math.exp(-log_odds))
 
 
-def direction_of(values: Sequence[float]) -> Vector | None:
+def unit_vector(values: Sequence[float]) -> Vector | None:
     """Values as a vector of length 1; None where all are 0."""
-    vector = np.array(values, dtype=np.float32)
+    vector = np.array(values, dtype=np.float64)
     length = float(np.linalg.norm(vector))
-    return vector / np.float32(length) if length else None
+    return (vector / length).astype(np.float32) if length else None
 
 
 def vector_of(stored: bytes | None) -> Vector | None:
