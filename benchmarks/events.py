@@ -14,7 +14,7 @@ from benchmarks.agreement import b_cubed
 from bot.demo.newsroom import SAMPLE
 from bot.model_shelf import extra_actors
 from bot.pipeline.classify import LEAD_CHARS, OPENING_CHARS
-from bot.pipeline.cluster import MOST_TWINS, WORTH_A_STORY
+from bot.pipeline.cluster import MOST_TWINS, WORTH_A_STORY, kept_for
 from bot.pipeline.cluster import entry_of as indexed
 from bot.pipeline.merge import Said, may_be_one, sure_enough
 from bot.pipeline.story_index import Entry, StoryIndex, story_words
@@ -121,7 +121,7 @@ def gather(articles: Sequence[Told], entries: Callable[[Told], Entry], least: fl
                 index.merge(younger, older)
                 said[older] += said.pop(younger)
                 stories, story = [older if each == younger else each for each in stories], older
-        index.forget_before(one.at - 2 * window)
+        index.forget_before(one.at - kept_for(settings))
     return list(stories)
 
 

@@ -35,7 +35,7 @@ def load_index(session: Session, settings: Stories) -> StoryIndex:
     newest = session.exec(select(func.max(Story.last_seen_at))).one()
     if newest is None:
         return index
-    since = newest - _kept_for(settings)
+    since = newest - kept_for(settings)
     members = select(Reading).where(
         col(Reading.story_id).is_not(None), col(Reading.latest), col(Reading.news_at) >= since
     )
@@ -66,11 +66,11 @@ def gather_stories(session: Session, index: StoryIndex, settings: Stories, limit
             index.add(reading.article_id, replace(entry, story_id=story.id))
             _merge_twins(session, index, story, matches[1:], settings)
     if rows:
-        index.forget_before(rows[-1][0].news_at - _kept_for(settings))
+        index.forget_before(rows[-1][0].news_at - kept_for(settings))
     return len(rows)
 
 
-def _kept_for(settings: Stories) -> timedelta:
+def kept_for(settings: Stories) -> timedelta:
     """Two windows: news that comes a window late still finds the articles of its own time."""
     return 2 * timedelta(hours=settings.window_hours)
 

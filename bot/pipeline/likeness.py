@@ -5,13 +5,12 @@ prints them. One set is for pairs of which the encoder has read both articles, t
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import mul
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 Vector = NDArray[np.float32]
 
@@ -75,16 +74,13 @@ def probability(log_odds: float) -> float:
     return 1.0 / (1.0 + math.exp(-log_odds))
 
 
-def unit_vector(values: Sequence[float]) -> Vector | None:
+def unit_vector(values: ArrayLike) -> Vector | None:
     """Values as a vector of length 1; None where all are 0."""
-    vector = np.array(values, dtype=np.float64)
+    vector = np.asarray(values, dtype=np.float64)
     length = float(np.linalg.norm(vector))
     return (vector / length).astype(np.float32) if length else None
 
 
 def vector_of(stored: bytes | None) -> Vector | None:
     """A reading's event vector at length 1; None where none was stored."""
-    if not stored:
-        return None
-    values = np.frombuffer(stored, dtype=np.int8).astype(np.float32)
-    return np.asarray(values / max(float(np.linalg.norm(values)), 1e-9), dtype=np.float32)
+    return unit_vector(np.frombuffer(stored, dtype=np.int8)) if stored else None
