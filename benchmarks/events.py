@@ -1,7 +1,6 @@
 """The bundled month, whose articles name their event -> how well stories match events, beside simpler rules."""
 
 import json
-from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -14,9 +13,9 @@ from benchmarks.agreement import b_cubed
 from bot.demo.newsroom import SAMPLE
 from bot.model_shelf import extra_actors
 from bot.pipeline.classify import LEAD_CHARS, OPENING_CHARS
-from bot.pipeline.cluster import MOST_TWINS, WORTH_A_STORY, kept_for
+from bot.pipeline.cluster import WORTH_A_STORY, kept_for
 from bot.pipeline.cluster import entry_of as indexed
-from bot.pipeline.merge import Said, may_be_one, sure_enough
+from bot.pipeline.merge import Said, may_be_one
 from bot.pipeline.story_index import Entry, StoryIndex, story_words
 from classifiers.classifier import load_classifier
 from classifiers.judgement import Document, Judgement
@@ -24,7 +23,7 @@ from config.load import load_settings
 from config.schema import Stories
 from models import Reading
 
-SWEEP = (0.2, 0.3, 0.4, 0.5, 0.6, 0.8)
+SWEEP = (0.15, 0.22, 0.3, 0.4, 0.5, 0.6, 0.8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,26 +102,45 @@ def headline(one: Told) -> Entry:
 
 def gather(articles: Sequence[Told], entries: Callable[[Told], Entry], least: float) -> list[Hashable]:
     """The story of each article, in order."""
-    index, settings, stories = StoryIndex(), Stories().model_copy(update={"same_event": least}), list[int]()
-    window, said = timedelta(hours=settings.window_hours), defaultdict[int, list[Said]](list)
+    index, settings, told = StoryIndex(), Stories(), _Untold()
+    window = timedelta(hours=settings.window_hours)
     for number, one in enumerate(articles, 1):
         entry = entries(one)
-        matches = [match for match in index.matches(entry, window) if match.sure >= least]
-        story = matches[0].story_id if matches else number
-        index.add(number, replace(entry, story_id=story))
-        stories.append(story)
-        dyad = "-".join(one.judged.dyad) if one.judged.dyad else None
-        said[story].append(Said(dyad, one.judged.escalation, one.judged.deescalation, entry.signals))
-        enough = sure_enough(settings)
-        for other in matches[1 : 1 + MOST_TWINS]:
-            alike = other.sure >= enough and index.alike(story, other.story_id, window) >= enough
-            if alike and may_be_one(said[story], said[other.story_id]):
-                older, younger = sorted((story, other.story_id))
-                index.merge(younger, older)
-                said[older] += said.pop(younger)
-                stories, story = [older if each == younger else each for each in stories], older
+        groups = index.regroup(number, entry, index.matches(entry, window), window, least, told)
+        for group in groups:
+            story = group.story_id or number + (0 if number in group.articles else len(articles))
+            for each in group.articles:
+                if each in index:
+                    index.move(each, story)
+                else:
+                    index.add(each, replace(entry, story_id=story))
+                told.note(each, story, one if each == number else None, entry)
         index.forget_before(one.at - kept_for(settings))
-    return list(stories)
+    return [told.story_of[number] for number in range(1, len(articles) + 1)]
+
+
+class _Untold:
+    """Stories of which no chat was told, and what was said of them."""
+
+    def __init__(self) -> None:
+        self.story_of: dict[int, int] = {}
+        self._said: dict[int, Said] = {}
+
+    def note(self, article: int, story: int, one: Told | None, entry: Entry) -> None:
+        """An article is of this story from now on."""
+        self.story_of[article] = story
+        if one is not None:
+            dyad = "-".join(one.judged.dyad) if one.judged.dyad else None
+            self._said[article] = Said(dyad, one.judged.escalation, one.judged.deescalation, entry.signals)
+
+    def is_firm(self, story_id: int) -> bool:
+        """None is."""
+        return False
+
+    def may_be_one(self, one: int, other: int) -> bool:
+        """As bot.pipeline.settle asks."""
+        ones, others = ([self._said[a] for a, story in self.story_of.items() if story == each] for each in (one, other))
+        return min(len(ones), len(others)) < 2 or may_be_one(ones, others)
 
 
 def by(least: float) -> Callable[[Sequence[Told]], list[Hashable]]:

@@ -188,7 +188,7 @@ class Stories(Table):
     """When articles are one story, and what its score is worth."""
 
     window_hours: float = Field(default=72, ge=1, le=720)
-    same_event: float = Field(default=0.3, gt=0, lt=1)
+    same_event: float = Field(default=0.22, gt=0, lt=1)
     memory_hours: float = Field(default=48, ge=1, le=720)
     single_source_factor: float = Field(default=0.9, ge=0.3, le=1)
 

@@ -93,6 +93,11 @@ class Story(SQLModel, table=True):
         """The story that this one is part of: itself, unless it was merged."""
         return self.id if self.merged_into is None else self.merged_into
 
+    @property
+    def was_told(self) -> bool:
+        """Whether people were told of it, at whatever level."""
+        return self.told_escalation > Level.NONE or self.told_deescalation > Level.NONE
+
     def score(self, direction: Direction) -> float:
         """0-100, now."""
         return self.deescalation if direction is Direction.DEESCALATION else self.escalation

@@ -1,19 +1,21 @@
 """readings -> stories: each reading joins the story of its event, or opens one.
 
 An article joins by its address (the same page in two feeds), as an edit of an article that has a story, or because it
-shares enough with the articles of a story that had news within the window. Text that bears on nothing opens no story.
+shares enough with the articles of a story that had news within the window. With each the articles of the two nearest
+stories are parted anew, so that they may become one, or an article move: what joined too early is put right. What was
+told stays as it was told. Text that bears on nothing opens no story.
 """
 
-import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
 from sqlmodel import Session, col, func, select
 
 from bot.pipeline.likeness import unit_vector, vector_of
-from bot.pipeline.merge import any_taken_back, kinds_in, may_be_one, merge, older_first, said_of, sure_enough
-from bot.pipeline.story_index import Entry, Match, StoryIndex, numbers_in, story_words
+from bot.pipeline.merge import kinds_in
+from bot.pipeline.settle import settle
+from bot.pipeline.story_index import Entry, StoryIndex, numbers_in, story_words
 from classifiers.labels import SIGNALS
 from classifiers.places import with_homes
 from config.schema import Stories
@@ -23,10 +25,6 @@ from models.story import find_story
 
 #: Below this score (0-100) in both directions a text bears on no tension worth following.
 WORTH_A_STORY = 12.0
-#: So many other stories are compared with the one that an article joined, at most.
-MOST_TWINS = 2
-
-log = logging.getLogger(__name__)
 
 
 def load_index(session: Session, settings: Stories) -> StoryIndex:
@@ -54,17 +52,13 @@ def gather_stories(session: Session, index: StoryIndex, settings: Stories, limit
         for reading, _, _ in rows:
             reading.gathered = True
         for reading, article, _ in worth:
-            entry = entry_of(reading)
-            story, matches = known.story_of(reading, article), list[Match]()
+            entry, story = entry_of(reading), known.story_of(reading, article)
             if story is None:
-                matches = _sure_matches(index, entry, settings)
-                story = find_story(session, matches[0].story_id) if matches else None
-            if story is None:
-                story = _open_story(session, reading)
+                story, moved = settle(session, index, reading, entry, settings)
+                known.moved(moved)
             _join(story, reading)
             known.joined(reading)
             index.add(reading.article_id, replace(entry, story_id=story.id))
-            _merge_twins(session, index, story, matches[1:], settings)
     if rows:
         index.forget_before(rows[-1][0].news_at - kept_for(settings))
     return len(rows)
@@ -95,6 +89,11 @@ class _Known:
         """A reading of the round has its story now."""
         if reading.id > self._of_article.get(reading.article_id, (0, None))[0]:
             self._of_article[reading.article_id] = (reading.id, reading.story_id)
+
+    def moved(self, articles: Mapping[int, int]) -> None:
+        """Articles that had a story are of another now."""
+        for article_id in articles.keys() & self._of_article.keys():
+            self._of_article[article_id] = (self._of_article[article_id][0], articles[article_id])
 
     def _shared_pages(self, articles: Sequence[Article]) -> set[str]:
         """The addresses that several feeds gave at about the time: few, so that the others need not be asked about."""
@@ -141,40 +140,6 @@ def _earlier_versions(session: Session, article_ids: Collection[int]) -> dict[in
     )
     found = session.exec(earlier.order_by(col(Reading.id))) if article_ids else ()
     return {article_id: (reading_id, story_id) for article_id, reading_id, story_id in found}
-
-
-def _sure_matches(index: StoryIndex, entry: Entry, settings: Stories) -> list[Match]:
-    """Stories that an article may join, the surest first."""
-    matches = index.matches(entry, timedelta(hours=settings.window_hours))
-    return [match for match in matches if match.sure >= settings.same_event]
-
-
-def _merge_twins(
-    session: Session, index: StoryIndex, story: Story, matches: Sequence[Match], settings: Stories
-) -> None:
-    """Make one of a story that an article joined and others that it might have joined, where they are alike too: an
-    article that bridges two events is no reason."""
-    for match in (match for match in matches[:MOST_TWINS] if match.sure >= sure_enough(settings)):
-        other = find_story(session, match.story_id)
-        if other is None or other.id == story.id:
-            continue
-        if index.alike(story.id, other.id, timedelta(hours=settings.window_hours)) < sure_enough(settings):
-            continue
-        session.flush()
-        if any_taken_back(session, story, other) or not may_be_one(said_of(session, story), said_of(session, other)):
-            continue
-        older, younger = older_first(story, other)
-        merge(session, younger, older)
-        index.merge(younger.id, older.id)
-        log.info("stories_merged story=%s into=%s", younger.id, older.id)
-        story = older
-
-
-def _open_story(session: Session, reading: Reading) -> Story:
-    story = Story(title=reading.title, first_seen_at=reading.news_at, last_seen_at=reading.news_at)
-    session.add(story)
-    session.flush()
-    return story
 
 
 def _join(story: Story, reading: Reading) -> None:

@@ -12,7 +12,6 @@ from sqlmodel import Session, col, select, update
 
 from bot.pipeline.correct import prefix_of_updates
 from bot.pipeline.sequence import Heard, give_up, heard_of
-from config.schema import Stories
 from models import Alert, AlertKind, Delivery, Direction, Priority, Reading, Story, StoryStatus, Suppression
 from models.delivery import give_up_waiting
 from models.story import parts_of
@@ -36,12 +35,6 @@ class Said(NamedTuple):
     signals: frozenset[str]
 
 
-def sure_enough(settings: Stories) -> float:
-    """How sure an article must be of a second story to make one of both: half as unsure as of the one it joins, because
-    what was told of two events as one is not put right again."""
-    return (1.0 + settings.same_event) / 2
-
-
 def may_be_one(ones: Sequence[Said], others: Sequence[Said]) -> bool:
     """Whether nothing in the readings of two stories speaks against it: neither their pairs, nor which way they lead,
     nor that they share no kind of event. Pure."""
@@ -63,12 +56,6 @@ def said_of(session: Session, story: Story) -> Sequence[Said]:
 def kinds_in(signals: Mapping[str, float]) -> frozenset[str]:
     """The signals that a text is probably about."""
     return frozenset(signal for signal, probability in signals.items() if probability >= PROBABLE)
-
-
-def older_first(story: Story, other: Story) -> tuple[Story, Story]:
-    """By their first news."""
-    one, two = sorted((story, other), key=lambda each: (each.first_seen_at, each.id))
-    return one, two
 
 
 def any_taken_back(session: Session, *stories: Story) -> bool:

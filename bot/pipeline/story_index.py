@@ -11,35 +11,46 @@ import math
 import re
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from itertools import chain, groupby
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
+import numpy as np
 import snowballstemmer
 
 from bot.pipeline.likeness import (
-    CROWD,
     MOST_NUMBERS,
     WITH_VECTORS,
     WITHOUT_VECTORS,
     Shared,
     Vector,
+    log_odds_of,
+    prior,
     probability,
     telling,
 )
+from bot.pipeline.nearest import NearestVectors
+from bot.pipeline.regroup import ALWAYS, NEVER, Group, named, part
 from bot.pipeline.word_counts import read_counts
 
 Key = TypeVar("Key")
 
 TITLE_WEIGHT = 1.6
 CANDIDATES, MEMBERS = 40, 30  # stories compared with an article, and articles of each, at most
-PAIRED = 8  # articles of each of two stories that are compared, at most
+NEAR = 10  # stories that are found by the vectors of their articles besides, at most
+LOOKED_AT = 40  # of the articles whose vectors are most like the new one's
+REGROUPED = 2  # stories whose articles are parted anew with a new one, at most
+PARTED = 12  # articles of each of them, at most; a story that has more stays whole
+NEARLY = 1.5  # a story is parted anew if it is as sure as asked for, less so many log-odds
+RELUCTANT = -2.0  # log-odds of articles of two stories that keep theirs: what is made one is not put right again
+EVERYBODY = ""  # names nobody, and so is named by all
 POSTINGS = 600  # holders of its words looked at to find those stories, at most: of the rarest words, the newest
 USUAL_SHARE = 0.2  # a text that was counted once and for all weighs this much of an article in the window
 COMMON_SHARE = 0.2  # a word in more than this share of the articles tells no story from another
+_LONG_APART = -12.0  # log-odds of articles further apart than the window
 _WORD = re.compile(r"[^\W_]+(?:[.’'-][^\W_]+)*")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _OUTLET_SUFFIX = re.compile(r"\s+[-–—|]\s+[^-–—|]{2,40}$")
@@ -90,6 +101,16 @@ class Match:
 
     story_id: int
     sure: float
+
+
+class Ties(Protocol):
+    """What is known of stories beside their words."""
+
+    def is_firm(self, story_id: int) -> bool:
+        """Whether no article may leave it."""
+
+    def may_be_one(self, one: int, other: int) -> bool:
+        """Whether nothing speaks against it that articles of both are of one event."""
 
 
 @dataclass(slots=True)
@@ -152,7 +173,9 @@ class StoryIndex:
         # Ascending ids, not sets: the newest can be taken without touching the others, whatever came in which order.
         self._holders: dict[str, list[int]] = {}
         self._of_story: dict[int, list[int]] = {}
-        self._naming: Counter[str] = Counter()
+        self._naming: defaultdict[str, Counter[int]] = defaultdict(Counter)  # party -> story -> articles
+        self._named: Counter[str] = Counter()
+        self._vectors = NearestVectors()
         self._by_age: list[tuple[datetime, int]] = []
         self._usual_texts = read_counts().texts
         self._commonness = _Commonness()
@@ -161,6 +184,13 @@ class StoryIndex:
     def __len__(self) -> int:
         return len(self._entries)
 
+    def __contains__(self, article_id: int) -> bool:
+        return article_id in self._entries
+
+    def story_of(self, article_id: int) -> int:
+        """The story of an indexed article."""
+        return self._entries[article_id].story_id
+
     def add(self, article_id: int, entry: Entry) -> None:
         """Index an article; an edited one replaces its former words."""
         self.remove(article_id)
@@ -168,7 +198,9 @@ class StoryIndex:
         self._count_anew()
         heapq.heappush(self._by_age, (entry.news_at, article_id))
         _insert(self._of_story, entry.story_id, article_id)
-        self._naming.update(entry.actors)
+        self._count_parties(entry, 1)
+        if entry.event is not None:
+            self._vectors.add(article_id, entry.event)
         for key in entry.traits():
             self._commonness.note(key, _insert(self._holders, key, article_id))
 
@@ -179,7 +211,8 @@ class StoryIndex:
             return
         self._count_anew()
         _discard(self._of_story, entry.story_id, article_id)
-        self._naming.subtract(entry.actors)
+        self._count_parties(entry, -1)
+        self._vectors.remove(article_id)
         for key in entry.traits():
             self._commonness.note(key, _discard(self._holders, key, article_id))
 
@@ -200,50 +233,77 @@ class StoryIndex:
         `new.story_id` is not looked at."""
         self.work.lookups += 1
         rarity = {key: self._rarity(key) for key in new.traits()}
-        norm = self._norm(new)
-        near = {story_id: self._near(story_id, new, window) for story_id in self._candidates(rarity)}
-        others = sum(any(new.actors & member.actors for member in members) for members in near.values())
+        norm, priors = self._norm(new), self._priors(new)
         matches = [
-            Match(
-                story_id,
-                _together([self._log_odds(new, member, norm) for member in members], self._crowd(new, members, others)),
-            )
-            for story_id, members in near.items()
+            Match(story_id, _together([self._odds(new, member, norm, priors) for member in members]))
+            for story_id in self._candidates(new, rarity)
+            if (members := self._near(story_id, new, window))
         ]
         # The lower id wins a tie, so that the same articles in the same order always give the same stories.
         return sorted(matches, key=lambda match: (-match.sure, match.story_id))
 
-    def alike(self, one: int, other: int, window: timedelta) -> float:
-        """How sure it is that two stories tell of one event, 0-1: by all pairs of the newest articles of each."""
-        ones, others = (self._newest(story_id, PAIRED) for story_id in (one, other))
-        self.work.compared += len(ones) * len(others)
-        odds = [
-            self._log_odds(first, second, norm)
-            for first in ones
-            for norm in (self._norm(first),)
-            for second in others
-            if abs(first.news_at - second.news_at) <= window
-        ]
-        return _together(odds)
+    def regroup(
+        self,
+        article_id: int,
+        new: Entry,
+        matches: Sequence[Match],
+        window: timedelta,
+        least: float,
+        ties: "Ties",
+    ) -> list[Group]:
+        """How `new`, which is not indexed yet, and the articles of the stories nearest to it part into events of which
+        it is at least as sure as `least` (0-1, on average); `matches` are what it was found to match, the surest first.
+        """
+        nearly = probability(log_odds_of(least) - NEARLY)
+        near = [match.story_id for match in matches[:REGROUPED] if match.sure >= nearly]
+        firm = {story for story in near if len(self._of_story[story]) > PARTED or ties.is_firm(story)}
+        story_of = {each: story for story in near for each in self._of_story[story][-PARTED:]}
+        articles = [*story_of, article_id]
+        entries = [*(self._entries[each] for each in story_of), new]
+        odds = np.full((len(entries), len(entries)), NEVER)
+        for row, one in enumerate(entries):
+            norm, priors = self._norm(one), self._priors(one)
+            for column, other in enumerate(entries[:row]):
+                bond = _bond(story_of.get(articles[row]), story_of[articles[column]], firm, ties)
+                if bond not in (ALWAYS, NEVER):
+                    bond += self._odds_within(window, one, other, norm, priors)
+                odds[row, column] = odds[column, row] = bond
+        return named(articles, part(odds, log_odds_of(least)), story_of, firm)
+
+    def move(self, article_id: int, into: int) -> None:
+        """From now on an article is of another story."""
+        entry = self._entries[article_id]
+        _discard(self._of_story, entry.story_id, article_id)
+        self._count_parties(entry, -1)
+        moved = self._entries[article_id] = replace(entry, story_id=into)
+        _insert(self._of_story, into, article_id)
+        self._count_parties(moved, 1)
 
     def merge(self, story_id: int, into: int) -> None:
         """From now on the articles of a story are those of another."""
-        for article_id in self._of_story.pop(story_id, ()):
-            self._entries[article_id] = replace(self._entries[article_id], story_id=into)
-            _insert(self._of_story, into, article_id)
+        for article_id in list(self._of_story.get(story_id, ())):
+            self.move(article_id, into)
 
     def _newest(self, story_id: int, most: int) -> list[Entry]:
         return [self._entries[article_id] for article_id in reversed(self._of_story.get(story_id, [])[-most:])]
 
-    def _candidates(self, rarity: Mapping[str, float]) -> list[int]:
-        """Stories that share the most telling words, at most CANDIDATES, found by looking at POSTINGS holders at most:
-        what bounds the cost of a look-up."""
+    def _candidates(self, new: Entry, rarity: Mapping[str, float]) -> list[int]:
+        """Stories that share the most telling words, at most CANDIDATES, found by looking at POSTINGS holders at most,
+        and those nearest by their vectors: what bounds the cost of a look-up."""
         shared: defaultdict[int, float] = defaultdict(float)
         for word, holders in self._rarest_holders(rarity):
             self.work.holders += len(holders)
             for story_id in {self._entries[article_id].story_id for article_id in holders}:
                 shared[story_id] += rarity[word]
-        return heapq.nlargest(CANDIDATES, shared, key=lambda story_id: (shared[story_id], story_id))
+        found = heapq.nlargest(CANDIDATES, shared, key=lambda story_id: (shared[story_id], story_id))
+        return list(dict.fromkeys([*found, *self._nearest_by_vector(new)]))
+
+    def _nearest_by_vector(self, new: Entry) -> list[int]:
+        """Stories of the articles that look most like telling of the same event, though no word may be in common."""
+        if new.event is None:
+            return []
+        nearest = (self._entries[article_id] for article_id in self._vectors.nearest(new.event, LOOKED_AT))
+        return list(dict.fromkeys(entry.story_id for entry in nearest))[:NEAR]
 
     def _rarest_holders(self, words: Iterable[str]) -> Iterator[tuple[str, Sequence[int]]]:
         """The articles that hold each of `words`, rarest word first; of the last word only the newest are left."""
@@ -263,10 +323,35 @@ class StoryIndex:
         self.work.compared += len(members)
         return [member for member in members if abs(new.news_at - member.news_at) <= window]
 
-    def _crowd(self, new: Entry, members: Sequence[Entry], others: int) -> int:
-        """Articles that name the rarest party that `new` has in common with a story; `others` where it has none."""
-        shared = new.actors & frozenset[str]().union(*(member.actors for member in members))
-        return min((self._naming[party] for party in shared), default=others)
+    def _count_parties(self, entry: Entry, more: int) -> None:
+        for party in (*entry.actors, EVERYBODY):
+            self._named[party] += more
+            stories = self._naming[party]
+            stories[entry.story_id] += more
+            if not stories[entry.story_id]:
+                del stories[entry.story_id]
+
+    def _priors(self, new: Entry) -> list[tuple[str, float]]:
+        """Each party of an article and the log-odds that go with sharing it, the rarest party first; at last those of
+        sharing none."""
+        parties = sorted(new.actors, key=lambda party: (self._named[party], party))
+        return [
+            *((party, prior(self._named[party], len(self._naming[party]), self._named[party])) for party in parties),
+            (EVERYBODY, prior(self._named[EVERYBODY], len(self._naming[EVERYBODY]), 0)),
+        ]
+
+    def _odds(self, new: Entry, member: Entry, norm: float, priors: Sequence[tuple[str, float]]) -> float:
+        """Log-odds that both tell of one event, by what they share and by how much news there is of those they name."""
+        of_party = next(odds for party, odds in priors if party in member.actors or party == EVERYBODY)
+        return self._log_odds(new, member, norm) + of_party
+
+    def _odds_within(
+        self, window: timedelta, one: Entry, other: Entry, norm: float, priors: Sequence[tuple[str, float]]
+    ) -> float:
+        self.work.compared += 1
+        if abs(one.news_at - other.news_at) > window:
+            return _LONG_APART
+        return self._odds(one, other, norm, priors)
 
     def _log_odds(self, new: Entry, member: Entry, norm: float) -> float:
         weights = WITHOUT_VECTORS if new.event is None or member.event is None else WITH_VECTORS
@@ -321,13 +406,22 @@ class StoryIndex:
         return self._rarities[self._commonness[word]]
 
 
-def _together(odds: Sequence[float], crowd: int = 0) -> float:
-    """Log-odds of pairs of articles -> how sure it is of what they are from, 0 without any; `crowd` articles name the
-    same party. Between single link, which chains neighbouring events together, and average link, which splits long
-    stories."""
-    if not odds:
+def _bond(one: int | None, other: int, firm: Collection[int], ties: Ties) -> float:
+    """Log-odds that go with the stories of two articles: what was told together stays so, and of two stories that were
+    told more is asked to be one."""
+    if one is None:
         return 0.0
-    return probability((max(odds) + sum(odds) / len(odds)) / 2 - CROWD * math.log1p(crowd))
+    if one == other:
+        return ALWAYS if one in firm else 0.0
+    if not ties.may_be_one(one, other):
+        return NEVER
+    return RELUCTANT if one in firm and other in firm else 0.0
+
+
+def _together(odds: Sequence[float]) -> float:
+    """Log-odds of an article and each of a story's -> how sure it is of the story. Between single link, which chains
+    neighbouring events together, and average link, which splits long stories."""
+    return probability((max(odds) + sum(odds) / len(odds)) / 2)
 
 
 def _insert(lists: dict[Key, list[int]], key: Key, article_id: int) -> int:
