@@ -66,11 +66,15 @@ WITH_VECTORS = Weights(-2.93, Shared(3.78, 5.74, 2.05, 2.04, -1.66, -2.80, 0.31,
 WITHOUT_VECTORS = Weights(-2.71, Shared(6.76, 0.0, 0.0, 2.58, -1.63, -1.06, 0.19, -0.13, -1.0))
 
 
-def prior(articles: int, stories: int, crowd: int) -> float:
-    """Log-odds that go with a party which so many articles name, of so many stories; `crowd` of them crowd each other:
-    all of them, or none where it is nobody in particular."""
+def crowd(articles: int) -> float:
+    """Log-odds, to be taken away, that go with so many articles, both among them, about a party that two share."""
+    return CROWD * math.log(max(articles, 1))
+
+
+def told_again(articles: int, stories: int) -> float:
+    """Log-odds that go with a party of which so many articles tell in so many stories."""
     again = (articles - stories + GRANTED / 2) / (articles + GRANTED)
-    return TOLD_AGAIN * math.log(again / (1 - again)) - CROWD * math.log1p(crowd)
+    return TOLD_AGAIN * math.log(again / (1 - again))
 
 
 def log_odds_of(probability: float) -> float:

@@ -9,7 +9,7 @@ term specificity", 1972), in the window and in this kind of news at large (word_
 import heapq
 import math
 import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right, insort
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -27,10 +27,11 @@ from bot.pipeline.likeness import (
     WITHOUT_VECTORS,
     Shared,
     Vector,
+    crowd,
     log_odds_of,
-    prior,
     probability,
     telling,
+    told_again,
 )
 from bot.pipeline.nearest import NearestVectors
 from bot.pipeline.regroup import ALWAYS, NEVER, Group, named, part
@@ -174,7 +175,7 @@ class StoryIndex:
         self._holders: dict[str, list[int]] = {}
         self._of_story: dict[int, list[int]] = {}
         self._naming: defaultdict[str, Counter[int]] = defaultdict(Counter)  # party -> story -> articles
-        self._named: Counter[str] = Counter()
+        self._news_of: defaultdict[str, list[datetime]] = defaultdict(list)  # party -> when, in order
         self._vectors = NearestVectors()
         self._by_age: list[tuple[datetime, int]] = []
         self._usual_texts = read_counts().texts
@@ -233,9 +234,9 @@ class StoryIndex:
         `new.story_id` is not looked at."""
         self.work.lookups += 1
         rarity = {key: self._rarity(key) for key in new.traits()}
-        norm, priors = self._norm(new), self._priors(new)
+        norm, company = self._norm(new), self._company(new)
         matches = [
-            Match(story_id, _together([self._odds(new, member, norm, priors) for member in members]))
+            Match(story_id, _together([self._odds(new, member, norm, company) for member in members]))
             for story_id in self._candidates(new, rarity)
             if (members := self._near(story_id, new, window))
         ]
@@ -262,11 +263,11 @@ class StoryIndex:
         entries = [*(self._entries[each] for each in story_of), new]
         odds = np.full((len(entries), len(entries)), NEVER)
         for row, one in enumerate(entries):
-            norm, priors = self._norm(one), self._priors(one)
+            norm, company = self._norm(one), self._company(one)
             for column, other in enumerate(entries[:row]):
                 bond = _bond(story_of.get(articles[row]), story_of[articles[column]], firm, ties)
                 if bond not in (ALWAYS, NEVER):
-                    bond += self._odds_within(window, one, other, norm, priors)
+                    bond += self._odds_within(window, one, other, norm, company)
                 odds[row, column] = odds[column, row] = bond
         return named(articles, part(odds, log_odds_of(least)), story_of, firm)
 
@@ -325,33 +326,37 @@ class StoryIndex:
 
     def _count_parties(self, entry: Entry, more: int) -> None:
         for party in (*entry.actors, EVERYBODY):
-            self._named[party] += more
-            stories = self._naming[party]
+            stories, news = self._naming[party], self._news_of[party]
             stories[entry.story_id] += more
             if not stories[entry.story_id]:
                 del stories[entry.story_id]
+            if more > 0:
+                insort(news, entry.news_at)
+            else:
+                del news[bisect_left(news, entry.news_at)]
 
-    def _priors(self, new: Entry) -> list[tuple[str, float]]:
-        """Each party of an article and the log-odds that go with sharing it, the rarest party first; at last those of
-        sharing none."""
-        parties = sorted(new.actors, key=lambda party: (self._named[party], party))
-        return [
-            *((party, prior(self._named[party], len(self._naming[party]), self._named[party])) for party in parties),
-            (EVERYBODY, prior(self._named[EVERYBODY], len(self._naming[EVERYBODY]), 0)),
-        ]
+    def _company(self, new: Entry) -> list[tuple[str, float]]:
+        """Each party of an article, the rarest first, and at last everybody; with each the log-odds that go with how
+        often its news tells of a known event."""
+        parties = sorted(new.actors, key=lambda party: (len(self._news_of[party]), party))
+        return [(party, told_again(len(self._news_of[party]), len(self._naming[party]))) for party in (*parties, "")]
 
-    def _odds(self, new: Entry, member: Entry, norm: float, priors: Sequence[tuple[str, float]]) -> float:
+    def _odds(self, new: Entry, member: Entry, norm: float, company: Sequence[tuple[str, float]]) -> float:
         """Log-odds that both tell of one event, by what they share and by how much news there is of those they name."""
-        of_party = next(odds for party, odds in priors if party in member.actors or party == EVERYBODY)
-        return self._log_odds(new, member, norm) + of_party
+        party, again = next((party, again) for party, again in company if party in member.actors or not party)
+        odds = self._log_odds(new, member, norm) + again
+        if not party:
+            return odds
+        # As many as there were when the later of them came: what comes afterwards says nothing of these two.
+        return odds - crowd(bisect_right(self._news_of[party], max(new.news_at, member.news_at)))
 
     def _odds_within(
-        self, window: timedelta, one: Entry, other: Entry, norm: float, priors: Sequence[tuple[str, float]]
+        self, window: timedelta, one: Entry, other: Entry, norm: float, company: Sequence[tuple[str, float]]
     ) -> float:
         self.work.compared += 1
         if abs(one.news_at - other.news_at) > window:
             return _LONG_APART
-        return self._odds(one, other, norm, priors)
+        return self._odds(one, other, norm, company)
 
     def _log_odds(self, new: Entry, member: Entry, norm: float) -> float:
         weights = WITHOUT_VECTORS if new.event is None or member.event is None else WITH_VECTORS
