@@ -51,7 +51,7 @@ def test_a_value_changes_in_its_line_and_nothing_else_does(folder: Path) -> None
     assert (edit.key, edit.before, edit.after) == ("levels.watch", 40.0, 45.0)
     assert text_of(folder) == before.replace("\nwatch = 40.0", "\nwatch = 45.0", 1)
     set_value(folder, "alerts", ["stories", "same_event"], 0.2)
-    assert "same_event = 0.2     # how sure" in text_of(folder)
+    assert "same_event = 0.2    # how sure" in text_of(folder)
 
 
 def test_a_value_of_a_file_that_is_not_there_makes_the_file(tmp_path: Path) -> None:

@@ -10,20 +10,10 @@ from sqlmodel import Session, delete, select
 from bot.pipeline.cluster import gather_stories, load_index
 from bot.pipeline.decide import raise_alerts
 from bot.pipeline.label_queue import next_doubt
-from bot.pipeline.merge import (
-    ASKED,
-    TOLD_APART,
-    Said,
-    any_taken_back,
-    may_be_one,
-    merge,
-    older_first,
-    said_of,
-    sure_enough,
-)
+from bot.pipeline.merge import ASKED, TOLD_APART, Said, any_taken_back, may_be_one, merge, said_of
 from bot.pipeline.retain import forget_old
 from bot.pipeline.sequence import heard_of
-from bot.pipeline.story_index import PAIRED, Entry, StoryIndex, story_words
+from bot.pipeline.story_index import StoryIndex
 from config.schema import Alerts, Articles, Stories
 from models import (
     Alert,
@@ -72,7 +62,6 @@ def test_the_younger_becomes_the_older_with_all_it_has_and_leads_to_it(database:
         older, younger = tell(session, now, 45.0), tell(session, now + 2 * HOUR, 70.0)
         session.add_all([kept(older, now), kept(younger, now + HOUR, score=60.0), kept(younger, now, subscriber_id=7)])
         session.flush()
-        assert older_first(younger, older) == (older, younger)
         merge(session, younger, older)
         numbers = older.id, younger.id
     with database.read() as session:
@@ -315,10 +304,6 @@ def test_stories_of_other_pairs_ways_or_kinds_are_never_one(ones: list[Said], ot
     assert may_be_one(ones, others) is may is may_be_one(others, ones)
 
 
-def test_a_second_story_must_be_surer_than_the_first() -> None:
-    assert sure_enough(Stories(same_event=0.8)) == pytest.approx(0.9)
-
-
 HALVES = ("Blast at arms depot in Tarn", "Explosions shake harbour district, residents told to stay indoors")
 BRIDGE = "Explosions and blast at arms depot in Tarn shake harbour district, residents told to stay indoors"
 PARTIES = [{"code": "VARNIA", "name": "Varnia"}, {"code": "KESTRIA", "name": "Kestria"}]
@@ -355,17 +340,6 @@ def test_what_comes_after_a_merge_joins_the_story_that_is_left(sqlite_database: 
         later = add_reading(session, add_feed(session, now), now + 4 * HOUR, HALVES[1], 60.0, actors=PARTIES)
         gather_stories(session, load_index(session, SETTINGS.stories), SETTINGS.stories)  # as after a restart
         assert {later.story_id} == set(stories)
-
-
-def test_two_stories_are_compared_at_a_bounded_cost(now: datetime) -> None:
-    index = StoryIndex()
-    for number in range(200):
-        index.add(number, Entry(number % 2, now, story_words(f"Shells fall on Havrin {number}", "")))
-    index.alike(0, 1, 72 * HOUR)
-    assert index.work.compared == PAIRED**2
-    index.merge(1, into=0)
-    assert index.matches(Entry(5, now, story_words("Shells fall on Havrin 77", "")), 72 * HOUR)[0].story_id == 0
-    assert index.alike(0, 1, 72 * HOUR) == 0.0
 
 
 def test_a_merged_story_is_neither_disputed_nor_judged(database: Database, now: datetime) -> None:

@@ -38,10 +38,14 @@ class Said(NamedTuple):
 def may_be_one(ones: Sequence[Said], others: Sequence[Said]) -> bool:
     """Whether nothing in the readings of two stories speaks against it: neither their pairs, nor which way they lead,
     nor that they share no kind of event. Pure."""
-    pairs = {pair for said in (ones, others) for pair in _pair(said)}
     ways = {way for said in (ones, others) for way in _way(said)}
     kinds, other_kinds = (frozenset[str]().union(*(each.signals for each in said)) for said in (ones, others))
-    return len(pairs) < 2 and len(ways) < 2 and not (kinds and other_kinds and kinds.isdisjoint(other_kinds))
+    return of_one_pair(ones, others) and len(ways) < 2 and not (kinds and other_kinds and kinds.isdisjoint(other_kinds))
+
+
+def of_one_pair(ones: Sequence[Said], others: Sequence[Said]) -> bool:
+    """Whether the readings of two stories do not name two pairs. Pure."""
+    return len({pair for said in (ones, others) for pair in _pair(said)}) < 2
 
 
 def said_of(session: Session, story: Story) -> Sequence[Said]:

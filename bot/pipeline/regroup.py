@@ -43,13 +43,14 @@ def named(
     groups = defaultdict[int, list[int]](list)
     for article, number in zip(articles, numbers, strict=True):
         groups[number].append(article)
+    members = list(groups.values())
     shares = [
-        (story not in firm, -count, story, number)
-        for number, members in groups.items()
-        for story, count in Counter(story_of[each] for each in members if each in story_of).items()
+        (story not in firm, -count, story, place)
+        for place, group in enumerate(members)
+        for story, count in Counter(story_of[each] for each in group if each in story_of).items()
     ]
     name_of = dict[int, int]()
-    for _, _, story, number in sorted(shares):
-        if number not in name_of and story not in name_of.values():
-            name_of[number] = story
-    return [Group(name_of.get(number), tuple(members)) for number, members in groups.items()]
+    for _, _, story, place in sorted(shares):
+        if place not in name_of and story not in name_of.values():
+            name_of[place] = story
+    return [Group(name_of.get(place), tuple(group)) for place, group in enumerate(members)]

@@ -12,7 +12,7 @@ from itertools import islice
 
 from sqlmodel import Session, col, func, select, update
 
-from bot.pipeline.merge import any_taken_back, may_be_one, merge, said_of
+from bot.pipeline.merge import any_taken_back, may_be_one, merge, of_one_pair, said_of
 from bot.pipeline.regroup import Group
 from bot.pipeline.story_index import REGROUPED, Entry, StoryIndex
 from config.schema import Stories
@@ -30,7 +30,8 @@ def settle(
     known = (each for each in index.matches(entry, window) if session.get(Story, each.story_id))
     near = list(islice(known, REGROUPED))
     groups = index.regroup(reading.article_id, entry, near, window, settings.same_event, _Ties(session))
-    stories = {article_id: _story_of(session, group, reading) for group in groups for article_id in group.articles}
+    named = [(group, _story_of(session, group, reading)) for group in groups]
+    stories = {article_id: story for group, story in named for article_id in group.articles}
     moved = _move_articles(session, index, {each: story for each, story in stories.items() if each in index})
     return stories[reading.article_id], moved
 
@@ -47,7 +48,7 @@ class _Ties:
         return self._session.get_one(Story, story_id).was_told
 
     def may_be_one(self, one: int, other: int) -> bool:
-        """A single article that nobody was told of may go anywhere but to what was taken back."""
+        """Of stories that people were not told of, one article alone asks less than two that tell the same way."""
         pair = frozenset((one, other))
         if pair not in self._may_be_one:
             self._may_be_one[pair] = self._ask(*(self._session.get_one(Story, story_id) for story_id in sorted(pair)))
@@ -58,8 +59,8 @@ class _Ties:
         if any_taken_back(self._session, one, other):
             return False
         ones, others = said_of(self._session, one), said_of(self._session, other)
-        alone = min(len(ones), len(others)) < 2 and not (one.was_told or other.was_told)
-        return alone or may_be_one(ones, others)
+        alone = min(len(ones), len(others)) == 1 and not (one.was_told or other.was_told)
+        return of_one_pair(ones, others) if alone else may_be_one(ones, others)
 
 
 def _story_of(session: Session, group: Group, reading: Reading) -> Story:
