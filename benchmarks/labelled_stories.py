@@ -1,6 +1,7 @@
 """benchmarks/story_set/*.jsonl -> labelled headlines, and two halves of them that share no story and no near miss."""
 
 import hashlib
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,6 +10,9 @@ from pathlib import Path
 from benchmarks.measure import read_jsonl
 
 STORY_SET = Path(__file__).with_name("story_set")
+DENSE = Path(__file__).with_name("dense")  # weeks as crowded as real ones, for the same; no weight is fitted on them
+#: How a second reader, who saw no labels, grouped each week: the number of each headline's story, in order of time.
+SECOND_READER = Path(__file__).with_name("second_stories.json")
 CRISES = Path(__file__).with_name("crises")  # one file each, of seven to nine events; nothing is fitted on them
 
 
@@ -46,6 +50,19 @@ def read_story_set(folder: Path = STORY_SET) -> list[Headline]:
         for record in read_jsonl(path)
     ]
     return sorted(found, key=lambda one: (one.published, one.story, one.title))
+
+
+def read_second_reader() -> dict[Headline, tuple[str, int]]:
+    """Each headline of the labelled weeks and the story a second reader put it in, who knew the rules and no labels."""
+    weeks: dict[str, list[Headline]] = {}
+    for one in read_story_set():
+        weeks.setdefault(one.week, []).append(one)
+    stories = json.loads(SECOND_READER.read_text(encoding="utf-8"))
+    return {
+        one: (week, number)
+        for week, headlines in weeks.items()
+        for one, number in zip(headlines, stories[week], strict=True)
+    }
 
 
 def groups_of(headlines: Iterable[Headline]) -> dict[str, str]:

@@ -8,7 +8,16 @@ from itertools import pairwise
 import pytest
 
 from benchmarks.agreement import b_cubed, pairs
-from benchmarks.labelled_stories import CRISES, STORY_SET, Headline, groups_of, halves, read_story_set
+from benchmarks.labelled_stories import (
+    CRISES,
+    DENSE,
+    STORY_SET,
+    Headline,
+    groups_of,
+    halves,
+    read_second_reader,
+    read_story_set,
+)
 from benchmarks.measure import read_jsonl
 
 HEADLINES = read_story_set()
@@ -20,7 +29,7 @@ def plain(title: str) -> str:
 
 
 def test_every_record_has_the_fields_and_no_others() -> None:
-    for path in STORY_SET.glob("*.jsonl"):
+    for path in (*STORY_SET.glob("*.jsonl"), *DENSE.glob("*.jsonl")):
         for number, record in enumerate(read_jsonl(path), 1):
             where = f"{path.name}:{number}"
             assert {"story", "near", "outlet", "published", "title"} <= record.keys(), where
@@ -55,6 +64,25 @@ def test_no_headline_stands_twice_except_as_wire_copy_in_another_outlet() -> Non
     assert [title for title, stories in of_title.items() if len(stories) > 1] == []
     assert [title for title, names in outlets.items() if len(set(names)) < len(names)] == []
     assert sum(len(names) - 1 for names in outlets.values()) <= 0.05 * len(HEADLINES)
+
+
+def test_dense_weeks_are_as_crowded_as_they_say_and_share_nothing_with_the_others() -> None:
+    dense, others = read_story_set(DENSE), HEADLINES + read_story_set(CRISES)
+    assert not {one.story for one in dense} & {one.story for one in others}
+    assert not {plain(one.title) for one in dense} & {plain(one.title) for one in others}
+    sizes, weeks = Counter(one.story for one in dense), {one.story: one.week for one in dense}
+    assert 0.3 < sum(size == 1 for size in sizes.values()) / len(sizes) < 0.4
+    assert [one.story for one in dense if one.near and weeks.get(one.near) != one.week] == []
+    assert len({(one.story, one.near) for one in dense}) == len(sizes)
+    for story in sizes:
+        at = [one.published for one in dense if one.story == story]
+        assert max(at) - min(at) <= timedelta(hours=72), story
+
+
+def test_a_second_reader_grouped_every_headline_and_nearly_as_labelled() -> None:
+    read = read_second_reader()
+    assert read.keys() == set(HEADLINES)
+    assert b_cubed([one.story for one in read], list(read.values())).f1 > 0.95
 
 
 def test_leads_are_not_repeated() -> None:
