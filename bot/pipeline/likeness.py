@@ -55,10 +55,10 @@ class Weights:
 #: Log-odds that go with each e-fold of (1 + articles that name the rarest party in common): to be of Guyana, too, says
 #: much, to be of a war that fills the news hardly anything, and one of its many events is easily taken for another.
 CROWD = 0.9
-#: How much it counts how often news of that party tells of an event that is known: ten outlets that print one wire
-#: story make it likely, one outlet that tells of each event once does not. So many articles, of which so many told of
-#: a known event, are taken for granted.
-TOLD_AGAIN, GRANTED, GRANTED_AGAIN = 0.7, 6.0, 3.0
+#: How often news of a party tells of an event that is known counts, too: where ten outlets print one wire story that is
+#: likely, where one outlet tells of each event once it is not. So many articles, of which so many told of a known event,
+#: are taken for granted.
+GRANTED, GRANTED_AGAIN = 6.0, 3.0
 
 # Set by hand: `kinds_apart`, because the labelled weeks hold headlines alone, `other_kinds` of the first, and the start
 # of the second (fitted: -1.46), which keeps as much apart where no vector and often no party says which event it is.
@@ -72,9 +72,9 @@ def crowd(articles: int) -> float:
 
 
 def told_again(articles: int, stories: int) -> float:
-    """Log-odds that go with a party of which so many articles tell in so many stories."""
-    again = (articles - stories + GRANTED_AGAIN) / (articles + GRANTED)
-    return TOLD_AGAIN * math.log(again / (1 - again))
+    """Log-odds that another article about a party tells of a known event, where so many articles tell in so many
+    stories."""
+    return log_odds_of((articles - stories + GRANTED_AGAIN) / (articles + GRANTED))
 
 
 def log_odds_of(probability: float) -> float:
