@@ -36,7 +36,8 @@ from benchmarks.rival_stories import (
 from bot.pipeline.classify import read_new_articles
 from bot.pipeline.cluster import WORTH_A_STORY, entry_of, gather_stories
 from bot.pipeline.likeness import Shared
-from bot.pipeline.story_index import StoryIndex, story_words
+from bot.pipeline.story_index import StoryIndex
+from bot.pipeline.story_words import story_words
 from bot.pipeline.word_counts import COUNTED, WordCounts, count_words, write_counts
 from classifiers.classifier import load_classifier
 from classifiers.corpus_files import read_corpus

@@ -16,7 +16,8 @@ from bot.pipeline.classify import LEAD_CHARS, OPENING_CHARS
 from bot.pipeline.cluster import WORTH_A_STORY, kept_for
 from bot.pipeline.cluster import entry_of as indexed
 from bot.pipeline.merge import Said, may_be_one, of_one_pair
-from bot.pipeline.story_index import Entry, StoryIndex, story_words
+from bot.pipeline.story_index import Entry, StoryIndex
+from bot.pipeline.story_words import story_words
 from classifiers.classifier import load_classifier
 from classifiers.judgement import Document, Judgement
 from config.load import load_settings

@@ -12,7 +12,8 @@ from sqlalchemy import event
 from sqlmodel import select
 
 from bot.pipeline.cluster import gather_stories, load_index
-from bot.pipeline.story_index import POSTINGS, Entry, Match, StoryIndex, story_words
+from bot.pipeline.story_index import POSTINGS, Entry, Match, StoryIndex
+from bot.pipeline.story_words import story_words
 from classifiers.classifier import load_classifier
 from classifiers.judgement import ActorEntry, Document
 from config.schema import Stories

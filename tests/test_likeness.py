@@ -18,7 +18,8 @@ from bot.pipeline.likeness import (
     unit_vector,
     vector_of,
 )
-from bot.pipeline.story_index import Entry, StoryIndex, numbers_in, story_words
+from bot.pipeline.story_index import Entry, StoryIndex
+from bot.pipeline.story_words import numbers_in, story_words
 from bot.pipeline.word_counts import read_counts
 
 WINDOW = timedelta(hours=72)

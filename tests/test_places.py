@@ -12,7 +12,8 @@ from sqlmodel import select
 
 from bot.pipeline.classify import read_new_articles
 from bot.pipeline.cluster import entry_of
-from bot.pipeline.story_index import Entry, StoryIndex, story_words
+from bot.pipeline.story_index import Entry, StoryIndex
+from bot.pipeline.story_words import story_words
 from classifiers.actors import Gazetteer
 from classifiers.classifier import load_classifier
 from classifiers.corpus_files import read_corpus

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from bot.pipeline.likeness import crowd, log_odds_of, probability, told_again, unit_vector
 from bot.pipeline.nearest import NearestVectors
 from bot.pipeline.regroup import ALWAYS, NEVER, Group, named, part
-from bot.pipeline.story_index import PARTED, REGROUPED, Entry, StoryIndex, story_words
+from bot.pipeline.story_index import PARTED, REGROUPED, Entry, StoryIndex
+from bot.pipeline.story_words import story_words
 
 HOUR = timedelta(hours=1)
 WINDOW = 72 * HOUR

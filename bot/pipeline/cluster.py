@@ -15,7 +15,8 @@ from sqlmodel import Session, col, func, select
 from bot.pipeline.likeness import unit_vector, vector_of
 from bot.pipeline.merge import kinds_in
 from bot.pipeline.settle import settle
-from bot.pipeline.story_index import Entry, StoryIndex, numbers_in, story_words
+from bot.pipeline.story_index import Entry, StoryIndex
+from bot.pipeline.story_words import numbers_in, story_words
 from classifiers.labels import SIGNALS
 from classifiers.places import with_homes
 from config.schema import Stories

@@ -56,8 +56,8 @@ class Weights:
 #: much, to be of a war that fills the news hardly anything, and one of its many events is easily taken for another.
 CROWD = 0.9
 #: How often news of a party tells of an event that is known counts, too: where ten outlets print one wire story that is
-#: likely, where one outlet tells of each event once it is not. So many articles, of which so many told of a known event,
-#: are taken for granted.
+#: likely, where one outlet tells of each event once it is not. So many articles, of which so many told of a known
+#: event, are taken for granted.
 GRANTED, GRANTED_AGAIN = 6.0, 3.0
 
 # Set by hand: `kinds_apart`, because the labelled weeks hold headlines alone, `other_kinds` of the first, and the start

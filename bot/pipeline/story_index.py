@@ -8,18 +8,15 @@ term specificity", 1972), in the window and in this kind of news at large (word_
 
 import heapq
 import math
-import re
 from bisect import bisect_left, bisect_right, insort
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import lru_cache
 from itertools import chain, groupby
 from typing import Protocol, TypeVar
 
 import numpy as np
-import snowballstemmer
 
 from bot.pipeline.likeness import (
     MOST_NUMBERS,
@@ -39,7 +36,6 @@ from bot.pipeline.word_counts import read_counts
 
 Key = TypeVar("Key")
 
-TITLE_WEIGHT = 1.6
 CANDIDATES, MEMBERS = 40, 30  # stories compared with an article, and articles of each, at most
 NEAR = 10  # stories that are found by the vectors of their articles besides, at most
 LOOKED_AT = 40  # of the articles whose vectors are most like the new one's
@@ -52,17 +48,6 @@ POSTINGS = 600  # holders of its words looked at to find those stories, at most:
 USUAL_SHARE = 0.2  # a text that was counted once and for all weighs this much of an article in the window
 COMMON_SHARE = 0.2  # a word in more than this share of the articles tells no story from another
 _LONG_APART = -12.0  # log-odds of articles further apart than the window
-_WORD = re.compile(r"[^\W_]+(?:[.’'-][^\W_]+)*")
-_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
-_OUTLET_SUFFIX = re.compile(r"\s+[-–—|]\s+[^-–—|]{2,40}$")
-_STOP_WORDS = """
-    a about after again against all also an and any are as at be because been before being between both but by can
-    could did do does during each for from further had has have he her here his how if in into is it its itself just
-    more most my new no nor not now of off on once only or other our out over own per said same say says she should
-    so some such than that the their them then there these they this those through to too under until up very was we
-    were what when where which while who whom why will with would you your
-"""
-_STOP = frozenset(_STOP_WORDS.split())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -454,28 +439,3 @@ def _kinds_apart(new: Entry, member: Entry) -> float:
     if not says or new.kinds is None or member.kinds is None:
         return 0.0
     return says * (1.0 - float(new.kinds @ member.kinds))
-
-
-def story_words(title: str, lead: str) -> dict[str, float]:
-    """Stemmed words of a headline and lead with their weights; the headline counts more. Deterministic."""
-    counts: Counter[str] = Counter()
-    for word in _stems(_OUTLET_SUFFIX.sub("", title)):
-        counts[word] = max(counts[word], TITLE_WEIGHT)  # type: ignore[assignment]
-    for word in _stems(lead):
-        counts[word] = max(counts[word], 1.0)  # type: ignore[assignment]
-    return dict(counts)
-
-
-def numbers_in(text: str) -> frozenset[str]:
-    """The figures of a text as they are written."""
-    return frozenset(_NUMBER.findall(text))
-
-
-def _stems(text: str) -> list[str]:
-    words = (word.lower().replace("’", "'").removesuffix("'s") for word in _WORD.findall(text))
-    return [_stem(word) for word in words if len(word) > 1 and word not in _STOP]
-
-
-@lru_cache(maxsize=50_000)
-def _stem(word: str) -> str:
-    return str(snowballstemmer.stemmer("english").stemWord(word))
