@@ -15,7 +15,7 @@ from bot.model_shelf import extra_actors
 from bot.pipeline.classify import LEAD_CHARS, OPENING_CHARS
 from bot.pipeline.cluster import WORTH_A_STORY, kept_for
 from bot.pipeline.cluster import entry_of as indexed
-from bot.pipeline.merge import Said, may_be_one, of_one_pair
+from bot.pipeline.merge import Said, may_be_one
 from bot.pipeline.story_index import Entry, StoryIndex
 from bot.pipeline.story_words import story_words
 from classifiers.classifier import load_classifier
@@ -141,7 +141,7 @@ class _Untold:
     def may_be_one(self, one: int, other: int) -> bool:
         """As bot.pipeline.settle asks."""
         ones, others = ([self._said[a] for a, story in self.story_of.items() if story == each] for each in (one, other))
-        return of_one_pair(ones, others) if min(len(ones), len(others)) == 1 else may_be_one(ones, others)
+        return may_be_one(ones, others, told=False)
 
 
 def by(least: float) -> Callable[[Sequence[Told]], list[Hashable]]:

@@ -304,6 +304,14 @@ def test_stories_of_other_pairs_ways_or_kinds_are_never_one(ones: list[Said], ot
     assert may_be_one(ones, others) is may is may_be_one(others, ones)
 
 
+def test_of_one_reading_that_nobody_was_told_of_only_the_pair_is_asked() -> None:
+    threat, expulsion = said("RU-UA", 60, 20, "threat"), said("RU-UA", 20, 60, "expulsion")
+    assert not may_be_one([threat], [expulsion])
+    assert may_be_one([threat], [expulsion], told=False) and may_be_one([threat, threat], [expulsion], told=False)
+    assert not may_be_one([threat] * 2, [expulsion] * 2, told=False)
+    assert not may_be_one([threat], [said("IL-IR")], told=False)
+
+
 HALVES = ("Blast at arms depot in Tarn", "Explosions shake harbour district, residents told to stay indoors")
 BRIDGE = "Explosions and blast at arms depot in Tarn shake harbour district, residents told to stay indoors"
 PARTIES = [{"code": "VARNIA", "name": "Varnia"}, {"code": "KESTRIA", "name": "Kestria"}]

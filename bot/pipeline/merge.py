@@ -35,17 +35,17 @@ class Said(NamedTuple):
     signals: frozenset[str]
 
 
-def may_be_one(ones: Sequence[Said], others: Sequence[Said]) -> bool:
+def may_be_one(ones: Sequence[Said], others: Sequence[Said], told: bool = True) -> bool:
     """Whether nothing in the readings of two stories speaks against it: neither their pairs, nor which way they lead,
-    nor that they share no kind of event. Pure."""
+    nor that they share no kind of event. Where nobody was `told` of either, a single reading may only not name another
+    pair. Pure."""
+    if len({pair for said in (ones, others) for pair in _pair(said)}) > 1:
+        return False
+    if not told and 1 in (len(ones), len(others)):
+        return True
     ways = {way for said in (ones, others) for way in _way(said)}
     kinds, other_kinds = (frozenset[str]().union(*(each.signals for each in said)) for said in (ones, others))
-    return of_one_pair(ones, others) and len(ways) < 2 and not (kinds and other_kinds and kinds.isdisjoint(other_kinds))
-
-
-def of_one_pair(ones: Sequence[Said], others: Sequence[Said]) -> bool:
-    """Whether the readings of two stories do not name two pairs. Pure."""
-    return len({pair for said in (ones, others) for pair in _pair(said)}) < 2
+    return len(ways) < 2 and not (kinds and other_kinds and kinds.isdisjoint(other_kinds))
 
 
 def said_of(session: Session, story: Story) -> Sequence[Said]:

@@ -12,7 +12,7 @@ from itertools import islice
 
 from sqlmodel import Session, col, func, select, update
 
-from bot.pipeline.merge import any_taken_back, may_be_one, merge, of_one_pair, said_of
+from bot.pipeline.merge import any_taken_back, may_be_one, merge, said_of
 from bot.pipeline.regroup import Group
 from bot.pipeline.story_index import REGROUPED, Entry, StoryIndex
 from config.schema import Stories
@@ -48,7 +48,7 @@ class _Ties:
         return self._session.get_one(Story, story_id).was_told
 
     def may_be_one(self, one: int, other: int) -> bool:
-        """Of stories that people were not told of, one article alone asks less than two that tell the same way."""
+        """Not, if one was taken back, or if what was read of them speaks against it."""
         pair = frozenset((one, other))
         if pair not in self._may_be_one:
             self._may_be_one[pair] = self._ask(*(self._session.get_one(Story, story_id) for story_id in sorted(pair)))
@@ -58,9 +58,8 @@ class _Ties:
         self._session.flush()  # others of the round may have joined
         if any_taken_back(self._session, one, other):
             return False
-        ones, others = said_of(self._session, one), said_of(self._session, other)
-        alone = min(len(ones), len(others)) == 1 and not (one.was_told or other.was_told)
-        return of_one_pair(ones, others) if alone else may_be_one(ones, others)
+        told = one.was_told or other.was_told
+        return may_be_one(said_of(self._session, one), said_of(self._session, other), told)
 
 
 def _story_of(session: Session, group: Group, reading: Reading) -> Story:

@@ -1,7 +1,8 @@
 """Words of recent articles in, the stories most like a new one out.
 
 An inverted index over the articles of open stories: a look-up touches a bounded number of articles that share the
-rarest words with the new one, so its cost follows neither the archive nor the window. What two articles share
+rarest words with the new one, and with the newest vectors, so its cost follows neither the archive nor the window. How
+the articles of the nearest stories part into events is decided anew with each (regroup.py). What two articles share
 (likeness.py) begins with the cosine of stemmed words weighted by rarity (Sparck Jones, "A statistical interpretation of
 term specificity", 1972), in the window and in this kind of news at large (word_counts.py).
 """
@@ -235,7 +236,7 @@ class StoryIndex:
         matches: Sequence[Match],
         window: timedelta,
         least: float,
-        ties: "Ties",
+        ties: Ties,
     ) -> list[Group]:
         """How `new`, which is not indexed yet, and the articles of the stories nearest to it part into events of which
         it is at least as sure as `least` (0-1, on average); `matches` are what it was found to match, the surest first.
