@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 import numpy as np
+import pytest
 from sqlmodel import Session, select
 
 from bot.pipeline.cluster import gather_stories, load_index
@@ -83,36 +84,33 @@ def test_an_edit_follows_its_article(database: Database, now: datetime) -> None:
         assert second.story_id == between.story_id == edit.story_id
 
 
-def test_a_story_that_keeps_no_article_becomes_part_of_the_other(database: Database, now: datetime) -> None:
-    index = StoryIndex()
-    with database.write() as session:
-        first = tell(session, now, ("Alpha", (100, 0)))
-        second = tell(session, now + HOUR, ("Bravo", (0, 100)))
-        gather(session, index)
-        assert first.story_id != second.story_id
-        tell(session, now + 2 * HOUR, ("Charlie", (70, 71)))
-        tell(session, now + 3 * HOUR, ("Delta", (71, 70)))
-        gather(session, index)
-        whole = session.exec(select(Story).where(Story.merged_into.is_(None))).all()  # type: ignore[union-attr]
-        trace = session.exec(select(Story).where(Story.merged_into.is_not(None))).all()  # type: ignore[union-attr]
-        assert len(whole) + len(trace) == len(session.exec(select(Story)).all())
-        assert {reading.story_id for reading in session.exec(select(Reading))} <= {story.id for story in whole}
-        assert all(story.merged_into in {each.id for each in whole} for story in trace)
+#: Two headlines too unlike to be one story, and one that is like both.
+ONE, OTHER, LIKE_BOTH = ("Alpha", (100, 0)), ("Bravo", (25, 97)), ("Charlie", (79, 61))
 
 
-def test_nothing_moves_to_a_story_that_was_taken_back(database: Database, now: datetime) -> None:
+@pytest.mark.parametrize("taken_back", [False, True], ids=["nothing speaks against it", "one was taken back"])
+def test_a_story_that_keeps_no_article_becomes_part_of_the_other_unless_one_was_taken_back(
+    database: Database, now: datetime, taken_back: bool
+) -> None:
     index = StoryIndex()
     with database.write() as session:
-        first = tell(session, now, FIRST)
+        first, second = tell(session, now, ONE), tell(session, now + HOUR, OTHER)
         gather(session, index)
-        session.get_one(Story, first.story_id).status = StoryStatus.RETRACTED
-        second = tell(session, now + HOUR, SECOND)
+        apart = [first.story_id, second.story_id]
+        assert len(set(apart)) == 2
+        if taken_back:
+            session.get_one(Story, first.story_id).status = StoryStatus.RETRACTED
+        tell(session, now + 2 * HOUR, LIKE_BOTH)
         gather(session, index)
-        assert first.story_id != second.story_id
-        tell(session, now + 2 * HOUR, BETWEEN)
-        gather(session, index)
-        session.refresh(second)
-        assert first.story_id != second.story_id
+        for reading in (first, second):
+            session.refresh(reading)
+        if taken_back:
+            assert [first.story_id, second.story_id] == apart
+            return
+        left = first.story_id
+        assert {reading.story_id for reading in session.exec(select(Reading))} == {left}
+        (trace,) = session.exec(select(Story).where(Story.id != left)).all()
+        assert trace.merged_into == left
 
 
 def test_what_moved_is_where_it_moved_after_a_restart(database: Database, now: datetime) -> None:

@@ -123,7 +123,7 @@ def _pasts(
 ) -> dict[int, Past]:
     """What the rules have to know beyond each story's own row and its pair."""
     fresh = now - timedelta(hours=settings.stories.memory_hours)
-    rang = [story.id for story in stories if any(story.told(direction) for direction in Direction)]  # others: no matter
+    rang = [story.id for story in stories if story.was_told]  # others: no matter
     superseded = superseded_scores(session, rang, fresh)
     return {story.id: _past(told.get(story.id, ()), superseded.get(story.id, (0.0, 0.0))) for story in stories}
 

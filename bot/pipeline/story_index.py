@@ -325,13 +325,15 @@ class StoryIndex:
         """Each party of an article, the rarest first, and at last everybody; with each the log-odds that go with how
         often its news tells of a known event."""
         parties = sorted(new.actors, key=lambda party: (len(self._news_of[party]), party))
-        return [(party, told_again(len(self._news_of[party]), len(self._naming[party]))) for party in (*parties, "")]
+        return [
+            (party, told_again(len(self._news_of[party]), len(self._naming[party]))) for party in (*parties, EVERYBODY)
+        ]
 
     def _odds(self, new: Entry, member: Entry, norm: float, company: Sequence[tuple[str, float]]) -> float:
         """Log-odds that both tell of one event, by what they share and by how much news there is of those they name."""
-        party, again = next((party, again) for party, again in company if party in member.actors or not party)
+        party, again = next((party, again) for party, again in company if party in member.actors or party == EVERYBODY)
         odds = self._log_odds(new, member, norm) + again
-        if not party:
+        if party == EVERYBODY:
             return odds
         # As many as there were when the later of them came: what comes afterwards says nothing of these two.
         return odds - crowd(bisect_right(self._news_of[party], max(new.news_at, member.news_at)))
